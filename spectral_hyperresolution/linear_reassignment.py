@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['exact_tail', 'exact_block', 'exact_whole', 'exact_scans', 'silence_margin', 'modes', 'boundaries', 'gate_density',
            'literal_loop', 'reassign', 'local_threshold', 'open_cells', 'high_resolution_spectrogram',
-           'high_resolution_spectrogram_sparse']
+           'high_resolution_spectrogram_sparse', 'difference']
 
 # %% ../nbs/11_linear_reassignment.ipynb #37c1d8b5
 import os
@@ -494,3 +494,11 @@ def high_resolution_spectrogram_sparse(
     col = np.concatenate([np.full(len(rows), c) for c, rows, _ in kept])
     row, energy = (np.concatenate([k[i] for k in kept]) for i in (1, 2))
     return sparse.coo_array((energy, (row, col)), shape=plan.shape).tocsc()
+
+# %% ../nbs/11_linear_reassignment.ipynb #c17c0f43
+def difference(
+    energy,     # a picture's energy
+    reference,  # another picture's energy, the same shape
+) -> float:     # 0 where they are equal, 2 where they share no cell
+    "Relative L1 difference of two pictures: sum of |energy - reference| over sum of reference."
+    return float(np.abs(energy - reference).sum() / reference.sum())
