@@ -102,18 +102,20 @@ def use_house_style():
     import matplotlib.pyplot as plt
     plt.style.use(str(files("spectral_hyperresolution") / "house.mplstyle"))
 
-# %% ../nbs/00_house.ipynb #10137c58
+# %% ../nbs/00_house.ipynb #c925aebf
 def show(
     fig,           # a matplotlib figure; closed afterwards
     caption: str,  # the message, Markdown
     alt: str,      # what is to be seen, for those who can't see it
 ):
-    "Display `fig` as a PNG with an alternative text, and its caption below."
+    "Display `fig` as a PNG of at most 256 colours, to keep notebooks small, with an alternative text, and its caption below."
     from io import BytesIO
 
     import matplotlib.pyplot as plt
     from IPython.display import Image, Markdown, display
-    png = BytesIO()
+    from PIL import Image as Pixels
+    png, small = BytesIO(), BytesIO()
     fig.savefig(png, format="png")
     plt.close(fig)
-    display(Image(png.getvalue(), format="png", alt=alt), Markdown(f"*{caption}*"))
+    Pixels.open(png).convert("RGB").quantize(256, dither=Pixels.Dither.NONE).save(small, format="png", optimize=True)
+    display(Image(min(png, small, key=lambda f: len(f.getvalue())).getvalue(), format="png", alt=alt), Markdown(f"*{caption}*"))

@@ -11,8 +11,8 @@ import numpy as np
 
 from .house import atomic_write
 
-# %% ../nbs/20_gallery.ipynb #f4802801
-scale_top, scale_bottom = 0.999, 0.3   # quantiles of the lit cells
+# %% ../nbs/20_gallery.ipynb #7d0d7159
+scale_top, scale_bottom = 0.999, 0.5   # quantiles of the lit cells
 scale_range = 20.0, 70.0               # least and largest range of a scale [dB]
 
 # %% ../nbs/20_gallery.ipynb #018b118d
@@ -81,8 +81,8 @@ def draw(
     if colorbar: ax.figure.colorbar(mesh, ax=ax, label="energy [dB re full scale²]", pad=0.01)
     return ax
 
-# %% ../nbs/20_gallery.ipynb #a25e4cc1
-three_qs = (0.7, 2.0, 6.0)   # red, green, blue
+# %% ../nbs/20_gallery.ipynb #4d868d00
+three_qs = (1.4, 2.8, 5.6)             # red, green, blue: an octave apart, about the authors' 2
 
 # %% ../nbs/20_gallery.ipynb #63d43961
 def three_colours(
