@@ -28,7 +28,7 @@ from .house import reference_folder
 from .linear_reassignment import _cores, literal_loop, open_cells, reassign
 from .plan import Plan
 
-# %% ../nbs/15_verify_and_benchmark.ipynb #4fd93695
+# %% ../nbs/15_verify_and_benchmark.ipynb #0b14a152
 def gated(
     answer,      # energy and counts before the gate, both (n_times, n_bins)
     plan: Plan,  # what was computed
@@ -37,7 +37,6 @@ def gated(
     energy, counts = answer
     return np.where(open_cells(counts, plan, "global"), energy, 0.0)
 
-# %% ../nbs/15_verify_and_benchmark.ipynb #fbc16c0b
 def compare(
     picture,    # gated energy, (n_times, n_bins)
     reference,  # gated energy to compare with, same shape, not all zero
@@ -50,7 +49,7 @@ def compare(
     return dict(l1=float(off.sum() / reference.sum()), energy=float(picture.sum() / reference.sum()),
                 worst=float(off.max() / reference.max()), cells=int(((picture > 0) != (reference > 0)).sum()))
 
-# %% ../nbs/15_verify_and_benchmark.ipynb #6cf075ba
+# %% ../nbs/15_verify_and_benchmark.ipynb #81117813
 def markdown_table(
     head,   # titles of the columns
     rows,   # a list of strings for each row
@@ -59,7 +58,7 @@ def markdown_table(
     lines = [head, ["---"] + ["---:"] * (len(head) - 1), *rows]
     return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
 
-# %% ../nbs/15_verify_and_benchmark.ipynb #eeaf808e
+# %% ../nbs/15_verify_and_benchmark.ipynb #1a82c2a0
 @dataclass(frozen=True)
 class Case:
     "A signal, what to compute of it, and MATLAB's answer where there is one."
@@ -72,7 +71,7 @@ class Case:
     @property
     def full_grid(self): return self.plan.n_scans * self.x.size
 
-# %% ../nbs/15_verify_and_benchmark.ipynb #1e233550
+# %% ../nbs/15_verify_and_benchmark.ipynb #231c3539
 def synthetic(
     n: int,         # length [samples]
     seed: int = 0,  # of the noise
@@ -83,14 +82,14 @@ def synthetic(
     whistle[n // 80::n // 40] += 10.0
     return np.stack([whistle, 0.5 * np.roll(whistle, 17)], axis=1) + 0.05 * rng.standard_normal((n, 2))
 
-# %% ../nbs/15_verify_and_benchmark.ipynb #575cac56
+# %% ../nbs/15_verify_and_benchmark.ipynb #e46643f1
 def matlab_file() -> Path | None:  # None where it is not at hand
     "The authors' full case, exported from MATLAB; it is not part of the repository."
     try: path = (reference_folder() or Path()) / "matlab_dolphin.mat"
     except FileNotFoundError: return None         # run from outside the repository
     return path if path.is_file() else None
 
-# %% ../nbs/15_verify_and_benchmark.ipynb #6ce84ec4
+# %% ../nbs/15_verify_and_benchmark.ipynb #6a828df8
 def full_case() -> Case:
     "The authors' parameters and their recording, or a synthetic sound of the same size where that is not at hand."
     plan, path = Plan(288001, q=2, tdeci=450, over=20, noct=12, minf=4e-3, maxf=0.45), matlab_file()
@@ -107,7 +106,7 @@ def small_case() -> Case:
 
 cases = {"full": full_case, "small": small_case}
 
-# %% ../nbs/15_verify_and_benchmark.ipynb #8b84c296
+# %% ../nbs/15_verify_and_benchmark.ipynb #252060ca
 def every_point(plan):
     "Departure points of the full grid, per channel."
     return plan.n_scans * plan.n_samples
@@ -116,7 +115,7 @@ def fast_points(plan):
     "Departure points that the fast mode sends, per channel."
     return sum((g.last - g.first) * plan.n_samples / g.stride for g in plan.groups())
 
-# %% ../nbs/15_verify_and_benchmark.ipynb #25ad89e4
+# %% ../nbs/15_verify_and_benchmark.ipynb #eddd1a1d
 @dataclass(frozen=True)
 class Engine:
     "A way to carry out a plan."
@@ -134,7 +133,7 @@ engines = {
     "fast32": Engine("NumPy fast, float32", np.float32, lambda x, plan, threads: reassign(x, plan, threads=threads), fast_points),
 }
 
-# %% ../nbs/15_verify_and_benchmark.ipynb #1284813c
+# %% ../nbs/15_verify_and_benchmark.ipynb #b2230218
 def timed(
     run,               # a function without arguments
     repeat: int = 1,   # how often it is called
@@ -147,7 +146,7 @@ def timed(
         seconds.append(perf_counter() - start)
     return seconds, answer
 
-# %% ../nbs/15_verify_and_benchmark.ipynb #3ab93d4a
+# %% ../nbs/15_verify_and_benchmark.ipynb #6f5360ab
 def thinned(
     plan: Plan,  # of all scans
     k: int,      # how many scans to keep
@@ -166,7 +165,7 @@ def extrapolated(
     (some,), _ = timed(lambda: literal_loop(case.x, thinned(case.plan, k)))
     return none + (some - none) * case.plan.n_scans / k
 
-# %% ../nbs/15_verify_and_benchmark.ipynb #b7c4b4da
+# %% ../nbs/15_verify_and_benchmark.ipynb #99bcf759
 def length_note(
     case: Case,
     literal: float,  # seconds of the literal loop
@@ -182,7 +181,7 @@ def length_note(
     return (f"A length of {n}, a product of small primes, would let the literal loop finish in {kind:.3g} s (from {k} scans), "
             f"{literal / kind:.2g} times sooner. Against that, {times}.")
 
-# %% ../nbs/15_verify_and_benchmark.ipynb #5ac779f0
+# %% ../nbs/15_verify_and_benchmark.ipynb #8ea9788d
 warm_samples = 4096
 
 def measure(
@@ -200,7 +199,7 @@ def measure(
     seconds, answer = timed(lambda: engine.run(x, case.plan, threads), 1 if key == "literal" else repeat)
     return seconds, gated(answer, case.plan)
 
-# %% ../nbs/15_verify_and_benchmark.ipynb #db591c16
+# %% ../nbs/15_verify_and_benchmark.ipynb #78d82d49
 def peak_memory() -> float:  # MB of 10^6 bytes
     "The most memory that this process has had in use so far."
     try:
@@ -210,7 +209,6 @@ def peak_memory() -> float:  # MB of 10^6 bytes
         import resource
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1e-6 if sys.platform == "darwin" else 1.024e-3)
 
-# %% ../nbs/15_verify_and_benchmark.ipynb #8c9415e2
 def memory_alone(
     name: str,                   # of `cases`
     key: str,                    # of `engines`
@@ -223,7 +221,7 @@ def memory_alone(
     if done.returncode: raise RuntimeError(f"the run for memory failed: {done.stderr.strip()}")
     return float(done.stdout)
 
-# %% ../nbs/15_verify_and_benchmark.ipynb #1c26f2dc
+# %% ../nbs/15_verify_and_benchmark.ipynb #e4ce3cad
 def _librosa(x):
     from librosa import reassigned_spectrogram
     n, hop = 2048, 128
@@ -244,7 +242,7 @@ def _ssqueezepy(x):
 
 peers = {"librosa": _librosa, "libtfr": _libtfr, "ssqueezepy": _ssqueezepy}
 
-# %% ../nbs/15_verify_and_benchmark.ipynb #9bb97889
+# %% ../nbs/15_verify_and_benchmark.ipynb #a8f845df
 def measure_peer(
     name: str,        # of `peers`
     x,                # one channel, (N,), float64
@@ -259,7 +257,7 @@ def measure_peer(
     seconds, points = timed(run, repeat)
     return points, seconds, f"{name} {version(name)}: {setup}"
 
-# %% ../nbs/15_verify_and_benchmark.ipynb #ab5db292
+# %% ../nbs/15_verify_and_benchmark.ipynb #b015ae83
 def peer_report(
     case: Case,
     ours: dict,       # our points sent per second, by engine label
@@ -280,7 +278,7 @@ def _progress(label, run):
     print(f"{label} …", file=sys.stderr, flush=True)
     return run()
 
-# %% ../nbs/15_verify_and_benchmark.ipynb #054b4279
+# %% ../nbs/15_verify_and_benchmark.ipynb #d3ced4af
 def machine() -> str:
     "One line about the machine and the versions."
     cpu = platform.processor() or platform.machine()
@@ -290,7 +288,7 @@ def machine() -> str:
     packages = ", ".join(f"{name} {version(name)}" for name in ("numpy", "scipy", "numba", "spectral_hyperresolution"))
     return f"{cpu}, {_cores()} cores, {platform.system()}, Python {platform.python_version()}, {packages}"
 
-# %% ../nbs/15_verify_and_benchmark.ipynb #5067c436
+# %% ../nbs/15_verify_and_benchmark.ipynb #e139f970
 def engine_row(
     case: Case,
     key: str,                 # of `engines`
@@ -311,7 +309,21 @@ def engine_row(
 columns = ["engine", "seconds", "points sent [M]", "ns per point sent", "M points sent/s", "M full-grid points/s", "× literal loop",
            "relative L₁", "energy ratio", "worst", "support, cells that differ", "peak memory [MB]"]
 
-# %% ../nbs/15_verify_and_benchmark.ipynb #74c09d2d
+def _heading(case, keys, repeat, literal_scans, threads, reference):
+    "What was measured, on what, against what."
+    plan, few = case.plan, "literal" in keys and literal_scans and literal_scans < case.plan.n_scans
+    against = "MATLAB's result" if case.result is not None else "the parity mode"
+    lines = [f"Case *{case.name}*: {case.source}; {plan.n_samples} samples × {case.x.shape[1]} channels, {plan.n_scans} scans, "
+             f"{case.full_grid / 1e6:.0f} M points on the full grid.",
+             f"Machine: {machine()}. Threads: {threads or _cores()}; the literal loop has one.",
+             f"Seconds: median of repeated calls ({repeat}) and their range, after a call on a tiny signal; the literal loop is timed once.",
+             "Nothing to compare with: there is no result from MATLAB, and parity was not run." if reference is None else
+             f"Compared with {against}, after the global gate.",
+             f"The fast mode transforms one scan in {plan.groups()[0].ratio} and interpolates between."]
+    if few: lines.append(f"The literal loop's time is **extrapolated** from {literal_scans} of {plan.n_scans} scans; its result is not compared.")
+    return "\n".join(lines)
+
+# %% ../nbs/15_verify_and_benchmark.ipynb #0b158a00
 def benchmark(
     name: str = "small",               # of `cases`
     keys=tuple(engines),               # of `engines`, those to run
@@ -337,22 +349,7 @@ def _label(numbers):
     "The fast engines' numbers by their labels."
     return {engines[k].label: v for k, v in numbers.items() if engines[k].memory}
 
-# %% ../nbs/15_verify_and_benchmark.ipynb #d518491a
-def _heading(case, keys, repeat, literal_scans, threads, reference):
-    "What was measured, on what, against what."
-    plan, few = case.plan, "literal" in keys and literal_scans and literal_scans < case.plan.n_scans
-    against = "MATLAB's result" if case.result is not None else "the parity mode"
-    lines = [f"Case *{case.name}*: {case.source}; {plan.n_samples} samples × {case.x.shape[1]} channels, {plan.n_scans} scans, "
-             f"{case.full_grid / 1e6:.0f} M points on the full grid.",
-             f"Machine: {machine()}. Threads: {threads or _cores()}; the literal loop has one.",
-             f"Seconds: median of {repeat} calls (and range) after a call on a tiny signal; the literal loop is timed once.",
-             "Nothing to compare with: there is no result from MATLAB, and parity was not run." if reference is None else
-             f"Compared with {against}, after the global gate.",
-             f"The fast mode transforms one scan in {plan.groups()[0].ratio} and interpolates between."]
-    if few: lines.append(f"The literal loop's time is **extrapolated** from {literal_scans} of {plan.n_scans} scans; its result is not compared.")
-    return "\n".join(lines)
-
-# %% ../nbs/15_verify_and_benchmark.ipynb #29e8fa97
+# %% ../nbs/15_verify_and_benchmark.ipynb #9d25176d
 def _count(text):
     if not text.isdigit() or int(text) < 1: raise argparse.ArgumentTypeError(f"{text!r} is not an integer >= 1")
     return int(text)
@@ -369,7 +366,7 @@ def _parser():
     p.add_argument("--out", type=Path, metavar="FILE", help="write the tables here too (Markdown)")
     return p
 
-# %% ../nbs/15_verify_and_benchmark.ipynb #64fbde7f
+# %% ../nbs/15_verify_and_benchmark.ipynb #49323b9e
 def main(
     argv=None,  # arguments; None takes the command line's
 ) -> int:       # exit status
@@ -387,5 +384,4 @@ def main(
     if args.out: args.out.write_text(text, encoding="utf-8")
     return 0
 
-# %% ../nbs/15_verify_and_benchmark.ipynb #fe66e794
 if __name__ == "__main__" and "__file__" in globals(): sys.exit(main())  # a notebook is __main__, too, but no file

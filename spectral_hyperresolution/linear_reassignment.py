@@ -61,7 +61,7 @@ def _compiled(**options):
 _loose = _compiled(fastmath={"contract", "arcp", "nsz", "reassoc"})  # NaN and infinity keep their meaning
 _strict = _compiled()
 
-# %% ../nbs/11_linear_reassignment.ipynb #41e1d40e
+# %% ../nbs/11_linear_reassignment.ipynb #372bdae8
 @_strict
 def _send_exact(chi, eta, first, f0, sigma_f, floor_, par, low_col, tile):
     "Map every sample of one scan and add it to `tile` (rows, columns, 2), in the authors' arithmetic."
@@ -179,7 +179,7 @@ def _columns(plan, first, last):
     high = plan.n_bins if lowest <= plan.minf else floor(plan.noct * log2(plan.maxf / lowest) + 0.5) + 2
     return max(0, min(low, plan.n_bins - 1)), max(1, min(high, plan.n_bins))
 
-# %% ../nbs/11_linear_reassignment.ipynb #19e80b96
+# %% ../nbs/11_linear_reassignment.ipynb #a1cbc346
 @_loose
 def _fold_bands(X, length, stride, f0, sigma_f, offset, phase, tail, chi, eta):
     "Multiply a block's spectrum by each scan's Gaussian and fold it to `length` bins: samples of chi and eta, `stride` apart."
@@ -224,7 +224,7 @@ def _products(chi, eta, power, size, re, im):
         re[i] = er * cr + ei * ci
         im[i] = ei * cr - er * ci
 
-# %% ../nbs/11_linear_reassignment.ipynb #03101c6e
+# %% ../nbs/11_linear_reassignment.ipynb #0ca52cf9
 @_loose
 def _select(power, size, lint2, least, chosen, kept):
     "Numbers of the points with |m| < lint and a power above the numerical error."
@@ -236,7 +236,7 @@ def _select(power, size, lint2, least, chosen, kept):
         k += chosen[i]
     return k
 
-# %% ../nbs/11_linear_reassignment.ipynb #030ead9d
+# %% ../nbs/11_linear_reassignment.ipynb #1dd64177
 @_loose
 def _cells(re, im, power, number, par, poly, start, scan_bin, sigma_t, columns, trash, log_bins, cell):
     "Where each arrival falls: the cell's number in the tile, or `trash`."
@@ -402,12 +402,12 @@ def _engine(x, plan, mode, boundary, density, silence):
     if mode == "fast": return _Fast(_signal(x, plan), plan, boundary, density, silence)
     return _Exact(_signal(x, plan, np.float64), plan, boundary, silence)
 
-# %% ../nbs/11_linear_reassignment.ipynb #fb8ca782
+# %% ../nbs/11_linear_reassignment.ipynb #e77a1f48
 def reassign(
     x,                            # signal, (N,) or (N, C), real; channels are pooled
     plan: Plan,                   # what to compute
     mode: str = "fast",           # "fast" or "parity"
-    boundary: str = "wrap",       # what lies outside: "wrap", "zero" or "reflect"; parity knows only "wrap"
+    boundary: str = "wrap",       # outside: "wrap", "zero" or "reflect"; parity knows only "wrap"
     density: float = 2.5,         # departure points per critical spacing, fast mode only
     silence: bool = True,         # leave out points whose chi is below its own numerical error
     threads: int | None = None,   # None takes all cores; the result is the same to the bit
