@@ -5,11 +5,13 @@
 # %% auto #0
 __all__ = ['SoundError', 'SoundInfo', 'info', 'read']
 
-# %% ../nbs/20_audio.ipynb #be663074
+# %% ../nbs/20_audio.ipynb #20817154
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+
+from .plan import available_memory
 
 # %% ../nbs/20_audio.ipynb #db861d95
 class SoundError(ValueError):
@@ -70,14 +72,14 @@ def info(
     with _open(path) as file:
         return SoundInfo(Path(path), file.samplerate, file.channels, file.frames, f"{file.format}, {file.subtype_info}")
 
-# %% ../nbs/20_audio.ipynb #fa022969
+# %% ../nbs/20_audio.ipynb #0a7b0b3d
 def read(
     path,                           # sound file
     start: float = 0.0,             # where to begin [s]
     duration: float | None = None,  # how much to read [s]; None: to the end
     channel: int | None = None,     # one channel, counted from 1; None: all
 ) -> tuple:                         # samples (C, N), float32 within ±1, and the sampling rate [Hz]
-    "Read a sound file, or a part of it. Raises SoundError where it can't be used, ValueError for a part that is not in it."
+    "Read a sound file, or a part of it. Raises SoundError where it can't be used, ValueError for a part that is not in it, MemoryError before reading more than fits."
     import soundfile
     with _open(path) as file:
         sr, total = file.samplerate, file.frames / file.samplerate
@@ -87,6 +89,9 @@ def read(
         if duration is not None and not duration > 0: raise ValueError(f"duration={duration!r} s is not > 0")
         first = int(start * sr)
         wanted = file.frames - first if duration is None else min(file.frames - first, max(1, round(duration * sr)))
+        need, there = 3 * 4 * wanted * file.channels, available_memory()
+        if need > there:
+            raise MemoryError(f"{wanted / sr:.0f} s of {path} need {need / 1e9:.3g} GB; {there / 1e9:.3g} GB are available. Read a part of it: start, duration")
         try:
             file.seek(first)
             x = file.read(wanted, dtype="float32", always_2d=True)

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['critical_band', 'band_tail', 'halo_sigmas', 'step_sigmas', 'enough_scans', 'batch_rows', 'golden', 'Plan',
            'scan_frequencies', 'scan_sigma_f', 'bin_frequencies', 'bin_edges', 'time_edges', 'times', 'ScanGroup',
-           'groups', 'memory', 'check_memory', 'from_hz']
+           'groups', 'memory', 'check_memory', 'available_memory', 'from_hz']
 
 # %% ../nbs/10_plan.ipynb #4ca8a0ab
 from dataclasses import dataclass
@@ -174,14 +174,14 @@ def _group(self: Plan, first, last, stride, ratio, transform):
 
 Plan.groups, Plan._group = groups, _group
 
-# %% ../nbs/10_plan.ipynb #e8954d12
+# %% ../nbs/10_plan.ipynb #72462db8
 def memory(
     self: Plan,
     pictures: int = 1,  # how many pictures, for instance one a channel
 ) -> int:               # bytes
-    "Memory that an analysis will take at its peak: energy and counts in float64, their working copies, and the signal."
+    "Memory that an analysis takes at its peak: energy and counts of all pictures, the working copies of one, the signal."
     cells = self.n_times * self.n_bins
-    return int(pictures * (cells * 8 * 4 + self.n_samples * 8 * 2) + 64e6)
+    return int(cells * 8 * (2 * pictures + 5) + self.n_samples * 8 * (pictures + 2) + 64e6)
 
 def check_memory(
     self: Plan,
@@ -189,7 +189,7 @@ def check_memory(
     available: int | None = None, # bytes; None asks the machine
 ):
     "Raise a MemoryError that says how much is needed, before anything is begun."
-    available = _available_memory() if available is None else available
+    available = available_memory() if available is None else available
     need = self.memory(pictures)
     if need > available:
         raise MemoryError(f"{pictures} × {self.n_times} × {self.n_bins} cells need {need / 1e9:.3g} GB; "
@@ -197,8 +197,8 @@ def check_memory(
 
 Plan.memory, Plan.check_memory = memory, check_memory
 
-# %% ../nbs/10_plan.ipynb #da0b7a49
-def _available_memory():
+# %% ../nbs/10_plan.ipynb #d6097abd
+def available_memory():  # bytes
     "Bytes of memory that can be had without swapping, where the system tells."
     try:
         with open("/proc/meminfo") as lines:
