@@ -165,6 +165,7 @@ def main():
     mathjax = Path(importlib.util.find_spec("sphinx-mathjax-offline").origin).parent / "static" / "mathjax"
     (STAGE / "_static").mkdir()
     shutil.copy2(mathjax / "tex-svg.js", STAGE / "_static")
+    shutil.copy2(Path(__file__).parent / "wide.css", STAGE / "_static")
 
     names = linked_names()
     for path in [NBS / "index.ipynb", *chapters()]:

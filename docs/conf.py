@@ -32,3 +32,4 @@ mathjax3_config = {"svg": {"fontCache": "global"}}
 python_use_unqualified_type_names = True
 add_module_names = False
 toc_object_entries_show_parents = "hide"
+html_css_files = ["wide.css"]       # code of 110 columns without scrolling

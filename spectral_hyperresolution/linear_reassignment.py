@@ -22,7 +22,7 @@ from scipy import sparse
 
 from .plan import Plan, band_tail, batch_rows
 
-# %% ../nbs/11_linear_reassignment.ipynb #e5938414
+# %% ../nbs/11_linear_reassignment.ipynb #96ce8e80
 def literal_loop(
     x,          # signal, (N,) or (N, C); channels are pooled
     plan: Plan, # what to compute

@@ -16,7 +16,7 @@ from numbers import Integral, Real
 
 import numpy as np
 
-# %% ../nbs/10_plan.ipynb #513f6197
+# %% ../nbs/10_plan.ipynb #a8d42de3
 def _number(name, value, low, high=float("inf"), low_open=True, high_open=True):
     "Return `value` as a float, or raise a ValueError that names the rule and the value."
     good = isinstance(value, (Real, np.generic)) and not isinstance(value, (bool, np.bool_)) and np.isrealobj(value)
@@ -28,7 +28,7 @@ def _number(name, value, low, high=float("inf"), low_open=True, high_open=True):
         raise ValueError(f"{name}={value!r} is not a finite number {rule}")
     return float(value)
 
-# %% ../nbs/10_plan.ipynb #d0f8fcdc
+# %% ../nbs/10_plan.ipynb #744ee7fb
 def _integer(name, value, low):
     "Return `value` as an int, or raise a ValueError that names the rule and the value."
     whole = isinstance(value, Real) and not isinstance(value, bool) and isfinite(value) and value == int(value)
@@ -36,7 +36,7 @@ def _integer(name, value, low):
         raise ValueError(f"{name}={value!r} is not an integer >= {low}")
     return int(value)
 
-# %% ../nbs/10_plan.ipynb #3d78d2a7
+# %% ../nbs/10_plan.ipynb #9bb76e0c
 @dataclass(frozen=True)
 class Plan:
     "Everything about an analysis that is known before its sound is (parameters of the authors' program, theory §7)."
@@ -71,7 +71,7 @@ class Plan:
     @property
     def shape(self): return self.n_times, self.n_bins
 
-# %% ../nbs/10_plan.ipynb #b7a42285
+# %% ../nbs/10_plan.ipynb #d9bc9f72
 @cached_property
 def scan_frequencies(self: Plan):
     "Frequencies of the scans, lowest first, (n_scans,) [cycles per sample]."
@@ -102,7 +102,7 @@ def times(self: Plan):
     "Centres of the time bins, (n_times,) [samples after the first sample]."
     return self.time_edges[:-1] + self.tdeci / 2
 
-# %% ../nbs/10_plan.ipynb #b7c4ca5b
+# %% ../nbs/10_plan.ipynb #b3968b74
 for _axis in (scan_frequencies, scan_sigma_f, bin_frequencies, bin_edges, time_edges, times):
     _axis.__set_name__(Plan, _axis.func.__name__)
     setattr(Plan, _axis.func.__name__, _axis)
