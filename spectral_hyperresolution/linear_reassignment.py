@@ -22,12 +22,12 @@ from scipy import sparse
 
 from .plan import Plan, band_tail, batch_rows
 
-# %% ../nbs/11_linear_reassignment.ipynb #96ce8e80
+# %% ../nbs/11_linear_reassignment.ipynb #25c83a24
 def literal_loop(
     x,          # signal, (N,) or (N, C); channels are pooled
     plan: Plan, # what to compute
 ):              # energy and counts before the gate, both (n_times, n_bins), highest frequency first
-    "The authors' algorithm, one scan after the other (theory §7): short, exact and slow."
+    "The authors' algorithm, one scan after the other (Gardner & Magnasco 2006, their MATLAB function): short and slow."
     x = np.asarray(x, float).reshape(plan.n_samples, -1)
     energy, counts = np.zeros(plan.shape), np.zeros(plan.shape, int)
     f = np.arange(plan.n_samples) / plan.n_samples
@@ -402,7 +402,7 @@ def _engine(x, plan, mode, boundary, density, silence):
     if mode == "fast": return _Fast(_signal(x, plan), plan, boundary, density, silence)
     return _Exact(_signal(x, plan, np.float64), plan, boundary, silence)
 
-# %% ../nbs/11_linear_reassignment.ipynb #e77a1f48
+# %% ../nbs/11_linear_reassignment.ipynb #04f53cbb
 def reassign(
     x,                            # signal, (N,) or (N, C), real; channels are pooled
     plan: Plan,                   # what to compute
@@ -413,7 +413,7 @@ def reassign(
     threads: int | None = None,   # None takes all cores; the result is the same to the bit
     progress=None,                # called with the fraction done
 ):                                # energy and counts before any gate, both (n_times, n_bins), highest frequency first
-    "Reassign a signal and histogram the arrivals (theory §7). Raises ValueError for a wrong shape, type, mode or value."
+    "Reassign a signal and histogram the arrivals (Gardner & Magnasco 2006). Raises ValueError for a wrong shape, type, mode or value."
     engine = _engine(x, plan, mode, boundary, density, silence)
     both = np.zeros((*plan.shape, 2))
     for tile in _in_order(engine, threads or _cores(), progress):

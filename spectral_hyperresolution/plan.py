@@ -36,10 +36,10 @@ def _integer(name, value, low):
         raise ValueError(f"{name}={value!r} is not an integer >= {low}")
     return int(value)
 
-# %% ../nbs/10_plan.ipynb #9bb76e0c
+# %% ../nbs/10_plan.ipynb #c6cf269f
 @dataclass(frozen=True)
 class Plan:
-    "Everything about an analysis that is known before its sound is (parameters of the authors' program, theory §7)."
+    "Everything about an analysis that is known before its sound is (the parameters of the authors' MATLAB function)."
     n_samples: int     # length of the signal [samples]
     q: float           # wavelet Q: cycles in one sigma_t
     tdeci: int         # output time stride [samples]

@@ -157,7 +157,7 @@ def load(
 
 ReassignedSpectrogram.save, ReassignedSpectrogram.load = save, staticmethod(load)
 
-# %% ../nbs/13_spectrogram.ipynb #39c37e98
+# %% ../nbs/13_spectrogram.ipynb #e6eb5c66
 def reassigned_spectrogram(
     x,                                # sound, (N,), (C, N) or (…, N): floating point or 8-, 16-, 32-bit PCM
     sr: float,                        # sampling rate [Hz]
@@ -178,7 +178,7 @@ def reassigned_spectrogram(
     threads: int | None = None,       # None takes all cores
     progress=None,                    # called with the fraction done
 ) -> ReassignedSpectrogram:           # energy and counts are (n_frequencies, n_times) after x's leading axes
-    "Linear reassignment of a sound (Gardner & Magnasco 2006; theory §7). Raises ValueError, or MemoryError before it starts."
+    "Linear reassignment of a sound (Gardner & Magnasco 2006). Raises ValueError, or MemoryError before it starts."
     flat, lead = as_channels(x)
     if dtype is not None:
         if np.dtype(dtype) not in (np.float32, np.float64): raise ValueError(f"dtype={dtype!r} is not float32 or float64")
