@@ -5,8 +5,10 @@
 # %% auto #0
 __all__ = ['SoundError', 'SoundInfo', 'info', 'read']
 
-# %% ../nbs/20_audio.ipynb #20817154
+# %% ../nbs/20_audio.ipynb #91664298
+import re
 from dataclasses import dataclass
+from numbers import Real
 from pathlib import Path
 
 import numpy as np
@@ -30,24 +32,23 @@ class SoundInfo:
     @property
     def duration(self): return self.frames / self.sr   # [s]
 
-# %% ../nbs/20_audio.ipynb #cad466ee
+# %% ../nbs/20_audio.ipynb #a20d2ea8
 def _cut_short(file, path):
     "Whether a file ends before what its beginning (or, in OGG, its last page) promises."
-    if _promised(file) > path.stat().st_size: return True
+    for chunk, promised, there in re.findall(r"(\w+)\s*: (\d+) \(should be (\d+)\)", file.extra_info):
+        whole = int(there) if chunk.lower() in ("data", "ssnd") else path.stat().st_size
+        if whole < int(promised) < 2**32 - 512: return True                           # 0xFFFFFFFF: a stream of unknown length
     if file.format != "OGG": return False
     with open(path, "rb") as raw:
         raw.seek(max(0, path.stat().st_size - 2**17))
         tail = raw.read()
     page = tail.rfind(b"OggS")
-    return page < 0 or page + 5 >= len(tail) or not tail[page + 5] & 4                # bit 2: the stream's last page
+    head = tail[page:page + 27]
+    if page < 0 or len(head) < 27 or not head[5] & 4: return True                     # bit 2: the stream's last page
+    lacing = tail[page + 27:page + 27 + head[26]]                                     # lengths of the page's segments
+    return len(lacing) < head[26] or page + 27 + len(lacing) + sum(lacing) > len(tail)
 
-def _promised(file):
-    "The largest length in libsndfile's log lines of the form «RIFF : 192036 (should be 96014)»."
-    words = [line.split(":")[1].split("(")[0] for line in file.extra_info.splitlines() if "should be" in line]
-    sizes = [int(w) for w in words if w.strip().isdigit()]
-    return max((s for s in sizes if s < 2**32 - 512), default=0)                      # 0xFFFFFFFF: length unknown while streaming
-
-# %% ../nbs/20_audio.ipynb #a7cba8fb
+# %% ../nbs/20_audio.ipynb #fc0e9d67
 def _open(path):
     "Open a sound file, or raise a SoundError that says why not."
     import soundfile
@@ -56,7 +57,7 @@ def _open(path):
     if path.is_dir(): raise SoundError(f"{path}: is a folder, not a sound file")
     if path.stat().st_size == 0: raise SoundError(f"{path}: the file is empty")
     try: file = soundfile.SoundFile(path)
-    except (soundfile.SoundFileError, OSError) as error:
+    except (soundfile.SoundFileError, OSError, TypeError) as error:                   # TypeError: raw samples without a header
         raise SoundError(f"{path}: not a sound file that can be read ({str(error).split(': ')[-1].rstrip('.')})") from None
     if (cut := _cut_short(file, path)) or file.frames == 0:
         frames = file.frames
@@ -72,7 +73,7 @@ def info(
     with _open(path) as file:
         return SoundInfo(Path(path), file.samplerate, file.channels, file.frames, f"{file.format}, {file.subtype_info}")
 
-# %% ../nbs/20_audio.ipynb #0a7b0b3d
+# %% ../nbs/20_audio.ipynb #6aaffc0f
 def read(
     path,                           # sound file
     start: float = 0.0,             # where to begin [s]
@@ -85,8 +86,9 @@ def read(
         sr, total = file.samplerate, file.frames / file.samplerate
         if channel is not None and not (isinstance(channel, int) and 1 <= channel <= file.channels):
             raise ValueError(f"channel={channel!r} is not one of 1 … {file.channels}")
-        if not 0 <= start < total: raise ValueError(f"start={start!r} s is not within the sound's {total:g} s")
-        if duration is not None and not duration > 0: raise ValueError(f"duration={duration!r} s is not > 0")
+        if not (isinstance(start, Real) and 0 <= start < total): raise ValueError(f"start={start!r} s is not within the sound's {total:g} s")
+        if duration is not None and not (isinstance(duration, Real) and 0 < duration < np.inf):
+            raise ValueError(f"duration={duration!r} s is not a finite number > 0")
         first = int(start * sr)
         wanted = file.frames - first if duration is None else min(file.frames - first, max(1, round(duration * sr)))
         need, there = 3 * 4 * wanted * file.channels, available_memory()

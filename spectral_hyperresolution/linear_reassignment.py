@@ -4,10 +4,10 @@
 
 # %% auto #0
 __all__ = ['exact_tail', 'exact_block', 'exact_whole', 'exact_scans', 'silence_margin', 'modes', 'boundaries', 'gate_density',
-           'literal_loop', 'reassign', 'local_threshold', 'open_cells', 'high_resolution_spectrogram',
-           'high_resolution_spectrogram_sparse', 'difference']
+           'literal_loop', 'real_samples', 'check_samples', 'reassign', 'local_threshold', 'check_gate', 'open_cells',
+           'high_resolution_spectrogram', 'high_resolution_spectrogram_sparse', 'difference']
 
-# %% ../nbs/11_linear_reassignment.ipynb #37c1d8b5
+# %% ../nbs/11_linear_reassignment.ipynb #3dc74b61
 import os
 import threading
 from collections import deque
@@ -20,7 +20,7 @@ import scipy.fft
 from numba import njit
 from scipy import sparse
 
-from .plan import Plan, band_tail, batch_rows
+from .plan import Plan, _integer, available_memory, band_tail, batch_rows
 
 # %% ../nbs/11_linear_reassignment.ipynb #25c83a24
 def literal_loop(
@@ -169,12 +169,11 @@ def _exact_work(self: _Exact, task):
 
 _Exact.work = _exact_work
 
-# %% ../nbs/11_linear_reassignment.ipynb #56d99187
+# %% ../nbs/11_linear_reassignment.ipynb #103cf4cc
 def _columns(plan, first, last):
     "The frequency bins that scans first … last can reach, as a half-open range: f_ins is within lint sigma_f of f0."
-    reach = plan.lint / (2 * pi * plan.q)
-    highest = plan.scan_frequencies[last - 1] * (1 + reach)
-    lowest = plan.scan_frequencies[first] * (1 - reach)
+    reach, step = plan.lint / (2 * pi * plan.q), 1 / (plan.over * plan.noct)
+    highest, lowest = plan.minf * 2.0 ** ((last - 1) * step) * (1 + reach), plan.minf * 2.0 ** (first * step) * (1 - reach)
     low = floor(plan.noct * log2(plan.maxf / min(highest, plan.maxf)) + 0.5) - 1    # a bin to spare: float32 rounds
     high = plan.n_bins if lowest <= plan.minf else floor(plan.noct * log2(plan.maxf / lowest) + 0.5) + 2
     return max(0, min(low, plan.n_bins - 1)), max(1, min(high, plan.n_bins))
@@ -380,17 +379,31 @@ def _in_order(engine, threads, progress):
         while pending: yield pending.popleft().result()
     if progress: progress(1.0)
 
-# %% ../nbs/11_linear_reassignment.ipynb #d9a1cc51
+# %% ../nbs/11_linear_reassignment.ipynb #195035b7
+def real_samples(x):
+    "`x` as an array of real numbers with a time axis, or a ValueError."
+    x = np.asarray(x)
+    if x.dtype.kind not in "iuf": raise ValueError(f"x is {x.dtype}: not real numbers")
+    if x.ndim == 0: raise ValueError(f"x has shape {x.shape}: not (n_samples,) or (n_samples, C)")
+    return x
+
+def check_samples(x):
+    "Raise a ValueError unless all samples of `x`, (channels, N), are finite and their squares can be summed; say where."
+    bad = np.argwhere(~np.isfinite(x))
+    if len(bad):
+        channel, sample = bad[0]
+        raise ValueError(f"x is not finite at {len(bad)} of {x.size} samples, first {x[channel, sample]} at sample {sample} of channel {channel}")
+    largest = max(float(x.max(initial=0)), -float(x.min(initial=0)))
+    if largest > 1e100: raise ValueError(f"x reaches {largest:.3g}: not within ±1e100, its energy can't be counted")
+
 def _signal(x, plan, dtype=None):
     "`x`, (N,) or (N, C), as channels first (C, N) in float32 or float64."
-    x = np.asarray(x)
-    if x.ndim not in (1, 2) or len(x) != plan.n_samples:
+    x = real_samples(x)
+    if x.ndim > 2 or len(x) != plan.n_samples:
         raise ValueError(f"x has shape {x.shape}: not (n_samples,) or (n_samples, C) with n_samples={plan.n_samples}")
-    if np.iscomplexobj(x): raise ValueError(f"x is {x.dtype}: not real")
     dtype = dtype or (x.dtype if x.dtype == np.float32 else np.float64)
     x = np.ascontiguousarray(x.reshape(plan.n_samples, -1).T, dtype)
-    bad = np.flatnonzero(~np.isfinite(x).all(0))
-    if len(bad): raise ValueError(f"x is not finite at {len(bad)} of {plan.n_samples} samples, first at sample {bad[0]}")
+    check_samples(x)
     return x
 
 # %% ../nbs/11_linear_reassignment.ipynb #fece1455
@@ -402,7 +415,7 @@ def _engine(x, plan, mode, boundary, density, silence):
     if mode == "fast": return _Fast(_signal(x, plan), plan, boundary, density, silence)
     return _Exact(_signal(x, plan, np.float64), plan, boundary, silence)
 
-# %% ../nbs/11_linear_reassignment.ipynb #04f53cbb
+# %% ../nbs/11_linear_reassignment.ipynb #cacb985f
 def reassign(
     x,                            # signal, (N,) or (N, C), real; channels are pooled
     plan: Plan,                   # what to compute
@@ -414,9 +427,11 @@ def reassign(
     progress=None,                # called with the fraction done
 ):                                # energy and counts before any gate, both (n_times, n_bins), highest frequency first
     "Reassign a signal and histogram the arrivals (Gardner & Magnasco 2006). Raises ValueError for a wrong shape, type, mode or value."
+    threads = _cores() if threads is None else _integer("threads", threads, 1)
+    plan.check_memory()
     engine = _engine(x, plan, mode, boundary, density, silence)
     both = np.zeros((*plan.shape, 2))
-    for tile in _in_order(engine, threads or _cores(), progress):
+    for tile in _in_order(engine, threads, progress):
         if tile is None: continue
         row, col, cells = tile
         both[row:row + cells.shape[0], col:col + cells.shape[1]] += cells
@@ -425,7 +440,7 @@ def reassign(
 # %% ../nbs/11_linear_reassignment.ipynb #88f8f18b
 gate_density = 0.1         # a cell is lit from this density of arrivals on; 1 is the density of departures
 
-# %% ../nbs/11_linear_reassignment.ipynb #d98eddbc
+# %% ../nbs/11_linear_reassignment.ipynb #164a4f21
 def local_threshold(
     plan: Plan,
 ):              # counts below which a cell is dark, (n_bins,)
@@ -435,18 +450,23 @@ def local_threshold(
     click = plan.over * 2 * plan.lint * plan.q / plan.bin_frequencies                 # instants within lint of a click
     return gate_density * np.minimum(min(undisturbed, plan.tdeci * scans), click)
 
+def check_gate(gate):
+    "Raise a ValueError for an unknown gate."
+    if not (gate is None or isinstance(gate, str) and gate in ("local", "global")):
+        raise ValueError(f"gate={gate!r} is not 'local', 'global' or None")
+
 def open_cells(
     counts,       # arrivals, (…, n_times, n_bins)
     plan: Plan,
     gate,         # "local", "global" (the authors' rule), or None
 ):                # True where a cell stays in the picture, same shape
     "Decide which cells are lit. Raises ValueError for an unknown gate."
+    check_gate(gate)
     if gate is None: return np.ones(counts.shape, bool)
     if gate == "global": return counts >= np.sqrt(counts.max(initial=0))
-    if gate == "local": return counts >= local_threshold(plan)
-    raise ValueError(f"gate={gate!r} is not 'local', 'global' or None")
+    return counts >= local_threshold(plan)
 
-# %% ../nbs/11_linear_reassignment.ipynb #46b28cbf
+# %% ../nbs/11_linear_reassignment.ipynb #2f2f9c55
 def high_resolution_spectrogram(
     x,                  # signal, (N,) or (N, C), real; channels are pooled
     q: float,           # wavelet Q
@@ -458,6 +478,7 @@ def high_resolution_spectrogram(
     lint: float = 0.5,  # largest displacement |eta/chi|
 ):                      # energy, (n_times, n_bins), highest frequency first
     "The authors' function: parity mode, whole signal, global gate. Raises ValueError where the plan does."
+    x = real_samples(x)
     plan = Plan(len(x), q, tdeci, over, noct, minf, maxf, lint)
     energy, counts = reassign(x, plan, mode="parity", silence=False)
     return np.where(open_cells(counts, plan, "global"), energy, 0.0)
@@ -475,7 +496,7 @@ def _finished_columns(x, plan):
             rows = np.flatnonzero(strip[:, 1])
             yield c, rows, strip[rows, 0], strip[rows, 1]
 
-# %% ../nbs/11_linear_reassignment.ipynb #34f7737a
+# %% ../nbs/11_linear_reassignment.ipynb #7ea56654
 def high_resolution_spectrogram_sparse(
     x,                  # signal, (N,) or (N, C), real; channels are pooled
     q: float,           # wavelet Q
@@ -487,7 +508,11 @@ def high_resolution_spectrogram_sparse(
     lint: float = 0.5,  # largest displacement |eta/chi|
 ) -> sparse.csc_array:  # energy, (n_times, n_bins), highest frequency first
     "The same result as `high_resolution_spectrogram`, bit for bit, without ever holding a dense histogram."
+    x = real_samples(x)
     plan = Plan(len(x), q, tdeci, over, noct, minf, maxf, lint)
+    low, high = _columns(plan, 0, 1)                                 # the widest strip: the lowest scan's
+    need, there = (high - low + 2) * plan.n_times * 16 * 4 + plan.n_scans * 64 + 64e6, available_memory()
+    if need > there: raise MemoryError(f"{plan.n_times} instants of {plan.n_scans} scans need {need / 1e9:.3g} GB; {there / 1e9:.3g} GB are available")
     columns = list(_finished_columns(x, plan))
     gate = sqrt(max((counts.max(initial=0) for *_, counts in columns), default=0))
     kept = [(c, rows[n >= gate], e[n >= gate]) for c, rows, e, n in columns]

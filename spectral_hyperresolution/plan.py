@@ -7,12 +7,12 @@ __all__ = ['critical_band', 'band_tail', 'halo_sigmas', 'step_sigmas', 'enough_s
            'scan_frequencies', 'scan_sigma_f', 'bin_frequencies', 'bin_edges', 'time_edges', 'times', 'ScanGroup',
            'groups', 'memory', 'check_memory', 'available_memory', 'from_hz']
 
-# %% ../nbs/10_plan.ipynb #4ca8a0ab
+# %% ../nbs/10_plan.ipynb #54199ce4
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 from math import ceil, floor, isfinite, log2, pi
-from numbers import Integral, Real
+from numbers import Real
 
 import numpy as np
 
@@ -28,12 +28,12 @@ def _number(name, value, low, high=float("inf"), low_open=True, high_open=True):
         raise ValueError(f"{name}={value!r} is not a finite number {rule}")
     return float(value)
 
-# %% ../nbs/10_plan.ipynb #744ee7fb
+# %% ../nbs/10_plan.ipynb #096705dc
 def _integer(name, value, low):
     "Return `value` as an int, or raise a ValueError that names the rule and the value."
-    whole = isinstance(value, Real) and not isinstance(value, bool) and isfinite(value) and value == int(value)
-    if not (isinstance(value, Integral) and not isinstance(value, bool) or whole) or value < low:
-        raise ValueError(f"{name}={value!r} is not an integer >= {low}")
+    number = isinstance(value, Real) and not isinstance(value, bool)
+    if not number or not abs(value) < 2**53 or value != int(value) or value < low:
+        raise ValueError(f"{name}={value!r} is not an integer >= {low}" + (" and < 2^53" if number and value >= 2**53 else ""))
     return int(value)
 
 # %% ../nbs/10_plan.ipynb #c6cf269f
@@ -174,14 +174,14 @@ def _group(self: Plan, first, last, stride, ratio, transform):
 
 Plan.groups, Plan._group = groups, _group
 
-# %% ../nbs/10_plan.ipynb #72462db8
+# %% ../nbs/10_plan.ipynb #77b7a33a
 def memory(
     self: Plan,
     pictures: int = 1,  # how many pictures, for instance one a channel
 ) -> int:               # bytes
     "Memory that an analysis takes at its peak: energy and counts of all pictures, the working copies of one, the signal."
     cells = self.n_times * self.n_bins
-    return int(cells * 8 * (2 * pictures + 5) + self.n_samples * 8 * (pictures + 2) + 64e6)
+    return int(cells * 8 * (2 * pictures + 5) + self.n_samples * 8 * (pictures + 2) + self.n_scans * 64 + 64e6)
 
 def check_memory(
     self: Plan,
@@ -192,7 +192,7 @@ def check_memory(
     available = available_memory() if available is None else available
     need = self.memory(pictures)
     if need > available:
-        raise MemoryError(f"{pictures} × {self.n_times} × {self.n_bins} cells need {need / 1e9:.3g} GB; "
+        raise MemoryError(f"{pictures} × {self.n_times} × {self.n_bins} cells from {self.n_scans} scans need {need / 1e9:.3g} GB; "
                           f"{available / 1e9:.3g} GB are available. Take a larger hop_length (tdeci), fewer bins or a shorter sound")
 
 Plan.memory, Plan.check_memory = memory, check_memory

@@ -6,7 +6,7 @@
 __all__ = ['octaves_below', 'hop_seconds', 'scans_per_sigma', 'as_channels', 'default_plan', 'ReassignedSpectrogram', 'db',
            'plot', 'to_xarray', 'save', 'load', 'reassigned_spectrogram']
 
-# %% ../nbs/13_spectrogram.ipynb #17b9f7ac
+# %% ../nbs/13_spectrogram.ipynb #809d7e40
 from dataclasses import dataclass
 from functools import cached_property
 from math import ceil, log
@@ -14,8 +14,8 @@ from math import ceil, log
 import numpy as np
 
 from .house import atomic_write
-from .linear_reassignment import open_cells, reassign
-from .plan import Plan
+from .linear_reassignment import check_gate, check_samples, open_cells, reassign
+from .plan import Plan, _integer, _number
 
 # %% ../nbs/13_spectrogram.ipynb #2ed0cadc
 def _floating(x):
@@ -26,7 +26,7 @@ def _floating(x):
     if x.dtype.kind == "f": return x.astype(np.float64 if x.dtype.itemsize > 4 else np.float32, copy=False)
     raise ValueError(f"x is {x.dtype}: not real floating-point numbers or 8-, 16- or 32-bit PCM integers")
 
-# %% ../nbs/13_spectrogram.ipynb #b96e7f42
+# %% ../nbs/13_spectrogram.ipynb #3d40f2ea
 def as_channels(
     x,  # samples, (N,) or (…, N)
 ):      # float samples (channels, N), and the leading shape ()  or (…,)
@@ -34,11 +34,7 @@ def as_channels(
     x = _floating(x)
     if x.ndim == 0 or x.size == 0: raise ValueError(f"x has shape {x.shape}: an empty sound")
     lead, flat = x.shape[:-1], x.reshape(-1, x.shape[-1])
-    bad = np.argwhere(~np.isfinite(flat))
-    if len(bad):
-        channel, sample = bad[0]
-        raise ValueError(f"x is not finite at {len(bad)} of {flat.size} samples, first {flat[channel, sample]} at sample {sample} of channel {channel}")
-    if float(np.abs(flat).max()) > 1e100: raise ValueError(f"x reaches {np.abs(flat).max():.3g}: not within ±1e100, its energy can't be counted")
+    check_samples(flat)
     return flat, lead
 
 # %% ../nbs/13_spectrogram.ipynb #b9f75b5c
@@ -46,7 +42,7 @@ octaves_below = 8        # default fmin: so many octaves below fmax
 hop_seconds = 0.0025     # default hop
 scans_per_sigma = 20     # default oversampling: scans in one sigma_f
 
-# %% ../nbs/13_spectrogram.ipynb #19f18710
+# %% ../nbs/13_spectrogram.ipynb #b0f904de
 def default_plan(
     n_samples: int,                     # length of the sound [samples]
     sr: float,                          # sampling rate [Hz]
@@ -59,12 +55,12 @@ def default_plan(
     lint: float = 0.5,                  # largest displacement that enters the picture
 ) -> Plan:
     "The plan of a sound with the defaults filled in. Raises ValueError as `Plan.from_hz` does."
-    numbers = all(isinstance(v, (int, float, np.number)) and v > 0 for v in (sr, q))
-    fmax = 0.45 * sr if fmax is None and numbers else fmax
-    if fmin is None and numbers and np.isrealobj(fmax):
+    sr, q, bins_per_octave = _number("sr", sr, 0), _number("q", q, 0), _integer("bins_per_octave", bins_per_octave, 1)
+    fmax = 0.45 * sr if fmax is None else _number("fmax", fmax, 0, sr / 2, high_open=False)
+    if fmin is None:
         fmin = min(max(fmax / 2**octaves_below, 2 * q * sr / max(n_samples, 1) * (1 + 1e-9)), fmax / 2)
-    hop_length = max(1, round(hop_seconds * sr)) if hop_length is None and numbers else hop_length
-    if oversampling is None and numbers: oversampling = max(1, ceil(scans_per_sigma * 2 * np.pi * q * log(2) / max(bins_per_octave, 1)))
+    hop_length = max(1, round(hop_seconds * sr)) if hop_length is None else hop_length
+    if oversampling is None: oversampling = max(1, ceil(scans_per_sigma * 2 * np.pi * q * log(2) / bins_per_octave))
     return Plan.from_hz(n_samples, sr, q, fmin, fmax, bins_per_octave, hop_length, oversampling, lint)
 
 # %% ../nbs/13_spectrogram.ipynb #64dc4d18
@@ -157,7 +153,7 @@ def load(
 
 ReassignedSpectrogram.save, ReassignedSpectrogram.load = save, staticmethod(load)
 
-# %% ../nbs/13_spectrogram.ipynb #e6eb5c66
+# %% ../nbs/13_spectrogram.ipynb #fd4f5f5d
 def reassigned_spectrogram(
     x,                                # sound, (N,), (C, N) or (…, N): floating point or 8-, 16-, 32-bit PCM
     sr: float,                        # sampling rate [Hz]
@@ -181,7 +177,9 @@ def reassigned_spectrogram(
     "Linear reassignment of a sound (Gardner & Magnasco 2006). Raises ValueError, or MemoryError before it starts."
     flat, lead = as_channels(x)
     if dtype is not None:
-        if np.dtype(dtype) not in (np.float32, np.float64): raise ValueError(f"dtype={dtype!r} is not float32 or float64")
+        if str(dtype) not in ("float32", "float64") and dtype not in (np.float32, np.float64, float):
+            raise ValueError(f"dtype={dtype!r} is not float32 or float64")
+        if np.abs(flat).max() > np.finfo(dtype).max: raise ValueError(f"x reaches {np.abs(flat).max():.3g}: beyond the range of {np.dtype(dtype)}")
         flat = flat.astype(dtype, copy=False)
     n = flat.shape[1]
     hint = f"; x has shape {np.shape(x)}, and time is the last axis" if np.ndim(x) > 1 and n < len(flat) else ""
@@ -189,6 +187,7 @@ def reassigned_spectrogram(
     except ValueError as error: raise ValueError(f"{error}{hint}") from None
     groups = [flat] if pool else flat[:, None]
     plan.check_memory(len(groups))
+    check_gate(gate)
     shape = plan.shape[::-1] if pool else (*lead, *plan.shape[::-1])
     energy, counts = np.zeros((len(groups), *plan.shape[::-1])), np.zeros((len(groups), *plan.shape[::-1]))
     for i, channels in enumerate(groups):

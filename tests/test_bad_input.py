@@ -42,7 +42,7 @@ def refused(draw, *args, says, error=ValueError, **kw):
     begin = time.perf_counter()
     with pytest.raises(error) as caught:
         draw(*args, **kw)
-    assert time.perf_counter() - begin < 2
+    assert time.perf_counter() - begin < 5
     message = str(caught.value)
     assert "\n" not in message
     for text in [says] if isinstance(says, str) else says:
@@ -96,10 +96,10 @@ def test_all_zero(draw):
 def test_not_finite(value, dtype):
     broken = np.stack([x, x]).astype(dtype)
     broken[1, [137, 1999]] = value
-    where = "x is not finite at 2 of"
+    where = f"x is not finite at 2 of 4000 samples, first {value} at sample 137 of channel 1"
     for draw in dense, thin, engine:
-        refused(draw, broken.T, says=[f"{where} 2000 samples, first at sample 137"])
-    refused(door, broken, says=[f"{where} 4000 samples, first {value} at sample 137 of channel 1"])
+        refused(draw, broken.T, says=[where])
+    refused(door, broken, says=[where])
 
 
 @anyone
@@ -287,9 +287,8 @@ def test_more_scans_than_memory_holds(draw):
 
 def test_the_plan_says_what_memory_it_needs():
     plan = Plan(10**6, 2, 10, 2, 100, 0.01, 0.45)
-    with pytest.raises(
-        MemoryError, match=rf"1 × 100000 × {plan.n_bins} cells need {plan.memory() / 1e9:.3g} GB; 0.1 GB are available"
-    ):
+    cells, need = f"1 × 100000 × {plan.n_bins} cells from {plan.n_scans} scans", f"{plan.memory() / 1e9:.3g} GB"
+    with pytest.raises(MemoryError, match=f"{cells} need {need}; 0.1 GB are available"):
         plan.check_memory(available=10**8)
     plan.check_memory(available=plan.memory())
 
