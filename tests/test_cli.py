@@ -70,7 +70,7 @@ def test_compare_and_single_q(bird):
     (["--bins-per-octave", "-3"], "bins_per_octave=-3 is not an integer >= 1"),
     (["--oversampling", "0"], "oversampling=0 is not an integer >= 1"),
     (["--start", "2"], "start=2.0 s is not within the sound's 1 s"),
-    (["--duration", "0"], "duration=0.0 s is not > 0"),
+    (["--duration", "0"], "duration=0.0 s is not a finite number > 0"),
     (["--duration", "1e-4"], "shorter than the lowest wavelet"),
     (["--fmin", "1"], "shorter than the lowest wavelet"),
     (["--bins-per-octave", "1000000", "--hop-length", "1"], "GB are available"),
