@@ -6,7 +6,7 @@
 __all__ = ['cases', 'engines', 'warm_samples', 'peers', 'columns', 'gated', 'compare', 'markdown_table', 'Case', 'synthetic',
            'matlab_file', 'full_case', 'small_case', 'every_point', 'fast_points', 'Engine', 'timed', 'thinned',
            'extrapolated', 'length_note', 'measure', 'peak_memory', 'memory_alone', 'measure_peer', 'peer_report',
-           'machine', 'engine_row', 'benchmark', 'main']
+           'device_report', 'machine', 'engine_row', 'benchmark', 'main']
 
 # %% ../nbs/15_verify_and_benchmark.ipynb #184d4fb2
 import argparse
@@ -16,6 +16,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -132,6 +133,18 @@ engines = {
     "fast64": Engine("NumPy fast, float64", np.float64, lambda x, plan, threads: reassign(x, plan, threads=threads), fast_points),
     "fast32": Engine("NumPy fast, float32", np.float32, lambda x, plan, threads: reassign(x, plan, threads=threads), fast_points),
 }
+
+def _torch_engine(x, plan, threads):
+    "The torch engine's fast mode on the CPU."
+    import torch
+
+    from spectral_hyperresolution.linear_reassignment_pytorch import reassign as on_torch
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads or _cores())
+    try: return tuple(a.double().numpy() for a in on_torch(x, plan))
+    finally: torch.set_num_threads(before)
+
+if find_spec("torch"): engines["torch32"] = Engine("torch fast on the CPU, float32", np.float32, _torch_engine, fast_points)
 
 # %% ../nbs/15_verify_and_benchmark.ipynb #63243861
 def timed(
@@ -280,6 +293,85 @@ def _progress(label, run):
     print(f"{label} …", file=sys.stderr, flush=True)
     return run()
 
+# %% ../nbs/15_verify_and_benchmark.ipynb #25698c0f
+def _torch_clock(device, repeat):
+    "A function that times another on a device: median seconds, and peak memory in MB where the device tells."
+    import torch
+    cuda = torch.device(device).type == "cuda"
+    wait = torch.cuda.synchronize if cuda else lambda: None
+    def clock(run):
+        run()
+        if cuda: torch.cuda.reset_peak_memory_stats()
+        def whole():
+            run()
+            wait()
+        wait()
+        seconds, _ = timed(whole, repeat)
+        return median(seconds), torch.cuda.max_memory_allocated() / 1e6 if cuda else None
+    return clock
+
+def _copy_rate(device, clock, megabytes):
+    "Bytes that the device can read and write in a second."
+    import torch
+    a = torch.zeros(megabytes * 250_000, device=device)
+    b = torch.empty_like(a)
+    return 2 * a.nbytes / clock(lambda: b.copy_(a))[0]
+
+# %% ../nbs/15_verify_and_benchmark.ipynb #39bfbe2d
+def _torch_runs(case, device, small):
+    "What is timed on a device: label → (full-grid points, points sent, share of the work that is done, function)."
+    import torch
+
+    from spectral_hyperresolution.linear_reassignment_pytorch import reassign as on_torch
+    put = lambda x: torch.as_tensor(x, dtype=torch.float32, device=device)
+    x, plan, channels, runs = put(case.x), case.plan, case.x.shape[1], {}
+    def add(label, x, plan, count, share=1.0, sent=None, **how):
+        every = every_point(plan) * count
+        runs[label] = every / share, (sent or fast_points)(plan) * count / share, share, lambda: on_torch(x, plan, **how)
+    add("fast mode", x, plan, channels)
+    few = replace(plan, over=1)
+    add("every sample of every scan", x, few if small else plan, channels, few.over / plan.over if small else 1.0, every_point, mode="parity", silence=False)
+    add("a loop, scan by scan", x, few, channels, few.n_scans / plan.n_scans, every_point, mode="parity", silence=False, step=1)
+    sounds, length = (4, 8000) if small else (64, 480000)
+    batch = put(np.random.default_rng(0).standard_normal((sounds, length, 1)))
+    add(f"a batch of {sounds} × {length}", batch, replace(plan, n_samples=length), sounds)
+    leaf = put(case.x).requires_grad_()
+    add("a gradient, soft", x, plan, channels)
+    runs["a gradient, soft"] = *runs["a gradient, soft"][:3], lambda: torch.autograd.grad(on_torch(leaf, plan, soft=True)[0].square().sum(), leaf)
+    for n in (10**4,) if small else (10**4, 10**5, 10**6, 10**7):
+        add(f"growth: {n} samples", put(synthetic(n)), replace(plan, n_samples=n), 2)
+    for over in (plan.over // 2, 2 * plan.over):
+        p = replace(plan, over=max(1, over))
+        add(f"growth: {p.n_scans} scans", x, p, channels)
+    return runs
+
+# %% ../nbs/15_verify_and_benchmark.ipynb #49d0ef36
+def device_report(
+    case: Case,
+    device: str = "cuda",  # a torch device
+    repeat: int = 3,       # timed calls
+) -> str:                  # Markdown
+    "Check and time the torch engine on a device, in float32. Raises ValueError where there is no such device."
+    import torch
+
+    from spectral_hyperresolution.linear_reassignment_pytorch import _place
+    from spectral_hyperresolution.linear_reassignment_pytorch import reassign as on_torch
+    device, small = _place(device), case.name != "full"
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or platform.machine()
+    x = case.x.astype(np.float32)
+    ours = tuple(a.double().cpu().numpy() for a in on_torch(x, case.plan, device=device))
+    match = compare(gated(ours, case.plan), gated(reassign(x, case.plan), case.plan))
+    clock, rows = _torch_clock(device, repeat), []
+    copy = _copy_rate(device, clock, 10 if small else 1000)
+    for label, (every, sent, share, run) in _torch_runs(case, device, small).items():
+        seconds, memory = _progress(label, lambda run=run: clock(run))
+        seconds /= share
+        rows.append([label + ("" if share == 1 else f" (from {100 * share:.0f} %)"), f"{seconds:.3g}", f"{sent / seconds / 1e6:.3g}", f"{every / seconds / 1e6:.3g}",
+                     f"{100 * 64 * sent / seconds / copy:.3g} %", f"{memory:.0f}" if memory else "–"])
+    head = ["torch, float32", "seconds", "M points sent/s", "M full-grid points/s", "of the copy rate, at 64 bytes a point", "peak memory [MB]"]
+    return (f"Device: {name} ({device}), torch {version('torch')}; copy rate {copy / 1e9:.3g} GB/s, read and write counted. Case *{case.name}*.\n"
+            f"Against NumPy's fast mode in float32: relative L₁ {match['l1']:.1e}, {match['cells']} lit cells differ.\n\n{markdown_table(head, rows)}\n")
+
 # %% ../nbs/15_verify_and_benchmark.ipynb #d3ced4af
 def machine() -> str:
     "One line about the machine and the versions."
@@ -365,6 +457,7 @@ def _parser():
     p.add_argument("--threads", type=_count, metavar="N", help="threads of the parity and fast modes (default: all cores)")
     p.add_argument("--peers", action="store_true", help=f"time {', '.join(peers)} too, where installed")
     p.add_argument("--memory", choices=engines, metavar="NAME", help="only run this engine once and print the process's peak memory in MB")
+    p.add_argument("--device", metavar="NAME", help="instead: check and time the torch engine on this device, for instance cuda")
     p.add_argument("--out", type=Path, metavar="FILE", help="write the tables here too (Markdown)")
     return p
 
@@ -381,7 +474,10 @@ def main(
         engine.run(np.ascontiguousarray(case.x, engine.dtype), case.plan, args.threads)
         print(f"{peak_memory():.1f}")
         return 0
-    text = benchmark(args.case, args.engines, args.repeat, args.literal_scans, args.threads, args.peers)
+    if args.device:
+        try: text = device_report(cases[args.case](), args.device, args.repeat)
+        except (ImportError, ValueError) as error: parser.error(f"argument --device: {error}")
+    else: text = benchmark(args.case, args.engines, args.repeat, args.literal_scans, args.threads, args.peers)
     print(text)
     if args.out: args.out.write_text(text, encoding="utf-8")
     return 0
