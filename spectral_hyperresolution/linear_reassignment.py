@@ -312,7 +312,7 @@ def _batch(self: _Fast, g, j0):
         rows=f_row, sigma=f_row / (2 * pi * plan.q), offset=offset - 0.5, phase=-2 * pi * carrier,
         weights=_cubic(j % g.ratio / g.ratio).astype(self.real), base=j // g.ratio, shift=np.floor(run(j)).astype(int),
         late=run(j) % 1, bin=plan.noct * np.log2(plan.maxf / f), run=g.stride * run(j) - 0.5,
-        sigma_t=plan.q / f, sigma_f=f / (2 * pi * plan.q))
+        sigma_t=plan.q / f)
 
 def _cubic(x):
     "Lagrange's weights of the nodes -1, 0, 1, 2 at `x`, (len(x), 4)."
