@@ -12,6 +12,7 @@ import os
 import threading
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from itertools import pairwise
 from math import ceil, exp, floor, frexp, log, log2, pi, sqrt
 
@@ -291,15 +292,19 @@ class _Fast:
         self.poly = np.resize(np.append(fit, np.zeros(8 - len(fit))), 8).astype(self.real)
         self.eps, self.span = eps, plan.noct * log2(plan.maxf / plan.minf)
         self.tasks = []
-        for g in plan.groups(density):
-            batches = [_batch(self, g, j) for j in range(g.first, g.last, batch_rows * g.ratio)]
+        for g, batches in _batches(plan, density, self.real):
             steps = range(0, plan.n_samples, g.payload * g.stride)
             self.tasks += [(g, batches, begin, c) for begin in steps for c in range(len(x))]
 
 # %% ../nbs/11_linear_reassignment.ipynb #24d555ac
-def _batch(self: _Fast, g, j0):
+@lru_cache(maxsize=8)
+def _batches(plan, density, real):
+    "The groups of a plan, each with its batches; many sounds of one length share them."
+    return [(g, [_batch(plan, real, g, j) for j in range(g.first, g.last, batch_rows * g.ratio)]) for g in plan.groups(density)]
+
+def _batch(plan, real, g, j0):
     "All that a batch of scans needs and that does not depend on the signal."
-    plan, j1 = self.plan, min(j0 + batch_rows * g.ratio, g.last)
+    j1 = min(j0 + batch_rows * g.ratio, g.last)
     rows = np.arange(-1, ceil((j1 - j0 - 1) / g.ratio) + 3) * g.ratio           # scans that are transformed
     j = np.arange(j1 - j0)                                                       # scans that are sent
     f_row = plan.minf * 2.0 ** ((j0 + rows) / (plan.over * plan.noct))
@@ -310,7 +315,7 @@ def _batch(self: _Fast, g, j0):
     carrier = np.cumsum(np.append(f_row[0] * offset[0], np.diff(offset) * (f_row[1:] + f_row[:-1]) / 2))
     return dict(
         rows=f_row, sigma=f_row / (2 * pi * plan.q), offset=offset - 0.5, phase=-2 * pi * carrier,
-        weights=_cubic(j % g.ratio / g.ratio).astype(self.real), base=j // g.ratio, shift=np.floor(run(j)).astype(int),
+        weights=_cubic(j % g.ratio / g.ratio).astype(real), base=j // g.ratio, shift=np.floor(run(j)).astype(int),
         late=run(j) % 1, bin=plan.noct * np.log2(plan.maxf / f), run=g.stride * run(j) - 0.5,
         sigma_t=plan.q / f)
 

@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby
 from math import ceil, exp, log2, pi
-from types import SimpleNamespace
 
 import numpy as np
 import torch
 
+from . import linear_reassignment
 from .linear_reassignment import (
-    _batch, _exact_units, _extend, boundaries, local_threshold, modes, silence_margin)
-from .plan import Plan, available_memory, _integer, _number, band_tail, batch_rows
+    _batches, _exact_units, _extend, boundaries, local_threshold, modes, silence_margin)
+from .plan import Plan, available_memory, _integer, _number, band_tail
 from .spectrogram import default_plan
 
 # %% ../nbs/12_pytorch.ipynb #1c870dd7
@@ -191,9 +191,8 @@ def _fold_bands(b, length, stride):
     return k % block, np.where(k <= k1, np.exp(-(u**2) / 2 + 1j * turn), 0), -u
 
 # %% ../nbs/12_pytorch.ipynb #8887de46
-def _table(plan, g, real, device):
+def _table(plan, g, batches, real, device):
     "Lay the batches of a group end to end."
-    batches = [_batch(SimpleNamespace(plan=plan, real=np.float64), g, j) for j in range(g.first, g.last, batch_rows * g.ratio)]
     rows, scans = (np.cumsum([0, *(len(b[key]) for b in batches)]) for key in ("rows", "bin"))
     joined = {key: np.concatenate([b[key] for b in batches]) for key in ("rows", "sigma", "offset", "phase", "weights", "shift", "late", "run", "bin", "sigma_t")}
     N, begin = plan.n_samples, np.arange(0, plan.n_samples, g.payload * g.stride)[:, None]
@@ -214,7 +213,8 @@ def _table(plan, g, real, device):
 @lru_cache(maxsize=4)
 def _tables(plan, density, real, device):
     "The tables of all groups."
-    return [_table(plan, g, real, device) for g in plan.groups(density)]
+    batches = _batches.__wrapped__ if torch.compiler.is_compiling() else _batches
+    return [_table(plan, *group, real, device) for group in batches(plan, density, np.float64)]
 
 # %% ../nbs/12_pytorch.ipynb #0f913ecd
 def _fold(X, t, rows):
@@ -259,7 +259,7 @@ def _send(chi, eta, t, rows, scans, b, least, plan, into, item, scale, soft):
     _deposit(into, per_block(item), row + per_block(t.row0[b]), col, torch.where(keep, power, 0) * per_block(scale), keep * g.stride, plan.shape, soft)
 
 # %% ../nbs/12_pytorch.ipynb #fd597dd8
-def _fast_job(blocks, item, t, rows, scans, b, plan, boundary_error, soft, into):
+def _fast_job(blocks, item, t, rows, scans, b, plan, boundary_error, soft, fused, into):
     "Deposit some scans of some blocks (signals, blocks, samples)."
     g, signals = t.group, len(blocks)
     peak = blocks.detach().abs().amax(-1, keepdim=True)
@@ -267,7 +267,7 @@ def _fast_job(blocks, item, t, rows, scans, b, plan, boundary_error, soft, into)
     block = (blocks * unit).flatten(0, 1)
     least = boundary_error**2 * (block.detach() ** 2).sum(-1) * g.stride / g.transform
     chi, eta = (torch.fft.ifft(v) for v in _fold(torch.fft.fft(block), t, rows))
-    send = _send_fused if _fused(block, soft) else _send
+    send = _send_fused if fused else _send
     scale = unit.flatten().to(_wide(block)) ** -2 / g.stride
     send(chi, eta, t, rows, scans, b.repeat(signals), least, plan, into, item.repeat_interleave(len(b)), scale, soft)
 
@@ -278,21 +278,21 @@ def _words(t, fused):
     g = t.group
     return 8 * g.block, row_words * rows * t.take[0].numel() + (not fused) * fast_words * scans * (g.lead + g.payload)
 
-def _fast_work(x, item, plan, boundary, density, silence, soft, room):
+def _fast_work(x, item, plan, boundary, density, silence, soft, fused, room):
     "The fast mode as small jobs, functions that deposit into a pair of histograms."
     error = silence * silence_margin * max(torch.finfo(x.dtype).eps, exp(-(band_tail**2) / 2))   # rounding, or the band's cut
     tables = _tables.__wrapped__ if torch.compiler.is_compiling() else _tables
     for t in tables(plan, density, x.dtype, x.device):
         g = t.group
         blocks = _blocks(x, -(g.halo + g.lead) * g.stride, g.block, g.payload * g.stride, len(t.row0), boundary)
-        per_block, per_batch = (n * x.element_size() for n in _words(t, _fused(x, soft)))
+        per_block, per_batch = (n * x.element_size() for n in _words(t, fused))
         for r, b in _pieces(*blocks.shape[:2], room // (per_block + per_batch)):
             n = (r.stop - r.start) * (b.stop - b.start)
             step = max(1, (room // n - per_block) // per_batch)
             for i in range(0, len(t.cuts), step):
                 (row, *_), (*_, scan, _), (_, row_end, _, scan_end) = t.cuts[i], t.cuts[i], t.cuts[min(i + step, len(t.cuts)) - 1]
                 yield lambda into, t=t, r=r, b=b, blocks=blocks, rows=slice(row, row_end), scans=slice(scan, scan_end): _fast_job(
-                    blocks[r, b], item[r], t, rows, scans, torch.arange(b.start, b.stop, device=x.device), plan, error, soft, into)
+                    blocks[r, b], item[r], t, rows, scans, torch.arange(b.start, b.stop, device=x.device), plan, error, soft, fused, into)
 
 # %% ../nbs/12_pytorch.ipynb #96c0f2f7
 try:
@@ -300,10 +300,19 @@ try:
     import triton.language as tl
 except ImportError: triton = None
 
-def _fused(x, soft):
-    "Whether the kernel takes the place of the plain steps: on CUDA, without gradients, order of additions left free."
-    free = not (torch.are_deterministic_algorithms_enabled() or torch.compiler.is_compiling())
-    return bool(triton and x.is_cuda and not soft and free and not (x.requires_grad and torch.is_grad_enabled()))
+def _followed(x):
+    "Whether torch keeps track of what becomes of x: for gradients, backward or forward, or for a trace."
+    tangent = torch.autograd.forward_ad.unpack_dual(x).tangent is not None
+    return tangent or x.requires_grad and torch.is_grad_enabled() or torch.compiler.is_compiling() or torch.jit.is_tracing()
+
+def _fused(x):
+    "Whether the kernel takes the place of the plain steps: on CUDA, where the order of additions is left free."
+    return bool(triton and x.is_cuda and not torch.are_deterministic_algorithms_enabled())
+
+def _lent(x, plan, boundary, density, silence):
+    "The compiled loop of the NumPy engine, for signals (pictures, C, N) on a CPU: energy and counts."
+    each = [linear_reassignment.reassign(s.T, plan, "fast", boundary, density, silence, torch.get_num_threads()) for s in x.detach().numpy()]
+    return tuple(torch.from_numpy(np.stack(a)) for a in zip(*each, strict=True))
 
 # %% ../nbs/12_pytorch.ipynb #49d83441
 if triton:
@@ -401,16 +410,20 @@ def reassign(
     dtype=None,                      # float32 or float64; None follows x
     max_memory: float | None = None, # bytes for work, one block at least, besides signal, tables and result; None asks the device
     step: int | None = None,         # scans at a time, parity mode only; None fills max_memory
+    compiled: bool = True,           # fast mode: let a compiled kernel take over where it can
 ):                                   # energy and counts before any gate, both (…, n_times, n_bins), highest frequency first
     "Reassign signals and histogram the arrivals (theory §7). Raises ValueError for a wrong shape, type, device, mode or value."
     _checked(mode, boundary)
     soft, density = _softness(soft), _number("density", density, 0)
     x, lead = _signal(x, plan, device, dtype)
     item, room = torch.arange(len(x), device=x.device).repeat_interleave(x.shape[1]), _room(x.device, max_memory)
+    compiled = compiled and mode == "fast" and not soft and not _followed(x)
     with torch.autocast(x.device.type, enabled=False) if torch.amp.is_autocast_available(x.device.type) else nullcontext():
-        if mode == "fast": jobs = _fast_work(x.flatten(0, 1), item, plan, boundary, density, silence, soft, room)
-        else: jobs = _exact_work(x.flatten(0, 1), item, plan, silence, soft, room, step)
-        both = _in_order(jobs, len(x) * plan.n_times * plan.n_bins, x)
+        if compiled and x.device.type == "cpu": both = _lent(x, plan, boundary, density, silence)
+        else:
+            if mode == "fast": jobs = _fast_work(x.flatten(0, 1), item, plan, boundary, density, silence, soft, compiled and _fused(x), room)
+            else: jobs = _exact_work(x.flatten(0, 1), item, plan, silence, soft, room, step)
+            both = _in_order(jobs, len(x) * plan.n_times * plan.n_bins, x)
     return tuple(a.reshape(*lead, *plan.shape).to(x.dtype) for a in both)
 
 # %% ../nbs/12_pytorch.ipynb #6d28291b

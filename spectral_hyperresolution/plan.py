@@ -227,8 +227,10 @@ def from_hz(
     if not fmin < fmax: raise ValueError(f"fmin={fmin:g} Hz is not below fmax={fmax:g} Hz")
     hop, bins = _integer("hop_length", hop_length, 1), _integer("bins_per_octave", bins_per_octave, 1)
     if n_samples < 2 * q * sr / fmin:
+        least = 2 * q * sr / max(n_samples, 1)
+        advice = f"fmin >= {least:.4g} Hz or a lower q" if least < fmax else "a longer sound or a lower q"
         raise ValueError(f"a sound of {n_samples} samples is shorter than the lowest wavelet, 2·q·sr/fmin = "
-                         f"{2 * q * sr / fmin:.0f} samples: take fmin >= {2 * q * sr / n_samples:.4g} Hz or a lower q")
+                         f"{2 * q * sr / fmin:.0f} samples: take {advice}")
     return Plan(n_samples, q, hop, _integer("oversampling", oversampling, 1), bins, fmin / sr, fmax / sr, lint)
 
 Plan.from_hz = staticmethod(from_hz)
