@@ -3,15 +3,19 @@
 The notebooks are not run: their committed outputs are shown.
 """
 
+import ast
 import base64
 import importlib
 import importlib.util
 import re
 import shutil
 import sys
+from functools import cache
 from pathlib import Path
 
 import nbformat
+from check import complaints
+from links import anchored, linker
 from nbdev.process import NBProcessor, Processor
 from nbdev.processors import (
     add_show_docs,
@@ -23,8 +27,9 @@ from nbdev.processors import (
     rm_header_dash,
     strip_ansi,
 )
-from notebooks import NBS, PACKAGE, ROOT, chapters, relink
-from reference import describe, page, public
+from notebooks import NBS, PACKAGE, ROOT, chapters, relink, title
+from reference import code_label, describe, overview, page, public
+from sliders import slider_of, slider_page
 from sphinx.cmd.build import build_main
 
 STAGE = ROOT / "docs" / "_build" / "source"
@@ -40,18 +45,28 @@ def modules():
 class describe_exports(Processor):
     "Put a description where the code of an exported cell is hidden; where it is shown, that says it already."
     def begin(self):
-        self.shown = False
         name = next((c.directives_["default_exp"] for c in self.nb.cells if "default_exp" in c.directives_), None)
         self.module = name and importlib.import_module(f"{PACKAGE}.{name}")
+        self.shown, self.prose = False, linker(linked_names(), first=False)
 
     def cell(self, cell):
         name = re.match(r"show_doc\(([\w.]+)", cell.source)
         if cell.cell_type != "code" or not name:
             self.shown = "exports" in (getattr(cell, "directives_", None) or {})
+            defined = re.findall(r"^(?:def|class) ([A-Za-z]\w*)", cell.source, re.MULTILINE) if self.shown else []
+            cell["targets"] = target(self.module, *defined)
         elif getattr(cell, "has_sd", False) and self.shown: del cell["source"]
-        else: cell.cell_type, cell.source = "markdown", describe(self.module, name[1], index=False)
+        else:
+            cell.cell_type = "markdown"
+            cell.source = target(self.module, name[1]) + describe(self.module, name[1], self.prose, index=False)
 
 
+def target(module, *names):
+    "Anchors for the names that a cell defines."
+    return "".join(f"({code_label(module, name)})=\n" for name in names)
+
+
+@cache
 def linked_names():
     "Functions and classes that prose may name: name → full name, where only one module has it."
     found = {}
@@ -59,14 +74,6 @@ def linked_names():
         for name in public(module):
             if callable(getattr(module, name)): found.setdefault(name, []).append(f"{module.__name__}.{name}")
     return {name: full[0] for name, full in found.items() if len(full) == 1}
-
-
-def refer(text, names):
-    "Turn `name` in prose into a link to its reference."
-    def one(match): return f"{{py:obj}}`{match[1]} <{names[match[1]]}>`" if match[1] in names else match[0]
-    fence = re.compile(r"(^ *```.*?^ *```[^\n]*$|\[[^\]\n]*\]\([^)\n]*\)|^#[^\n]*$)", re.DOTALL | re.MULTILINE)
-    code = re.compile(r"(?<![`}])`([A-Za-z_][\w.]*)(?:\(\))?`(?!`)")
-    return "".join(part if i % 2 else code.sub(one, part) for i, part in enumerate(fence.split(text)))
 
 
 def figure(data, alt, name):
@@ -78,8 +85,10 @@ def figure(data, alt, name):
 
 
 def show_outputs(cell, name):
-    "Outputs as MyST-NB shall show them: pictures carry their alternative text."
+    "Outputs as MyST-NB shall show them: pictures carry their alternative text, links lead to pages."
     for i, output in enumerate(cell.get("outputs", [])):
+        said = output.get("data", {}).get("text/markdown")
+        if said: output["data"]["text/markdown"] = relink("".join(said), beside)
         picture = output.get("data", {}).get("image/png")
         if picture is None: continue
         alt = output["metadata"].get("image/png", {}).get("alt")
@@ -89,6 +98,14 @@ def show_outputs(cell, name):
     return cell
 
 
+def preparing(source):
+    "Does a cell do nothing but import, and set the style of figures? The picture matters more."
+    try: body = ast.parse(source).body
+    except SyntaxError: return False
+    plain = lambda node: isinstance(node, ast.Import | ast.ImportFrom) or ast.unparse(node) == "use_house_style()"
+    return isinstance(next(iter(body), None), ast.Import | ast.ImportFrom) and all(map(plain, body))
+
+
 def directives(cell):
     "Quarto's cell options as MyST-NB's tags; every directive line is removed."
     found = dict(re.findall(r"^#\| *([\w-]+):? *(.*)$", cell.source, re.MULTILINE))
@@ -96,7 +113,7 @@ def directives(cell):
     if found.get("echo") == "false": tags.append("remove-input")
     if found.get("output") == "false": tags.append("remove-output")
     if found.get("include") == "false": tags.append("remove-cell")
-    if found.get("code-fold", "false") not in ("false", "show"): tags.append("hide-input")
+    if found.get("code-fold", "false") not in ("false", "show") or preparing(cell.source): tags.append("hide-input")
     cell["metadata"] = {"tags": tags} if tags else {}
     cell.source = re.sub(r"^#\|.*\n?", "", cell.source, flags=re.MULTILINE).strip("\n")
     return cell
@@ -117,19 +134,29 @@ def beside(target, base=NBS):
     return staged.name
 
 
-def stage(path, names):
-    "Process one notebook and write it for Sphinx."
+def prose(text, page, link):
+    "Markdown as Sphinx shall read it: links to staged pages, and those that need not be written."
+    return anchored(link(relink(text, beside)), page)
+
+
+def stage(path):
+    "Process one notebook for Sphinx."
     processors = [populate_language, add_show_docs, describe_exports, strip_ansi, hide_line, filter_stream_,
                   rm_header_dash, rm_export, hide_]
     notebook = NBProcessor(path, procs=processors, rm_directives="quarto", process=True).nb
+    link = linker(linked_names(), first=path.stem != "index")
     own = notebook.metadata.get("kernelspec", {})
     result = nbformat.v4.new_notebook(metadata={"kernelspec": dict(own)} if own else {})
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
-            result.cells.append(nbformat.v4.new_markdown_cell(refer(relink(cell.source, beside), names)))
+            result.cells.append(nbformat.v4.new_markdown_cell(prose(cell.source, path.stem, link)))
         elif cell.cell_type == "code":
+            if name := slider_of(cell.source):
+                result.cells.append(nbformat.v4.new_markdown_cell(slider_page(name, STAGE / "_static")))
+                continue
             cell = show_outputs(directives(cell), path.stem)
             if not cell.source.strip() and not cell.get("outputs"): continue
+            if cell.get("targets"): result.cells.append(nbformat.v4.new_markdown_cell(cell["targets"]))
             plain = nbformat.v4.new_code_cell(cell.source, metadata=cell["metadata"])
             plain["outputs"] = [nbformat.from_dict(dict(output)) for output in cell.get("outputs", [])]
             result.cells.append(plain)
@@ -140,21 +167,11 @@ def stage(path, names):
 def contents():
     "The tables of contents: chapters in their parts, then the reference."
     parts = []
-    for digit, title in PARTS.items():
-        pages = "\n".join(path.stem for path in chapters() if path.stem.startswith(digit))
-        if pages: parts.append(f"```{{toctree}}\n:hidden:\n:caption: {title}\n\n{pages}\n```")
-    pages = "\n".join(f"reference/{name.rpartition('.')[2]}" for name in modules())
-    parts.append(f"```{{toctree}}\n:hidden:\n:caption: Reference\n\n{pages}\n```")
+    for digit, part in PARTS.items():
+        pages = "\n".join(f"{p.stem[:2]} {title(p)} <{p.stem}>" for p in chapters() if p.stem.startswith(digit))
+        if pages: parts.append(f"```{{toctree}}\n:hidden:\n:caption: {part}\n\n{pages}\n```")
+    parts.append("```{toctree}\n:hidden:\n:caption: To look things up\n\nglossary\nreferences\nreference/index\n```")
     return "\n\n".join(parts)
-
-
-def outside(site):
-    "Scripts, styles and fonts that the pages would fetch from another host."
-    tag = re.compile(r"<(?:script|img|iframe|source)[^>]*\ssrc=[\"']?(?:https?:)?//[^>]*>|"
-                     r"<link[^>]*rel=[\"']?(?:stylesheet|preload|preconnect|icon)[^>]*href=[\"']?(?:https?:)?//[^>]*>")
-    found = [f"{path.name}: {match[0]}" for path in site.rglob("*.html") for match in tag.finditer(path.read_text())]
-    style = re.compile(r"(?:url\(|@import)\s*[\"']?(?:https?:)?//[^)\"';]*")
-    return found + [f"{path.name}: {m[0]}" for path in site.rglob("*.css") for m in style.finditer(path.read_text())]
 
 
 def main():
@@ -165,20 +182,26 @@ def main():
     mathjax = Path(importlib.util.find_spec("sphinx-mathjax-offline").origin).parent / "static" / "mathjax"
     (STAGE / "_static").mkdir()
     shutil.copy2(mathjax / "tex-svg.js", STAGE / "_static")
-    shutil.copy2(Path(__file__).parent / "wide.css", STAGE / "_static")
+    for pattern in ("*.css", "*.js"):
+        for asset in Path(__file__).parent.glob(pattern): shutil.copy2(asset, STAGE / "_static")
 
-    names = linked_names()
     for path in [NBS / "index.ipynb", *chapters()]:
-        notebook = stage(path, names)
+        notebook = stage(path)
         if path.stem == "index": notebook.cells.append(nbformat.v4.new_markdown_cell(contents(), id="contents"))
         nbformat.write(notebook, STAGE / path.name)
+    for page_ in ("glossary", "references"):
+        text = (NBS / f"{page_}.md").read_text(encoding="utf-8")
+        link = linker(linked_names(), first=False) if page_ == "glossary" else str
+        (STAGE / f"{page_}.md").write_text(prose(text, page_, link), encoding="utf-8")
     for name in modules():
-        (STAGE / "reference" / f"{name.rpartition('.')[2]}.md").write_text(page(name), encoding="utf-8")
+        text = page(name, linker(linked_names(), first=False))
+        (STAGE / "reference" / f"{name.rpartition('.')[2]}.md").write_text(text, encoding="utf-8")
+    (STAGE / "reference" / "index.md").write_text(overview(modules()), encoding="utf-8")
 
     status = build_main(["-q", "-W", "--keep-going", "-n", "-c", str(ROOT / "docs"),
                          "-d", str(STAGE.parent / "doctrees"), str(STAGE), str(SITE)])
     if status: sys.exit(status)
-    if fetched := outside(SITE): sys.exit("the pages fetch from another host:\n" + "\n".join(fetched))
+    if wrong := list(complaints(SITE)): sys.exit("\n".join(wrong))
     print(f"documentation: {SITE / 'index.html'}")
 
 

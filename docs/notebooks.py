@@ -1,5 +1,6 @@
 """What the documentation and the README share: the notebooks in reading order, and links between them."""
 
+import json
 import re
 from pathlib import Path
 
@@ -10,13 +11,20 @@ PACKAGE = "spectral_hyperresolution"
 # Chapters that text may already point to; such a link stays plain text until the chapter exists.
 PLANNED = {f"{name}.ipynb" for name in (
     "01_signals", "02_gabor", "03_histogram", "04_noise", "05_phase", "06_consensus", "10_plan",
-    "11_linear_reassignment", "12_pytorch", "13_spectrogram", "14_parameters", "15_verify_and_benchmark", "20_gallery",
-    "21_long_recordings", "22_archives", "23_contours", "24_downstream", "25_command_line")}
+    "11_linear_reassignment", "12_pytorch", "13_spectrogram", "14_parameters", "15_verify_and_benchmark",
+    "16_from_the_port", "20_gallery", "21_long_recordings", "22_archives", "23_contours", "24_downstream",
+    "25_command_line", "26_explorer")}
 
 
 def chapters():
     "The numbered notebooks, in reading order."
     return sorted(NBS.glob("[0-9][0-9]_*.ipynb"))
+
+
+def title(path):
+    "A notebook's title, its first heading."
+    text = "".join(json.loads(path.read_text(encoding="utf-8"))["cells"][0]["source"])
+    return re.match(r"# (.*)", text)[1]
 
 
 def relink(

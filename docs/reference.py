@@ -3,10 +3,12 @@
 import importlib
 import inspect
 import re
+from collections.abc import Callable
 from functools import cached_property
-from types import FunctionType
+from types import BuiltinFunctionType, FunctionType
 
 from fastcore.docments import docments
+from notebooks import NBS, title
 
 
 def public(module):
@@ -18,39 +20,71 @@ def public(module):
     return sorted(getattr(module, "__all__", []), key=line)
 
 
+def origin(module):
+    "The notebook that a module is written in, and its title."
+    found = re.search(r"/nbs/(\w+)\.ipynb", inspect.getsource(module))
+    notebook = NBS / f"{found[1]}.ipynb"
+    return notebook.name, title(notebook)
+
+
+def spelled(annotation):
+    "A type as a reader spells it, without the private modules that it may come from."
+    if annotation in (BuiltinFunctionType, FunctionType): annotation = Callable  # read off a default
+    text = annotation if isinstance(annotation, str) else inspect.formatannotation(annotation)
+    return re.sub(r"\._\w+(?=\.)", "", text).strip("'\"")
+
+
 def signature(thing):
-    "A signature as a caller sees it, without the addresses that a repr may hold."
+    "A call with its defaults; the types stand with the parameters. Without the addresses that a repr may hold."
     try: found = inspect.signature(thing)
     except (TypeError, ValueError): return "()"
-    kept = [value for key, value in found.parameters.items() if key != "self"]
-    end = inspect.Signature.empty if inspect.isclass(thing) else found.return_annotation
-    text = str(found.replace(parameters=kept, return_annotation=end))
+    empty = inspect.Signature.empty
+    kept = [value.replace(annotation=empty) for key, value in found.parameters.items() if key != "self"]
+    text = str(found.replace(parameters=kept, return_annotation=empty))
     return re.sub(r"<(?:class|function|built-in function|ufunc) '?([\w.]+)[^<>]*>", r"\1", text)
 
 
-def parameters(thing):
-    "A field list from the comments beside the parameters and the return."
+def parameters(thing, prose):
+    "A field list from the comments beside the parameters and the return, and from their types."
     try: notes = docments(thing, full=True)
     except (TypeError, ValueError, OSError): return ""
-    fields = []
+    fields, end = [], re.search(r"^\).*?:[ ]*#[ ]*(.*)$", inspect.getsource(thing), re.MULTILINE)
+    if end and not inspect.isclass(thing): notes["return"].docment = end[1]  # docments wants an annotation there
     for name, note in notes.items():
-        text = " ".join((note.docment or "").split())
-        if text: fields.append(f":returns: {text}" if name == "return" else f":param {name}: {text}")
+        text = prose(" ".join((note.docment or "").split()))
+        known = note.anno not in (None, inspect.Parameter.empty, type(None))
+        if name == "self": continue
+        if name == "return":
+            if text: fields.append(f":returns: {text}")
+            if known: fields.append(f":rtype: {spelled(note.anno)}")
+        elif text or known:
+            fields.append(f":param {name}: {text}")
+            if known: fields.append(f":type {name}: {spelled(note.anno)}")
     return "\n".join(fields)
 
 
-def directive(kind, head, body, module, index):
+def directive(kind, head, body, module, index, **options):
     "One MyST directive, fenced with more backticks than anything inside it."
     ticks = "`" * max([3, *(len(run) + 1 for run in re.findall(r"`{3,}", body))])
-    options = f":module: {module.__name__}" + ("" if index else "\n:no-index:")
-    return f"{ticks}{{py:{kind}}} {head}\n{options}\n\n{body}\n{ticks}\n"
+    options = {"module": module.__name__, **options} | ({} if index else {"no-index": ""})
+    lines = "\n".join(f":{key}: {value}".rstrip() for key, value in options.items())
+    return f"{ticks}{{py:{kind}}} {head}\n{lines}\n\n{body}\n{ticks}\n"
+
+
+def value(module, name, thing, index, prose):
+    "Describe a constant: its type, its value where that is short, the comment beside it."
+    note = re.search(rf"^{name}\b[^#\n]*=[^#\n]*#[ ]*(.*)$", inspect.getsource(module), re.MULTILINE)
+    shown = {"value": repr(thing)} if isinstance(thing, int | float | str | tuple) and len(repr(thing)) < 60 else {}
+    body = prose(note[1]) if note else ""
+    return directive("data", name, body, module, index, type=spelled(type(thing)), **shown)
 
 
 def describe(
-    module,       # a module of the package
-    name,         # one of its names, or Class.method
-    index=True,   # False for a second description of the same thing
-):                # MyST Markdown
+    module,                # a module of the package
+    name,                  # one of its names, or Class.method
+    prose=lambda text: text,  # what is done to its words
+    index=True,            # False for a second description of the same thing
+):                         # MyST Markdown
     "Describe one function, class, method, property or value."
     holder, _, last = name.rpartition(".")
     owner = getattr(module, holder) if holder else module
@@ -61,10 +95,19 @@ def describe(
     elif callable(thing):
         thing = getattr(thing, "py_func", thing)  # numba's dispatchers hold the function that was written
         kind, head = "method" if holder else "function", signature(thing)
-    else: return directive("data", name, f"`{type(thing).__name__}`", module, index)
-    parts = [inspect.getdoc(thing), parameters(thing)]
-    if kind == "class": parts += [describe(module, f"{name}.{key}", index) for key in members(thing)]
+    else: return value(module, name, thing, index, prose)
+    parts = [prose(inspect.getdoc(thing) or ""), parameters(thing, prose)]
+    if kind == "property" and not any(parts) and (note := re.search(r"#[ ]*(.*)$", inspect.getsource(thing))):
+        parts = [prose(note[1])]
+    if index and not holder: parts.insert(1, f"[Where it is written](#{code_label(module, name)})")
+    if kind == "class": parts += [describe(module, f"{name}.{key}", prose, index) for key in members(thing)]
     return directive(kind, name + head, "\n\n".join(filter(None, parts)), module, index)
+
+
+def code_label(module, name):
+    "The label of the cell that defines a name."
+    kind = "class" if inspect.isclass(getattr(module, name, None)) else "code"  # labels know no capitals: Plan, plan
+    return f"{kind}-{module.__name__.rpartition('.')[2]}-{name.replace('.', '-')}"
 
 
 def members(cls):
@@ -73,10 +116,29 @@ def members(cls):
     return [key for key, value in vars(cls).items() if not key.startswith("_") and isinstance(value, kinds)]
 
 
-def page(name):
+def promise(module):
+    "The first sentence of a module's chapter."
+    if module.__doc__ is None: raise ValueError(f"{module.__name__} has no docstring: write a promise (> …)")
+    return module.__doc__.split("\nDocs:")[0].strip()
+
+
+def page(name, prose):
     "The reference page of one module."
     module = importlib.import_module(name)
-    if module.__doc__ is None: raise ValueError(f"{name} has no docstring: its notebook needs a promise (> …)")
-    promise = module.__doc__.split("\nDocs:")[0].strip()
-    parts = [describe(module, key) for key in public(module) if not key.startswith("_")]
-    return "\n\n".join([f"# {name.rpartition('.')[2]}", f"```{{py:module}} {name}\n```", promise, *parts])
+    notebook, heading = origin(module)
+    written = f"Written and explained in the chapter [{heading}](../{notebook})."
+    parts = [describe(module, key, prose) for key in public(module) if not key.startswith("_")]
+    top = [f"# {name.rpartition('.')[2]}", f"```{{py:module}} {name}\n```", promise(module), written]
+    return "\n\n".join(top + parts)
+
+
+def overview(names):
+    "A page that lists the modules."
+    rows = [f"| [{name.rpartition('.')[2]}]({name.rpartition('.')[2]}.md) | {promise(importlib.import_module(name))} |"
+            for name in names]
+    pages = "\n".join(name.rpartition(".")[2] for name in names)
+    return "\n\n".join([
+        "# Every function",
+        "What each module holds, with types, shapes and units. Each description leads to its source and to the chapter "
+        "that explains it. All names in one list: {ref}`genindex`.",
+        "\n".join(["| module | |", "|---|---|", *rows]), f"```{{toctree}}\n:hidden:\n\n{pages}\n```"])

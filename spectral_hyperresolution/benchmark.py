@@ -333,7 +333,7 @@ def growth(
             seconds = median(_progress(f"{key}, {n} samples, {over} scans a bin", lambda c=case, k=key: measure(c, k, repeat, threads=threads)[0]))
             last = case.full_grid, seconds
             rows.append([engines[key].label, n, case.plan.n_scans, f"{seconds:.3g}", f"{case.full_grid / seconds / 1e6:.3g}"])
-    return f"Machine: {machine()}. One channel; median of {repeat}.\n\n" + markdown_table(["engine", "samples", "scans", "seconds", "M full-grid points/s"], rows) + "\n"
+    return f"One channel; median of {repeat}.\n\n" + markdown_table(["engine", "samples", "scans", "seconds", "M full-grid points/s"], rows) + "\n"
 
 def _grown(n, over):
     "The full case's parameters on one channel of n samples."
@@ -528,7 +528,7 @@ def main(
     if args.device:
         try: text = device_report(cases[args.case](), args.device, args.repeat)
         except (ImportError, ValueError) as error: parser.error(f"argument --device: {error}")
-    elif args.growth: text = growth(args.engines, repeat=args.repeat, threads=args.threads)
+    elif args.growth: text = f"Machine: {machine()}. " + growth(args.engines, repeat=args.repeat, threads=args.threads)
     else: text = benchmark(args.case, args.engines, args.repeat, args.literal_scans, args.threads, args.peers)
     print(text)
     if args.out: args.out.write_text(text, encoding="utf-8")

@@ -20,6 +20,7 @@ Draw a sound as a reassigned spectrogram: time-frequency pictures far sharper th
   hyperres draw whale.wav --q 4          one wavelet: a large Q follows tones, a small one clicks
   hyperres draw day.flac --start 3600 --duration 20 --fmin 2000 --fmax 20000 -o calls.png
   hyperres draw whale.wav --pixels       the picture alone, one bin a pixel, to zoom into
+  hyperres explore whale.wav             in the browser: zoom, listen, read off, save
 """
 draw_text = """\
 Draw SOUND. The colours are red, green and blue for the three Qs, from the smallest (clicks) to the largest
@@ -31,9 +32,14 @@ def _parser():
     "The command's arguments."
     plain = argparse.RawDescriptionHelpFormatter
     top = argparse.ArgumentParser("hyperres", description=help_text, formatter_class=plain)
-    verbs = top.add_subparsers(dest="verb", metavar="draw | info | demo", required=True)
+    verbs = top.add_subparsers(dest="verb", metavar="draw | explore | info | demo", required=True)
     draw = verbs.add_parser("draw", help="draw a sound file", description=draw_text, formatter_class=plain)
     draw.add_argument("sound", help="WAV, FLAC, OGG, AIFF … at any rate")
+    explore = verbs.add_parser("explore", help="open sound files in the browser, every window computed anew")
+    explore.add_argument("sound", nargs="+")
+    explore.add_argument("--port", type=int, metavar="N", help="port to serve on; 0 is any that is free (default: 8765, or a free one)")
+    explore.add_argument("--host", default="127.0.0.1", help="address to serve on (default: %(default)s, this machine alone)")
+    explore.add_argument("--no-browser", action="store_true", help="only print the address")
     info = verbs.add_parser("info", help="say what a sound file holds")
     info.add_argument("sound")
     demo = verbs.add_parser("demo", help="make a sound, draw it, print the picture's path")
@@ -141,6 +147,11 @@ def _info(args):
     i = audio.info(args.sound)
     print(f"{i.path}: {i.format}, {i.sr} Hz, {i.channels} channel{'s' * (i.channels > 1)}, {i.duration:.6g} s, {i.frames} frames")
 
+def _explore(args):
+    from spectral_hyperresolution import explorer
+    if args.port is not None and not 0 <= args.port < 65536: raise ValueError(f"port={args.port} is not within 0 … 65535")
+    explorer.serve(args.sound, args.port, args.host, not args.no_browser)
+
 def _demo(args):
     from spectral_hyperresolution import signals
     target = Path(args.output or "hyperres-demo.png")
@@ -154,8 +165,8 @@ def main(
 ) -> int:       # exit status: 0, or 2 after one line that says what is wrong
     "The command `hyperres`."
     args = _parser().parse_args(argv)
-    try: dict(draw=_draw, info=_info, demo=_demo)[args.verb](args)
-    except (ValueError, OSError, MemoryError) as error:
+    try: dict(draw=_draw, explore=_explore, info=_info, demo=_demo)[args.verb](args)
+    except (ValueError, OSError, MemoryError, ImportError) as error:
         print(f"hyperres: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

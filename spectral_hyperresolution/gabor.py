@@ -9,7 +9,7 @@ __all__ = ['gabor_transform', 'reassign']
 import numpy as np
 from scipy import fft
 
-from .signals import _check
+from .signals import _check, _whole
 
 # %% ../nbs/02_gabor.ipynb #3bf0e064
 def _vector(name, value, dtype=float):
@@ -29,9 +29,10 @@ def gabor_transform(
     sigma_t: float,  # standard deviation of the Gaussian window, a time [samples]
     times=None,      # departure times (T,) [samples]; None: 0, 1, … n−1
     shifts=0.0,      # added to all times, one for each frequency (F,) or one for all [samples]
-) -> tuple:          # chi, eta: (F, T) complex128 each
+    order: int = 1,  # the highest power of (t′−t)/σ to weight by
+) -> tuple:          # chi, eta and what else order asks for: (F, T) complex128 each
     "Gabor transform χ and its time-weighted twin η (Gardner & Magnasco 2006, Eqs. 1, 5); ValueError for bad arrays."
-    _window(sigma_t)
+    _window(sigma_t); _whole(1, order=order)
     x, omegas = _vector("x", x), _vector("omegas", omegas)[:, None]
     if times is not None: times = _vector("times", times)
     if np.shape(shifts) not in ((), (len(omegas),)): raise ValueError(f"shifts has shape {np.shape(shifts)}, not (F,)")
@@ -42,7 +43,9 @@ def gabor_transform(
         nu = 2 * np.pi * (np.arange(len(x)) / len(x) + m)
         d = sigma_t * (nu - omegas)
         band = np.sqrt(2 * np.pi) * sigma_t * np.exp(-(d**2) / 2 + 1j * nu * shifts) * spectrum
-        band = np.stack([band, 1j * d * band])
+        band = [band, 1j * d * band]
+        for k in range(1, order): band.append(1j * d * band[k] + k * band[k - 1])  # Hermite polynomials of d
+        band = np.stack(band)
         out = out + (fft.ifft(band) if times is None else band @ np.exp(1j * np.outer(nu, times)) / len(x))
     return tuple(out)
 

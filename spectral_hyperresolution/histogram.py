@@ -50,8 +50,7 @@ def deposit(
     for row, row_share in _shares(f[inside], f_edges, method):
         for column, column_share in _shares(t[inside], t_edges, method):
             part, cell = w * row_share * column_share, row * columns + column
-            out += np.bincount(cell, part.real, len(out))
-            if np.iscomplexobj(out): out += 1j * np.bincount(cell, part.imag, len(out))
+            np.add.at(out, cell, part)
     return out.reshape(rows, columns)
 
 # %% ../nbs/03_histogram.ipynb #15614931
@@ -66,6 +65,23 @@ def _wrap(values, period):
     values = values % period
     return np.where(values == period, 0.0, values)  # -1e-20 % 1.0 is 1.0
 
+def _sent(x, sigma_t, grid, golden=False, order=1):
+    "The whole grid of departure points, piece by piece: where they arrive, their transforms, the area of one."
+    if np.shape(grid) != (2,): raise ValueError(f"grid={grid!r} is not two whole numbers >= 1")
+    for points in grid: _whole(1, grid=points)
+    x = _vector("x", x); _window(sigma_t)
+    n, steps = len(x), (len(x) / grid[0], 2 * np.pi / grid[1])
+    tiny = 1e-12 * np.sqrt(sigma_t) * np.linalg.norm(x)  # below, χ is the FFT's rounding error
+    several = grid[0] // n if grid[0] % n == 0 else 0    # points per sample: then the FFT gives all times at once
+    times = np.arange(n) if several else (np.arange(grid[0]) + 0.5) * steps[0]
+    for rows in np.array_split(np.arange(grid[1]), -(-len(times) * grid[1] // 2**18)):
+        omegas, shear = (rows + 0.5) * steps[1], golden * (rows * _GOLDEN % 1 - 0.5) * steps[0]
+        for late in (np.arange(several) + 0.5) * steps[0] if several else [0.0]:
+            moments = gabor_transform(x, omegas, sigma_t, None if several else times, shear + late, order)
+            moments[0][np.abs(moments[0]) <= tiny] = 0   # these have no arrival: NaN
+            t, w = reassign(*moments[:2], times + (shear + late)[:, None], omegas, sigma_t, floor=0)
+            yield _wrap(t, n), _wrap(w, 2 * np.pi), moments, steps[0] * steps[1]
+
 # %% ../nbs/03_histogram.ipynb #d377952d
 def reassigned_histogram(
     x,                        # signal (n,), real or complex, taken to repeat every n samples
@@ -79,17 +95,7 @@ def reassigned_histogram(
 ) -> np.ndarray:              # (F, T); its sum approaches the integral of the weight over the plane
     "Send the plane of a sound through the map (Gardner & Magnasco 2006, Fig. 1); ValueError for a bad argument."
     if weight not in _CARRIED: raise ValueError(f"weight={weight!r} is not one of {list(_CARRIED)}")
-    if np.shape(grid) != (2,): raise ValueError(f"grid={grid!r} is not two whole numbers >= 1")
-    for points in grid: _whole(1, grid=points)
-    x = _vector("x", x); _window(sigma_t)
-    step_t, step_w = len(x) / grid[0], 2 * np.pi / grid[1]
-    times, out = (np.arange(grid[0]) + 0.5) * step_t, 0
-    tiny = 1e-12 * np.sqrt(sigma_t) * np.linalg.norm(x)  # below, χ is the FFT's rounding error
-    for rows in np.array_split(np.arange(grid[1]), -(-grid[0] * grid[1] // 2**18)):
-        omegas, shifts = (rows + 0.5) * step_w, golden * (rows * _GOLDEN % 1 - 0.5) * step_t
-        chi, eta = gabor_transform(x, omegas, sigma_t, times, shifts)
-        chi[np.abs(chi) <= tiny] = 0  # these have no arrival: NaN
-        t, w = reassign(chi, eta, times + shifts[:, None], omegas, sigma_t, floor=0)
-        t, w = _wrap(t, len(x)), _wrap(w, 2 * np.pi)
-        out = out + deposit(t, w, _CARRIED[weight](chi) * step_t * step_w, t_edges, f_edges, method)
+    out = 0
+    for t, w, (chi, _), area in _sent(x, sigma_t, grid, golden):
+        out = out + deposit(t, w, _CARRIED[weight](chi) * area, t_edges, f_edges, method)
     return out

@@ -240,15 +240,15 @@ def _select(power, size, lint2, least, chosen, kept):
 @_loose
 def _cells(re, im, power, number, par, poly, start, scan_bin, sigma_t, columns, trash, log_bins, cell):
     "Where each arrival falls: the cell's number in the tile, or `trash`."
-    unit, stride, rate, span, t_low, t_high, left, half, one, eps, noct = (
-        par[0], par[1], par[2], par[3], par[4], par[5], par[6], par[7], par[8], par[9], par[10])
+    unit, stride, rate, span, t_low, t_high, left, half, one, eps, noct, least = (
+        par[0], par[1], par[2], par[3], par[4], par[5], par[6], par[7], par[8], par[9], par[10], par[13])
     for i in range(cell.shape[0]):
         scale = one / power[i]
         a, b = re[i] * scale * unit, im[i] * scale                  # a = Re m / lint, within ±1
         if log_bins: v = scan_bin - noct * np.log2(one - eps * a)
         else: v = scan_bin + (((((((poly[7] * a + poly[6]) * a + poly[5]) * a + poly[4]) * a + poly[3]) * a + poly[2]) * a + poly[1]) * a + poly[0])
         t = start + (number[i] * stride + b * sigma_t) * rate        # in time bins of the tile
-        inside = (v > 0) & (v < span) & (t >= t_low) & (t < t_high)
+        inside = (v > least) & (v < span) & (t >= t_low) & (t < t_high)
         q = np.int32(t) * columns + np.int32(v - left + half)
         cell[i] = q if inside else trash
 
@@ -281,8 +281,8 @@ def _send(chi, eta, weights, base, shift, scan, par, poly, log_bins, first, poin
 # %% ../nbs/11_linear_reassignment.ipynb #cda9d1c3
 class _Fast:
     "The fast mode: blocks and strides that grow as 1/f, one length of inverse FFT, float32 or float64."
-    def __init__(self, x, plan, boundary, density, silence):
-        self.x, self.plan, self.boundary, self.silence = x, plan, boundary, silence
+    def __init__(self, x, plan, boundary, density, silence, window):
+        self.x, self.plan, self.boundary, self.silence, self.window = x, plan, boundary, silence, window
         self.real = x.dtype.type
         self.precision = max(np.finfo(self.real).eps, exp(-(band_tail**2) / 2))   # rounding, or the band's cut
         eps = plan.lint / (2 * pi * plan.q)                          # f_ins = f0 (1 - eps Re(m)/lint)
@@ -293,7 +293,9 @@ class _Fast:
         self.eps, self.span = eps, plan.noct * log2(plan.maxf / plan.minf)
         self.tasks = []
         for g, batches in _batches(plan, density, self.real):
-            steps = range(0, plan.n_samples, g.payload * g.stride)
+            reach = _reach(plan, g)                                  # a block that can't send anything into the window is left out
+            steps = [n for n in range(0, plan.n_samples, g.payload * g.stride)
+                     if n - reach < window[1] * plan.tdeci and n + g.payload * g.stride + reach > window[0] * plan.tdeci]
             self.tasks += [(g, batches, begin, c) for begin in steps for c in range(len(x))]
 
 # %% ../nbs/11_linear_reassignment.ipynb #24d555ac
@@ -318,6 +320,10 @@ def _batch(plan, real, g, j0):
         weights=_cubic(j % g.ratio / g.ratio).astype(real), base=j // g.ratio, shift=np.floor(run(j)).astype(int),
         late=run(j) % 1, bin=plan.noct * np.log2(plan.maxf / f), run=g.stride * run(j) - 0.5,
         sigma_t=plan.q / f)
+
+def _reach(plan, g):
+    "How far a group's points may be sent in time [samples]."
+    return plan.lint * plan.q / plan.scan_frequencies[g.first] + 2
 
 def _cubic(x):
     "Lagrange's weights of the nodes -1, 0, 1, 2 at `x`, (len(x), 4)."
@@ -349,12 +355,14 @@ def _fast_work(self: _Fast, task):
     X, square = scipy.fft.rfft(block), float(np.dot(block, block))
     least = self.silence * (silence_margin * self.precision) ** 2 * square * g.stride / L
     low, high = _columns(plan, g.first, g.last)
-    reach = plan.lint * plan.q / plan.scan_frequencies[g.first] + 2
+    reach, (top, bottom, left, right) = _reach(plan, g), self.window
+    low, high = max(low, left), min(high, right)
     end = min(begin + g.payload * g.stride, plan.n_samples)
-    row0, row1 = max(0, floor((begin - reach) / plan.tdeci)), min(plan.n_times, ceil((end + reach) / plan.tdeci) + 1)
+    row0, row1 = max(top, floor((begin - reach) / plan.tdeci)), min(bottom, ceil((end + reach) / plan.tdeci) + 1)
+    if low >= high or row0 >= row1: return None
     tile = np.zeros(((row1 - row0) * (high - low) + 1, 2))
-    par = np.array([1 / plan.lint, g.stride, 1 / plan.tdeci, self.span, max(1 / plan.tdeci - row0, 0), min(plan.n_samples / plan.tdeci - row0, row1 - row0),
-                    low, 0.5, 1, self.eps, plan.noct, plan.lint**2, least], real)
+    par = np.array([1 / plan.lint, g.stride, 1 / plan.tdeci, min(self.span, high - 0.5), max(1 / plan.tdeci - row0, 0), min(plan.n_samples / plan.tdeci - row0, row1 - row0),
+                    low, 0.5, 1, self.eps, plan.noct, plan.lint**2, least, max(0, low - 0.5)], real)
     for b in batches:
         pair, *scratch = _scratch(len(b["rows"]), L, real)
         _fold_bands(X, L, g.stride, b["rows"], b["sigma"], b["offset"], b["phase"], band_tail, pair[0], pair[1])
@@ -414,10 +422,18 @@ def _signal(x, plan, dtype=None):
 # %% ../nbs/11_linear_reassignment.ipynb #fece1455
 modes, boundaries = ("fast", "parity"), ("zero", "reflect", "wrap")
 
-def _engine(x, plan, mode, boundary, density, silence):
+def _window(plan, window):
+    "A window of a plan's cells, checked: first row, end, first column, end."
+    if window is None: return 0, plan.n_times, 0, plan.n_bins
+    top, bottom, left, right = (_integer("window", edge, 0) for edge in window)
+    if not (top < bottom <= plan.n_times and left < right <= plan.n_bins):
+        raise ValueError(f"window={(top, bottom, left, right)} is not within the plan's {plan.n_times} × {plan.n_bins} cells")
+    return top, bottom, left, right
+
+def _engine(x, plan, mode, boundary, density, silence, window=None):
     if mode not in modes: raise ValueError(f"mode={mode!r} is not one of {modes}")
     if boundary not in boundaries: raise ValueError(f"boundary={boundary!r} is not one of {boundaries}")
-    if mode == "fast": return _Fast(_signal(x, plan), plan, boundary, density, silence)
+    if mode == "fast": return _Fast(_signal(x, plan), plan, boundary, density, silence, window or (0, plan.n_times, 0, plan.n_bins))
     return _Exact(_signal(x, plan, np.float64), plan, boundary, silence)
 
 # %% ../nbs/11_linear_reassignment.ipynb #cacb985f
@@ -430,15 +446,19 @@ def reassign(
     silence: bool = True,         # leave out points whose chi is below its own numerical error
     threads: int | None = None,   # None takes all cores; the result is the same to the bit
     progress=None,                # called with the fraction done
+    window: tuple | None = None,  # first row, end, first column, end: only these cells; None is all of them
 ):                                # energy and counts before any gate, both (n_times, n_bins), highest frequency first
     "Reassign a signal and histogram the arrivals (Gardner & Magnasco 2006). Raises ValueError for a wrong shape, type, mode or value."
     threads = _cores() if threads is None else _integer("threads", threads, 1)
-    plan.check_memory()
-    engine = _engine(x, plan, mode, boundary, density, silence)
-    both = np.zeros((*plan.shape, 2))
+    if window is None: plan.check_memory()
+    top, bottom, left, right = window = _window(plan, window)
+    engine = _engine(x, plan, mode, boundary, density, silence, window)
+    both = np.zeros((bottom - top, right - left, 2))
     for tile in _in_order(engine, threads, progress):
         if tile is None: continue
         row, col, cells = tile
+        cells = cells[max(0, top - row):max(0, bottom - row), max(0, left - col):max(0, right - col)]
+        row, col = max(row, top) - top, max(col, left) - left
         both[row:row + cells.shape[0], col:col + cells.shape[1]] += cells
     return np.ascontiguousarray(both[..., 0]), np.ascontiguousarray(both[..., 1])
 

@@ -6,16 +6,16 @@
 __all__ = ['scale_top', 'scale_bottom', 'scale_range', 'most_columns', 'three_qs', 'pixel_endings', 'scale', 'brightness', 'draw',
            'three_colours', 'draw_three', 'ordinary_spectrogram', 'draw_ordinary', 'save_pixels', 'save_figure']
 
-# %% ../nbs/20_gallery.ipynb #42580f3a
+# %% ../nbs/20_gallery.ipynb #8e1dd74e
 import numpy as np
 
 from .house import atomic_write
 
-# %% ../nbs/20_gallery.ipynb #7d0d7159
+# %% ../nbs/20_gallery.ipynb #61ccd881
 scale_top, scale_bottom = 0.999, 0.5   # quantiles of the lit cells
 scale_range = 20.0, 70.0               # least and largest range of a scale [dB]
 
-# %% ../nbs/20_gallery.ipynb #018b118d
+# %% ../nbs/20_gallery.ipynb #38f181f6
 def scale(
     energy,  # energy of a picture, any shape
 ) -> tuple:  # lowest and highest level [dB]
@@ -36,10 +36,10 @@ def brightness(
     if not low < high: raise ValueError(f"low={low} dB is not below high={high} dB")
     return np.clip((10 * np.log10(np.maximum(energy, 1e-300)) - low) / (high - low), 0, 1)
 
-# %% ../nbs/20_gallery.ipynb #207dd0e7
+# %% ../nbs/20_gallery.ipynb #9f16c8ea
 most_columns = 2400   # more are added up in groups before they are drawn
 
-# %% ../nbs/20_gallery.ipynb #86dc664c
+# %% ../nbs/20_gallery.ipynb #c29a1b4b
 def _columns(energy, edges):
     "Energy with at most `most_columns` instants, neighbours added up, and their edges."
     k = -(-energy.shape[-1] // most_columns)
@@ -63,7 +63,7 @@ def _single(S):
     if S.energy.ndim != 2: raise ValueError(f"a picture of shape {S.energy.shape} is not (n_frequencies, n_times): choose a channel, or pool=True")
     return S
 
-# %% ../nbs/20_gallery.ipynb #5a24a155
+# %% ../nbs/20_gallery.ipynb #fdffccd1
 def draw(
     S,                     # a ReassignedSpectrogram of one channel
     ax=None,               # matplotlib axes; None takes the current ones
@@ -81,10 +81,10 @@ def draw(
     if colorbar: ax.figure.colorbar(mesh, ax=ax, label="energy [dB re full scale²]", pad=0.01)
     return ax
 
-# %% ../nbs/20_gallery.ipynb #4d868d00
+# %% ../nbs/20_gallery.ipynb #13c04aa3
 three_qs = (1.4, 2.8, 5.6)             # red, green, blue: an octave apart, about the authors' 2
 
-# %% ../nbs/20_gallery.ipynb #63d43961
+# %% ../nbs/20_gallery.ipynb #e1ba6308
 def three_colours(
     pictures,  # three ReassignedSpectrograms of one channel on the same axes: red, green, blue
 ):             # (n_frequencies, n_times, 3), between 0 and 1
@@ -104,7 +104,7 @@ def draw_three(
     ax.set_facecolor("black")
     return ax
 
-# %% ../nbs/20_gallery.ipynb #3b2ac31f
+# %% ../nbs/20_gallery.ipynb #0c308ae9
 def ordinary_spectrogram(
     x,                       # one channel, (N,), floating point
     S,                       # the ReassignedSpectrogram whose axes to use
@@ -124,7 +124,7 @@ def ordinary_spectrogram(
     part = ((S.frequencies - stft.f[left]) / (stft.f[left + 1] - stft.f[left]))[:, None]
     return power[left] * (1 - part) + power[left + 1] * part, window
 
-# %% ../nbs/20_gallery.ipynb #e0255cf7
+# %% ../nbs/20_gallery.ipynb #0caa832d
 def draw_ordinary(
     x,                      # one channel, (N,), floating point
     S,                      # the ReassignedSpectrogram whose axes to use
@@ -141,7 +141,7 @@ def draw_ordinary(
     ax.set_title(f"ordinary spectrogram, Hann window of {1000 * window / S.sr:.1f} ms")
     return ax
 
-# %% ../nbs/20_gallery.ipynb #ba795528
+# %% ../nbs/20_gallery.ipynb #154756b6
 pixel_endings = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp")
 
 def _check_ending(path, endings):
@@ -149,7 +149,7 @@ def _check_ending(path, endings):
     ending = str(path)[str(path).rfind("."):].lower() if "." in str(path) else ""
     if ending not in endings: raise ValueError(f"{path}: the ending {ending!r} is not one of {', '.join(sorted(endings))}")
 
-# %% ../nbs/20_gallery.ipynb #9373ee7c
+# %% ../nbs/20_gallery.ipynb #6faa95d6
 def save_pixels(
     path,          # file to write; its ending says the format: .png, .tif, .jpg
     picture,       # a ReassignedSpectrogram of one channel, or three

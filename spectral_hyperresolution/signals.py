@@ -5,14 +5,16 @@
 # %% auto #0
 __all__ = ['tone', 'click', 'sweep', 'sweep_curve', 'click_curve', 'gaussian_sweep', 'gaussian_tone', 'white_noise',
            'sing_contour', 'pulses', 'dolphin_contours', 'dolphin_like', 'bird_song', 'whale_like', 'harmonic_voice',
-           'machine_hum']
+           'machine_hum', 'sung_line', 'syrinx', 'bird_gestures', 'syrinx_song']
 
-# %% ../nbs/01_signals.ipynb #545d6881
+# %% ../nbs/01_signals.ipynb #c0ffe2fc
+from math import cos, exp, sin
 from numbers import Integral, Real
 
 import numpy as np
+from scipy.signal import lfilter, resample_poly
 
-# %% ../nbs/01_signals.ipynb #6a0a6193
+# %% ../nbs/01_signals.ipynb #82a453e4
 def _check(rule, ok, **named):
     for name, value in named.items():
         if not (isinstance(value, Real) and np.isfinite(value) and ok(value)):
@@ -23,7 +25,7 @@ def _positive(**named): _check("a finite number > 0", lambda v: v > 0, **named)
 def _whole(least, **named):
     _check(f"a whole number >= {least}", lambda v: isinstance(v, Integral) and v >= least, **named)
 
-# %% ../nbs/01_signals.ipynb #4fecdd24
+# %% ../nbs/01_signals.ipynb #a0614d10
 def tone(
     n: int,         # length [samples]
     omega0: float,  # frequency [rad/sample]
@@ -32,7 +34,7 @@ def tone(
     _whole(1, n=n); _finite(omega0=omega0)
     return np.exp(1j * omega0 * np.arange(n))
 
-# %% ../nbs/01_signals.ipynb #cc13e69b
+# %% ../nbs/01_signals.ipynb #d09ce22f
 def click(
     n: int,       # length [samples]
     t0: int,      # the click's instant, 0 … n−1 [samples]
@@ -42,7 +44,7 @@ def click(
     if t0 >= n: raise ValueError(f"t0={t0} is not below n={n}")
     return (np.arange(n) == t0).astype(complex)
 
-# %% ../nbs/01_signals.ipynb #b15d7ab4
+# %% ../nbs/01_signals.ipynb #5276ea1b
 def sweep(
     n: int,               # length [samples]
     alpha: float,         # sweep rate [rad/sample²]
@@ -54,7 +56,7 @@ def sweep(
     t = np.arange(n) - t0
     return np.exp(1j * (alpha * t**2 / 2 + omega0 * t))
 
-# %% ../nbs/01_signals.ipynb #dc13711a
+# %% ../nbs/01_signals.ipynb #03ed0325
 def sweep_curve(
     n: int,               # length [samples]
     alpha: float,         # sweep rate [rad/sample²]; 0 for a tone
@@ -74,7 +76,7 @@ def click_curve(
     _whole(1, n=n); _finite(t0=t0)
     return np.full(n, float(t0)), np.linspace(0, np.pi, n)
 
-# %% ../nbs/01_signals.ipynb #652bacd7
+# %% ../nbs/01_signals.ipynb #9efcaafb
 def gaussian_sweep(
     n: int,           # length [samples]
     alpha: float,     # sweep rate [rad/sample²]
@@ -95,7 +97,7 @@ def gaussian_tone(
     "A tone exp(−(t−t₀)²/2λ² + iω₀(t−t₀)) (Gardner & Magnasco 2006, Table 1); ValueError for λ ≤ 0 or n < 1."
     return gaussian_sweep(n, 0.0, omega0, t0, lambda_t)
 
-# %% ../nbs/01_signals.ipynb #797bd45e
+# %% ../nbs/01_signals.ipynb #525080d7
 def white_noise(
     n: int,                   # length [samples]
     seed: int = 0,            # the same seed, the same noise
@@ -106,7 +108,7 @@ def white_noise(
     parts = np.random.default_rng(seed).standard_normal((2, n))
     return (parts[0] + 1j * parts[1]) / np.sqrt(2) if is_complex else parts[0]
 
-# %% ../nbs/01_signals.ipynb #3a4c3362
+# %% ../nbs/01_signals.ipynb #1882b403
 def sing_contour(
     hz,                  # instantaneous frequency (n,), >= 0 [Hz]
     sr: float,           # sampling rate [Hz]
@@ -123,7 +125,7 @@ def sing_contour(
         if amplitude: x += amplitude * np.clip(10 - 20 * k * hz / sr, 0, 1) * np.sin(k * phase)
     return x
 
-# %% ../nbs/01_signals.ipynb #34ce6653
+# %% ../nbs/01_signals.ipynb #42667c57
 def pulses(
     n: int,          # length [samples]
     sr: float,       # sampling rate [Hz]
@@ -141,7 +143,7 @@ def pulses(
         x[first : first + len(t)] += gain * np.exp(-((t / width) ** 2) / 2) * np.cos(2 * np.pi * hz * t)
     return x
 
-# %% ../nbs/01_signals.ipynb #b7d5928d
+# %% ../nbs/01_signals.ipynb #53d64728
 def _fade(n, ramp=0.15):
     u = np.linspace(0, 1, n)
     return np.sin(np.pi / 2 * np.clip(np.minimum(u, 1 - u) / ramp, 0, 1)) ** 2
@@ -160,7 +162,7 @@ def _finish(x, noise, rng):
     x = x + noise * (np.abs(x).max() or 1.0) * rng.standard_normal(len(x))
     return 0.9 * x / np.abs(x).max()
 
-# %% ../nbs/01_signals.ipynb #016eb500
+# %% ../nbs/01_signals.ipynb #de18c3ef
 def dolphin_contours(
     duration: float = 2.0,  # [s]
     sr: float = 96000,      # sampling rate, >= 16000 [Hz]
@@ -179,7 +181,7 @@ def dolphin_contours(
         contours.append(((start + np.arange(size)) / sr, low * (high / low) ** height))
     return contours
 
-# %% ../nbs/01_signals.ipynb #5459ebc2
+# %% ../nbs/01_signals.ipynb #74770cfe
 def dolphin_like(
     duration: float = 2.0,  # [s]
     sr: float = 96000,      # sampling rate, >= 16000 [Hz]
@@ -197,7 +199,7 @@ def dolphin_like(
     x[echo:] += 0.05 * x[: max(0, n - echo)].copy()
     return _finish(x, 0.001, rng)
 
-# %% ../nbs/01_signals.ipynb #25c287cc
+# %% ../nbs/01_signals.ipynb #05e468a7
 def bird_song(
     duration: float = 2.0,  # [s]
     sr: float = 44100,      # sampling rate, >= 16000 [Hz]
@@ -218,7 +220,7 @@ def bird_song(
         at += rng.uniform(0.02, 0.08)
     return _finish(x, 0.001, rng)
 
-# %% ../nbs/01_signals.ipynb #14dfc59b
+# %% ../nbs/01_signals.ipynb #7c357a54
 def whale_like(
     duration: float = 10.0,  # [s]
     sr: float = 8000,        # sampling rate, >= 2000 [Hz]
@@ -238,11 +240,11 @@ def whale_like(
         x += pulses(n, sr, times, 0.2 * sr, 1.2 / sr, 0.5 * 0.6**ring)
     return _finish(x, 0.002, rng)
 
-# %% ../nbs/01_signals.ipynb #9ea4104a
+# %% ../nbs/01_signals.ipynb #678b1424
 _FORMANTS = {"a": (730, 1090, 2440), "e": (530, 1840, 2480), "i": (270, 2290, 3010),
              "o": (570, 840, 2410), "u": (300, 870, 2240)}  # Hz, rounded averages of adult speakers
 
-# %% ../nbs/01_signals.ipynb #a3dcae40
+# %% ../nbs/01_signals.ipynb #fcc94e69
 def harmonic_voice(
     duration: float = 2.0,  # [s]
     sr: float = 16000,      # sampling rate, >= 8000 [Hz]
@@ -264,7 +266,7 @@ def harmonic_voice(
         x += formants / k * np.clip(10 - 20 * k * hz / sr, 0, 1) * np.cos(k * phase)
     return _finish(x * _fade(n, 0.05), 0.0005, rng)
 
-# %% ../nbs/01_signals.ipynb #cea6dc3b
+# %% ../nbs/01_signals.ipynb #3a2a6a41
 def machine_hum(
     duration: float = 4.0,  # [s]
     sr: float = 16000,      # sampling rate, >= 4000 [Hz]
@@ -280,3 +282,82 @@ def machine_hum(
     knocks = np.interp(np.arange(1, turns[-1], 3.57), turns, t)
     mains = 0.3 * np.sin(2 * np.pi * 100 * t)
     return _finish(sing_contour(speed, sr, orders) + mains + pulses(n, sr, knocks, 0.15 * sr, 4 / sr, 1.2), 0.003, rng)
+
+# %% ../nbs/01_signals.ipynb #72508c18
+def sung_line(
+    duration: float = 3.0,  # [s]
+    sr: float = 16000,      # sampling rate, >= 8000 [Hz]
+    seed: int = 0,          # another seed, another melody
+    vowel: str = "a",       # one of "aeiou"
+) -> np.ndarray:            # (duration·sr,) float64 within ±0.9
+    "Half-second notes with vibrato: Rosenberg's glottal pulses, Klatt's resonators; ValueError for an unknown vowel."
+    _whole(0, seed=seed)
+    if vowel not in tuple(_FORMANTS): raise ValueError(f"vowel={vowel!r} is not one of 'aeiou'")
+    n, rng = _start(duration, sr, seed, 8000, 7)
+    fine, opening, closing = 4 * sr, 0.4, 0.16  # of a period
+    t = np.arange(4 * n) / fine
+    notes = 12 * np.log2(196) + np.cumsum(rng.choice([-3, -2, -1, 2, 4, 5], int(2 * duration) + 2))  # semitones
+    knots = np.repeat(np.arange(len(notes)) / 2, 2) + np.tile([0.06, 0.5], len(notes))
+    hz = 2 ** ((np.interp(t, knots, np.repeat(notes, 2)) + 0.5 * np.sin(2 * np.pi * 5.5 * t)) / 12)
+    turn = np.cumsum(hz) / fine % 1
+    flow = np.where(turn < opening, (1 - np.cos(np.pi * turn / opening)) / 2, np.cos(np.pi / 2 * (turn - opening) / closing))
+    x = np.diff(np.where(turn < opening + closing, flow, 0), prepend=0)
+    for f, width in zip((*_FORMANTS[vowel], 3400), (60, 90, 120, 180), strict=True):
+        c, b = -np.exp(-2 * np.pi * width / fine), 2 * np.exp(-np.pi * width / fine) * np.cos(2 * np.pi * f / fine)
+        x = lfilter([1 - b - c], [1, -b, -c], x)
+    return _finish(resample_poly(x, 1, 4)[:n] * _fade(n, 0.03), 0.0005, rng)
+
+# %% ../nbs/01_signals.ipynb #69d644f3
+def syrinx(
+    pressure,                # pressure p (n,), drives where above friction [1/s]
+    stiffness,               # stiffness k (n,), >= 0 [1/s²]
+    sr: float,               # sampling rate [Hz]
+    friction: float = 1000,  # b [1/s]
+    seed: int = 0,           # of the faint noise from which the motion starts
+) -> np.ndarray:             # position x (n,), in units in which d is b, so about 2√(p/b − 1)
+    "Laje, Gardner & Mindlin's oscillator (2002), in steps of a quarter sample; ValueError for bad arrays."
+    _positive(sr=sr, friction=friction); _whole(0, seed=seed)
+    p, k = np.asarray(pressure, float), np.asarray(stiffness, float)
+    if p.ndim != 1 or p.shape != k.shape or p.size == 0: raise ValueError(f"pressure {p.shape}, stiffness {k.shape}: not both (n,)")
+    if not (np.isfinite(p).all() and np.isfinite(k).all() and k.min() >= 0): raise ValueError("not finite, or stiffness < 0")
+    h, omega, noise = 1 / (4 * sr), np.sqrt(k), 1e-4 * np.random.default_rng(seed).standard_normal(len(p))
+    x, y, out = 0.0, 0.0, np.empty(len(p))  # y is the velocity over omega
+    for i, (drive, turn, kick) in enumerate(zip((p - friction).tolist(), (omega * h).tolist(), noise.tolist(), strict=True)):
+        c, s = cos(turn), sin(turn)
+        y += kick
+        for _ in range(4):                      # half of the growth, a turn, the other half
+            y *= exp(h / 2 * (drive - friction * x * x))
+            x, y = c * x + s * y, c * y - s * x
+            y *= exp(h / 2 * (drive - friction * x * x))
+        out[i] = x
+    return out
+
+# %% ../nbs/01_signals.ipynb #cd9fdcaf
+def bird_gestures(
+    duration: float = 2.0,  # [s]
+    sr: float = 44100,      # sampling rate, >= 16000 [Hz]
+    seed: int = 0,          # another seed, another motif
+) -> tuple:                 # pressure [1/s], stiffness [1/s²]: (duration·sr,) each
+    "Phrases of elliptic gestures (Gardner et al. 2001), as `syrinx_song` sings them; ValueError as `bird_song`."
+    n, rng = _start(duration, sr, seed, 16000, 8)
+    pressure, stiffness, at = np.zeros(n), np.full(n, (2 * np.pi * 3000.0) ** 2), round(0.02 * sr)
+    while at < n:
+        times, rate, delta = rng.integers(3, 7), rng.uniform(6, 18), rng.uniform(-np.pi, np.pi)
+        low, high = (2 * np.pi * np.sort(rng.uniform(1800, 6500, 2))) ** 2
+        phi = 2 * np.pi * np.arange(round(times * sr / rate)) / sr * rate - np.pi  # from silence to silence
+        here = slice(at, min(n, at + len(phi)))
+        pressure[here] = (1200 + 1500 * np.cos(phi))[: n - at]
+        stiffness[here] = ((high + low) / 2 + (high - low) / 2 * np.cos(phi + delta))[: n - at]
+        at += len(phi) + round(rng.uniform(0.02, 0.08) * sr)
+    return pressure, stiffness
+
+def syrinx_song(
+    duration: float = 2.0,  # [s]
+    sr: float = 44100,      # sampling rate, >= 16000 [Hz]
+    seed: int = 0,          # another seed, another motif
+) -> np.ndarray:            # (duration·sr,) float64 within ±0.9
+    "A bird's motif: gestures, syrinx, and a windpipe of 3.5 cm that reflects; ValueError as `bird_song`."
+    x = np.diff(syrinx(*bird_gestures(duration, sr, seed), sr, seed=seed), prepend=0.0)
+    echo = np.zeros(max(2, round(2 * 0.035 / 350 * sr)) + 1)  # there and back, at 350 m/s
+    echo[[0, -1]] = 1, 0.3
+    return _finish(lfilter([1], echo, x), 0.001, np.random.default_rng([seed, 9]))

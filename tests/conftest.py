@@ -4,10 +4,24 @@ import os
 from pathlib import Path
 
 import pytest
+from browser import browser, built_site, new_page, page, site  # noqa: F401  (fixtures)
 
 from spectral_hyperresolution import house
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+def pytest_configure(config):
+    """Fill numba's cache before the workers start: two processes that compile one function for two types at the same
+    moment may both write the same file of it."""
+    if hasattr(config, "workerinput") or config.option.collectonly: return
+    import numpy as np
+
+    from spectral_hyperresolution.linear_reassignment import reassign
+    from spectral_hyperresolution.plan import Plan
+    noise = np.random.default_rng(0).standard_normal(2000)
+    for dtype in (np.float32, np.float64):
+        for mode in ("fast", "parity"): reassign(noise.astype(dtype), Plan(2000, 2, 50, 4, 12, 0.05, 0.4), mode)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,0 +1,61 @@
+"""The sliders of chapter 14 on pages without a kernel: every position is drawn when the site is built.
+
+A cell that says slide("name") becomes a figure with a native range input; slider.js, beside this file, exchanges the
+picture. `python docs/sliders.py` removes live widgets from the notebooks' stored outputs, which only Jupyter can show.
+"""
+
+import json
+import re
+from html import escape
+from pathlib import Path
+
+import nbformat
+from notebooks import NBS
+
+LIVE = "application/vnd.jupyter.widget-view+json"
+
+
+def slider_of(source):
+    "The name of the slider that a cell shows, or None."
+    found = re.search(r"^slide\(\"(\w+)\"\)$", source, re.MULTILINE)
+    return found and found[1]
+
+
+def slider_page(name, static):
+    "Draw every position of a slider into the folder `static`; the HTML that shows it."
+    from spectral_hyperresolution.widgets import sliders
+    slider, folder = sliders[name], Path(static) / "sliders"
+    folder.mkdir(parents=True, exist_ok=True)
+    frames = []
+    for i, value in enumerate(slider.values):
+        frame = slider.frame(value)
+        (folder / f"{name}-{i}.png").write_bytes(frame.png)
+        said = dict(text=frame.text, caption=frame.caption, alt=frame.alt)
+        frames.append(dict(src=f"_static/sliders/{name}-{i}.png", **said))
+    at = slider.values.index(slider.start)
+    first, last, data = frames[at], len(frames) - 1, escape(json.dumps(frames, ensure_ascii=False))
+    return f"""```{{raw}} html
+<figure class="slider" data-frames="{data}">
+<img src="{first['src']}" alt="{escape(first['alt'])}" width="640" height="370">
+<div class="slider-control" hidden>
+<label for="slider-{name}">{escape(slider.title)}, <code>{name}</code></label>
+<input type="range" id="slider-{name}" min="0" max="{last}" value="{at}" step="1" autocomplete="off">
+<output for="slider-{name}">{escape(first['text'])}</output>
+</div>
+<figcaption aria-live="polite">{escape(first['caption'])}</figcaption>
+</figure>
+```"""
+
+
+def strip(path):
+    "Remove live widgets from a notebook's outputs; True where there were some."
+    notebook, found = nbformat.read(path, 4), False
+    for output in (o for cell in notebook.cells for o in cell.get("outputs", [])):
+        found |= output.get("data", {}).pop(LIVE, None) is not None
+    if found: nbformat.write(notebook, path)
+    return found
+
+
+if __name__ == "__main__":
+    for path in sorted(NBS.glob("*.ipynb")):
+        if strip(path): print(f"{path.name}: live widgets removed")

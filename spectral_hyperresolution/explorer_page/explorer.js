@@ -1,0 +1,458 @@
+import { clock, frequencyTicks, hertz, timeTicks } from "./axes.js";
+import { frames, paint, scale } from "./picture.js";
+
+const $ = id => document.getElementById(id), { log2, max, min, round, abs } = Math;
+const client = Array.from(crypto.getRandomValues(new Uint32Array(2)), n => n.toString(36)).join("");
+const margin = { left: 62, right: 10, top: 6, bottom: 34 };
+let rules, sound, which = 0, view, overview, past = [], future = [];
+let layers = [], base = [], request, cursor = null, playing = null, wait, scales = [null, null, null];
+
+// ---------- limits and coordinates
+const full = () => ({ t0: 0, t1: sound.duration, f0: max(lowest(), sound.sr * rules.passband / 256), f1: sound.sr * rules.passband });
+const lowest = () => sound.sr / 2 ** (rules.lowest_octave + 1) * 1.0001;
+const area = () => {
+  const { clientWidth: w, clientHeight: h } = $("picture");
+  return { x: margin.left, y: margin.top, w: max(40, Math.floor(w - margin.left - margin.right)), h: max(40, Math.floor(h - margin.top - margin.bottom)) };
+};
+const xOf = (t, v = view, a = area()) => a.x + (t - v.t0) / (v.t1 - v.t0) * a.w;
+const yOf = (f, v = view, a = area()) => a.y + a.h * log2(v.f1 / f) / log2(v.f1 / v.f0);
+const tOf = (x, v = view, a = area()) => v.t0 + (x - a.x) / a.w * (v.t1 - v.t0);
+const fOf = (y, v = view, a = area()) => v.f1 * 2 ** (-(y - a.y) / a.h * log2(v.f1 / v.f0));
+
+function fit(v) {
+  const top = sound.sr / 2, low = lowest();
+  let span = min(sound.duration, max(v.t1 - v.t0, (rules.shortest + 1) / sound.sr));
+  const t0 = max(0, min((v.t0 + v.t1 - span) / 2, sound.duration - span));
+  let octaves = min(log2(top / low), max(log2(v.f1 / v.f0), 2 * rules.finest));
+  let middle = log2(v.f0) / 2 + log2(v.f1) / 2;
+  middle = max(log2(low) + octaves / 2, min(middle, log2(top) - octaves / 2));
+  return { t0, t1: t0 + span, f0: max(low, 2 ** (middle - octaves / 2)), f1: min(top, 2 ** (middle + octaves / 2)) };
+}
+
+// ---------- drawing
+const ink = name => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+function ready(c) {
+  const r = window.devicePixelRatio || 1, w = round(c.clientWidth * r), h = round(c.clientHeight * r);
+  if (c.width !== w || c.height !== h) { c.width = w; c.height = h; }
+  const g = c.getContext("2d");
+  g.setTransform(r, 0, 0, r, 0, 0);
+  return g;
+}
+function lay(g, layer, v, a) {
+  const x0 = xOf(layer.t0, v, a), x1 = xOf(layer.t1, v, a), y0 = yOf(layer.f1, v, a), y1 = yOf(layer.f0, v, a);
+  if (x1 < a.x || x0 > a.x + a.w || y1 < a.y || y0 > a.y + a.h) return;
+  const c = layer.canvas, sx = c.width / (x1 - x0), sy = c.height / (y1 - y0);      // draw the visible part only: no huge scaled image
+  const l = max(x0, a.x - 2 / sx), r = min(x1, a.x + a.w + 2 / sx), t = max(y0, a.y - 2 / sy), b = min(y1, a.y + a.h + 2 / sy);
+  g.imageSmoothingEnabled = sx * sy > 0.02;
+  g.drawImage(c, (l - x0) * sx, (t - y0) * sy, (r - l) * sx, (b - t) * sy, l, t, r - l, b - t);
+}
+function draw() {
+  if (!view) return;
+  const g = ready($("picture")), a = area(), W = $("picture").clientWidth, H = $("picture").clientHeight;
+  g.fillStyle = ink("--paper"); g.fillRect(0, 0, W, H);
+  g.save(); g.beginPath(); g.rect(a.x, a.y, a.w, a.h); g.clip();
+  g.fillStyle = "#000"; g.fillRect(a.x, a.y, a.w, a.h);
+  for (const layer of [...base, ...layers]) lay(g, layer, view, a);
+  if (playing?.at !== undefined) { g.fillStyle = "#fff"; g.fillRect(xOf(playing.at), a.y, 1.5, a.h); }
+  if (cursor) {
+    g.strokeStyle = "#ffffffa0"; g.lineWidth = 1; g.beginPath();
+    const x = round(xOf(cursor.t)) + .5, y = round(yOf(cursor.f)) + .5;
+    g.moveTo(x, a.y); g.lineTo(x, a.y + a.h); g.moveTo(a.x, y); g.lineTo(a.x + a.w, y); g.stroke();
+  }
+  g.restore();
+  axes(g, a, view);
+  drawMap();
+  readout();
+}
+function axes(g, a, v) {
+  g.fillStyle = ink("--ink"); g.strokeStyle = ink("--soft"); g.font = "12px system-ui, 'DejaVu Sans', sans-serif"; g.lineWidth = 1;
+  g.textAlign = "center"; g.textBaseline = "top";
+  let end = -1e9;
+  for (const { at, text } of timeTicks(v.t0, v.t1, max(2, a.w / 110))) {
+    const x = xOf(at, v, a), w = g.measureText(text).width;
+    g.beginPath(); g.moveTo(x, a.y + a.h); g.lineTo(x, a.y + a.h + 5); g.stroke();
+    const at_x = min(max(x, w / 2 + 2), a.x + a.w + margin.right - w / 2 - 1);
+    if (at_x - w / 2 > end + 8) { g.fillText(text, at_x, a.y + a.h + 7); end = at_x + w / 2; }
+  }
+  g.textAlign = "right"; g.textBaseline = "middle";
+  let last = 1e9;
+  for (const { at, text } of frequencyTicks(v.f0, v.f1, max(2, a.h / 50))) {
+    const y = yOf(at, v, a);
+    g.beginPath(); g.moveTo(a.x - 5, y); g.lineTo(a.x, y); g.stroke();
+    if (abs(y - last) > 15 && y > 7) { g.fillText(text, a.x - 8, min(y, a.y + a.h - 4)); last = y; }
+  }
+  g.save(); g.fillStyle = ink("--soft"); g.font = "11px system-ui, 'DejaVu Sans', sans-serif"; g.textBaseline = "alphabetic";
+  g.fillText("time [h:mm:ss]", a.x + a.w + margin.right - 2, a.y + a.h + 32);
+  g.textAlign = "left"; g.fillText("frequency [Hz]", 2, a.y + a.h + 32);
+  g.restore();
+}
+function drawMap() {
+  const c = $("map"), g = ready(c), a = { x: 0, y: 0, w: c.clientWidth, h: c.clientHeight }, whole = full();
+  g.fillStyle = "#000"; g.fillRect(0, 0, a.w, a.h);
+  for (const layer of base) lay(g, layer, whole, a);
+  const x0 = xOf(view.t0, whole, a), x1 = xOf(view.t1, whole, a), y0 = max(1, yOf(view.f1, whole, a)), y1 = min(a.h - 1, yOf(view.f0, whole, a));
+  g.fillStyle = "#00000088"; g.fillRect(0, 0, x0, a.h); g.fillRect(x1, 0, a.w - x1, a.h);
+  g.strokeStyle = "#fff"; g.lineWidth = 2;
+  g.strokeRect(min(max(1, x0), a.w - 4), min(y0, a.h - 4), max(3, min(x1, a.w - 1) - max(1, x0)), max(3, y1 - y0));
+  c.setAttribute("aria-valuemax", sound.duration); c.setAttribute("aria-valuenow", view.t0.toFixed(3));
+  c.setAttribute("aria-valuetext", `${clock(view.t0, .001)} to ${clock(view.t1, .001)}`);
+}
+
+// ---------- reading
+function under(t, f) {
+  for (const layer of [...base, ...layers].reverse()) {
+    if (!layer.frames || t < layer.t0 || t >= layer.t1 || f < layer.f0 || f >= layer.f1) continue;
+    const one = layer.frames[0], col = min(one.columns - 1, Math.floor((t - layer.t0) / (layer.t1 - layer.t0) * one.columns));
+    const row = min(one.rows - 1, Math.floor(log2(layer.f1 / f) / log2(layer.f1 / layer.f0) * one.rows));
+    return layer.frames.map(fr => ({ q: fr.q, db: fr.level[row * fr.columns + col] }));
+  }
+  return [];
+}
+function readout() {
+  const out = $("readout");
+  if (!cursor) { out.dataset.empty = ""; return; }
+  delete out.dataset.empty;
+  const a = area(), dt = (view.t1 - view.t0) / a.w, df = cursor.f * log2(view.f1 / view.f0) / a.h * Math.LN2;
+  const level = under(cursor.t, cursor.f).map(l => l.db ? `${(l.db / 100 - 300).toFixed(1)} dB` : "dark").join(" / ");
+  out.textContent = `${clock(cursor.t, dt)}   ${hertz(cursor.f, df)}   ${level}`;
+  out.dataset.t = cursor.t; out.dataset.f = cursor.f;
+  out.title = "dB re a full-scale tone";
+}
+
+// ---------- asking
+const qs = () => $("three").checked ? threeQs() : [qOne()];
+const qOne = () => +(rules.three[1] * 2 ** +$("q").value).toPrecision(3);
+const threeQs = () => rules.three.map(q => +(q * qOne() / rules.three[1]).toPrecision(3)).map(q => min(rules.q_range[1], max(rules.q_range[0], q)));
+const query = more => {
+  const { t0, t1, f0, f1 } = view, extra = { sound: which, t0, t1, f0, f1, q: qs().join(","), ...more };
+  if ($("channel").value) extra.channel = $("channel").value;
+  return new URLSearchParams(extra).toString();
+};
+function say(text, wrong = false) { $("state").textContent = text; $("state").classList.toggle("wrong", wrong); }
+const bar = part => { $("bar").firstElementChild.style.width = `${100 * part}%`; };
+const told = async response => { try { return (await response.json()).error; } catch { return `status ${response.status}`; } };
+
+function ask(delay = 0, anyway = 0) {
+  clearTimeout(wait);
+  request?.abort();
+  wait = setTimeout(() => fetchPicture(anyway), delay);
+}
+async function fetchPicture(anyway) {
+  const mine = request = new AbortController(), asked = { ...view }, r = window.devicePixelRatio || 1, a = area(), started = performance.now();
+  const kept = snapshot();
+  let coarse = [], fine = [], group = [], news = false;
+  document.body.dataset.busy = "1"; document.body.dataset.stage = "";
+  const settle = () => {
+    layers = [...(kept ? [kept] : []), ...coarse, ...fine];
+    draw();
+  };
+  try {
+    const response = await fetch("picture?" + query({ width: min(4096, max(16, round(a.w * r))), height: min(2000, max(16, round(a.h * r))), client, anyway }), { signal: mine.signal });
+    if (!response.ok) { say(await told(response), true); return; }
+    for await (const f of frames(response)) {
+      if (mine.signal.aborted) return;
+      if (f.kind === "error") { say(f.error, true); return; }
+      if (f.kind === "stale") return;
+      if (f.kind === "long") { say(`Ordinary spectrogram. Reassigning this window would take ${round(f.seconds)} s: zoom in, or press F to do it anyway.`); document.body.dataset.stage = "done"; continue; }
+      if (f.kind === "ordinary") {
+        coarse.push(make([f], coarse));
+        if (f.end) repaint(coarse);
+        bar((f.t1 - asked.t0) / (asked.t1 - asked.t0) * .1);
+        say(`Ordinary spectrogram${f.seen < .5 ? `, from ${(100 * f.seen).toPrecision(2)} % of the sound` : ""}; reassigning …`);
+      } else {
+        group.push(f);
+        if (group.length < qs().length) continue;
+        news = fine.length && fine[fine.length - 1].frames[0].density !== f.density ? f.density : news;
+        fine.push(make(group, fine.filter(l => l.frames[0].density === f.density)));
+        group = [];
+        repaint(fine.filter(l => l.frames[0].density === f.density));
+        if (!rounded(fine, asked)) fine = fine.filter(l => l.frames[0].density === f.density);
+        bar(.1 + .9 * f.done);
+        const plan = `cell ${((f.t1 - f.t0) / f.columns * 1000).toPrecision(3)} ms × ${hertz(f.f1 * (1 - 2 ** (-1 / f.bins)), f.f1 * (1 - 2 ** (-1 / f.bins)) / 10)}`;
+        say(`Reassigned, Q ${qs().join(", ")}, ${plan}, ${f.density >= 2.5 ? "full grid" : `${+(f.density / 2.5 * 100).toFixed(0)} % of the departure points`}; ${f.seconds.toFixed(2)} s`);
+        document.body.dataset.stage = "fine"; document.body.dataset.fineMs ||= "";
+        if (f.last) { document.body.dataset.stage = "done"; document.body.dataset.ms = round(performance.now() - started); }
+      }
+      settle();
+      if (f.kind === "ordinary" && f.end && isWhole(asked)) { base = coarse; overview = base; }
+    }
+    if (kept && document.body.dataset.stage === "done") { layers = layers.filter(l => l !== kept); draw(); }
+  } catch (error) { if (error.name !== "AbortError") say(navigator.onLine === false ? "offline" : "The server doesn't answer. Is hyperres still running?", true); }
+  finally { if (request === mine) { document.body.dataset.busy = ""; bar(0); } }
+}
+const isWhole = v => { const w = full(); return abs(v.t1 - v.t0 - w.t1) < 1e-6 && abs(v.f0 / w.f0 - 1) < 1e-6 && abs(v.f1 / w.f1 - 1) < 1e-6; };
+// true while the newest pass doesn't yet cover the window, so that the older must stay below it
+const rounded = (list, asked) => list[list.length - 1].t1 < asked.t1 - (asked.t1 - asked.t0) / 200;
+
+const scaleOf = list => [0, 1, 2].map(k => {
+  const own = list.flatMap(l => l.frames).filter(f => (f.colour ?? 0) === k);
+  return own.length ? scale(own, rules.scale) : null;
+});
+function make(group, before) {
+  const rgb = group.length === 3, layer = { frames: group, t0: group[0].t0, t1: group[0].t1, f0: group[0].f0, f1: group[0].f1 };
+  layer.scales = before.length ? before[before.length - 1].scales : scaleOf([layer]);
+  if (!rgb) group.forEach(f => { f.colour = 0; });
+  layer.canvas = paint(group, layer.scales, rules.colours, +$("bright").value, +$("range").value);
+  return layer;
+}
+function repaint(list) {                   // one scale for all slices of a picture
+  const shared = scaleOf(list);
+  for (const l of list) { l.scales = shared; l.canvas = paint(l.frames, shared, rules.colours, +$("bright").value, +$("range").value); }
+  if (shared[0]) $("rangetext").textContent = `${round(max(5, shared[0].high - shared[0].low + +$("range").value))} dB`;
+}
+function relight() {
+  for (const l of new Set([...layers, ...base])) if (l.frames) l.canvas = paint(l.frames, l.scales, rules.colours, +$("bright").value, +$("range").value);
+  const top = [...layers].reverse().find(l => l.frames);
+  if (top) $("rangetext").textContent = `${round(max(5, top.scales[0].high - top.scales[0].low + +$("range").value))} dB`;
+  draw();
+}
+// What is on the screen, as one image with its place: it is enlarged until something better comes.
+let shown = null;
+function snapshot() {
+  const v = shown ?? view, r = window.devicePixelRatio || 1, a = area();
+  if (!layers.length || !v) return null;
+  const c = Object.assign(document.createElement("canvas"), { width: round(a.w * r), height: round(a.h * r) }), g = c.getContext("2d");
+  g.scale(r, r); g.translate(-a.x, -a.y); g.fillStyle = "#000"; g.fillRect(a.x, a.y, a.w, a.h);
+  for (const layer of [...base, ...layers]) lay(g, layer, v, a);
+  return { ...v, canvas: c };
+}
+
+// ---------- moving about
+function go(v, { keep = true, delay = 0 } = {}) {
+  stop();
+  const next = fit(v);
+  if (keep && view && JSON.stringify(next) !== JSON.stringify(view)) { past.push(view); if (past.length > 200) past.shift(); future = []; }
+  const old = view; shown = old; const under = layers.length ? snapshot() : null; shown = null;
+  if (under) layers = [under];
+  view = next;
+  fields(); draw(); ask(delay);
+}
+function fields() {
+  const dt = (view.t1 - view.t0) / 1000, put = (id, v, d) => { $(id).value = v.toFixed(max(0, min(9, d))); };
+  const d = -Math.floor(Math.log10(dt)), e = -Math.floor(Math.log10((view.f1 - view.f0) / 1000));
+  put("t0", view.t0, d); put("t1", view.t1, d); put("f0", view.f0, e); put("f1", view.f1, e);
+  $("back").disabled = !past.length; $("forward").disabled = !future.length;
+  const hash = new URLSearchParams({ sound: which, ...view, q: qOne(), colours: $("three").checked ? 3 : 1, channel: $("channel").value });
+  history.replaceState(null, "", "#" + hash);
+}
+function zoom(factor, x = null, y = null, time = true, frequency = true) {
+  const a = area(), t = tOf(x ?? a.x + a.w / 2), l = log2(fOf(y ?? a.y + a.h / 2)), next = { ...view };
+  if (time) { next.t0 = t - (t - view.t0) * factor; next.t1 = t + (view.t1 - t) * factor; }
+  if (frequency) { next.f0 = 2 ** (l - (l - log2(view.f0)) * factor); next.f1 = 2 ** (l + (log2(view.f1) - l) * factor); }
+  go(next, { keep: !zoom.last || performance.now() - zoom.last > 600, delay: 60 });
+  zoom.last = performance.now();
+}
+function pan(dt, octaves, keep = true) {
+  const s = dt * (view.t1 - view.t0), k = 2 ** (octaves * log2(view.f1 / view.f0));
+  go({ t0: view.t0 + s, t1: view.t1 + s, f0: view.f0 * k, f1: view.f1 * k }, { keep, delay: 60 });
+}
+const back = () => { if (past.length) { future.push(view); go(past.pop(), { keep: false }); } };
+const forward = () => { if (future.length) { past.push(view); go(future.pop(), { keep: false }); } };
+
+// ---------- sound
+async function play() {
+  if (playing) return stop();
+  const v = { ...view }, mine = playing = {};
+  $("play").textContent = "■ Stop";
+  try {
+    const response = await fetch("sound.wav?" + query({ speed: $("speed").value, band: +$("band").checked, loudest: +$("loudest").checked, client }));
+    if (!response.ok) { say(await told(response), true); return stop(); }
+    mine.context = new AudioContext();
+    const buffer = await mine.context.decodeAudioData(await response.arrayBuffer());
+    if (playing !== mine) return mine.context.close();
+    const source = mine.context.createBufferSource();
+    source.buffer = buffer; source.connect(mine.context.destination);
+    source.onended = () => { if (playing === mine) stop(); };
+    const began = mine.context.currentTime;
+    source.start();
+    document.body.dataset.heard = buffer.duration;
+    const step = () => {
+      if (playing !== mine) return;
+      mine.at = v.t0 + (mine.context.currentTime - began) * +$("speed").value; draw(); requestAnimationFrame(step);
+    };
+    step();
+  } catch (error) { say(`This sound can't be played here: ${error.message}`, true); stop(); }
+}
+function stop() {
+  playing?.context?.close().catch(() => 0);
+  playing = null; $("play").textContent = "▶ Play";
+  if (view) draw();
+}
+
+// ---------- keeping
+function download(blob, name) {
+  const a = Object.assign(document.createElement("a"), { href: URL.createObjectURL(blob), download: name });
+  a.click(); setTimeout(() => URL.revokeObjectURL(a.href), 10000);
+}
+const stem = () => `${sound.name.replace(/\.\w+$/, "")}_${view.t0.toFixed(3)}s`;
+function savePicture() { const at = cursor; cursor = null; draw(); $("picture").toBlob(b => { download(b, stem() + ".png"); cursor = at; draw(); }); }
+async function saveData() {
+  say("Computing the numbers …");
+  const a = area(), response = await fetch("data.zip?" + query({ width: round(a.w), height: round(a.h) }));
+  if (!response.ok) return say(await told(response), true);
+  download(await response.blob(), stem() + ".zip"); say("Saved: energy and counts of each Q (npz), settings, and a program that makes them again.");
+}
+const shellCommand = () => `hyperres draw "${sound.path || sound.name}" --start ${view.t0.toFixed(6)} --duration ${(view.t1 - view.t0).toFixed(6)} --fmin ${view.f0.toFixed(3)} --fmax ${view.f1.toFixed(3)} --q ${qs().join(",")}` + ($("channel").value ? ` --channel ${$("channel").value}` : "");
+async function copy(text, what) {
+  try { await navigator.clipboard.writeText(text); say(`${what} copied: ${text}`); } catch { say(text); }
+}
+
+// ---------- hands
+const place = event => { const b = $("picture").getBoundingClientRect(); return { x: event.clientX - b.left, y: event.clientY - b.top }; };
+const inside = ({ x, y }, a = area()) => ({ x: min(max(x, a.x), a.x + a.w), y: min(max(y, a.y), a.y + a.h) });
+function hands() {
+  const c = $("picture"), box = $("box"), fingers = new Map();
+  let from = null, pinch = null;
+  c.addEventListener("pointerdown", e => {
+    if (e.button) return;
+    try { c.setPointerCapture(e.pointerId); } catch { /* a made-up pointer */ }
+    fingers.set(e.pointerId, place(e));
+    c.focus({ preventScroll: true });
+    if (fingers.size === 2) { const [p, q] = fingers.values(); pinch = { p: { ...p }, q: { ...q }, view: { ...view } }; from = null; box.hidden = true; return; }
+    from = { ...inside(place(e)), pan: e.shiftKey, view: { ...view } };
+  });
+  c.addEventListener("pointermove", e => {
+    const p = place(e), at = inside(p);
+    cursor = { t: tOf(at.x), f: fOf(at.y) };
+    if (fingers.has(e.pointerId)) fingers.set(e.pointerId, p);
+    if (pinch && fingers.size === 2) return twoFingers(pinch, [...fingers.values()]);
+    if (!from) return draw();
+    if (from.pan) {
+      const a = area(), s = -(p.x - from.x) / a.w * (from.view.t1 - from.view.t0), k = 2 ** ((p.y - from.y) / a.h * log2(from.view.f1 / from.view.f0));
+      go({ t0: from.view.t0 + s, t1: from.view.t1 + s, f0: from.view.f0 * k, f1: from.view.f1 * k }, { keep: !from.moved, delay: 80 });
+      from.moved = true;
+      return;
+    }
+    const w = abs(at.x - from.x), h = abs(at.y - from.y);
+    box.hidden = w < 4 && h < 4;
+    Object.assign(box.style, { left: `${min(at.x, from.x)}px`, top: `${min(at.y, from.y)}px`, width: `${w}px`, height: `${h}px` });
+    draw();
+  });
+  const up = e => {
+    fingers.delete(e.pointerId);
+    if (pinch) { if (!fingers.size) pinch = null; return; }
+    if (!from) return;
+    const at = inside(place(e)), start = from, a = area();
+    from = null; box.hidden = true;
+    if (start.pan || e.type === "pointercancel") return;
+    const w = abs(at.x - start.x), h = abs(at.y - start.y);
+    if (max(w, h) < 6) return;
+    const [x0, x1] = w < 6 ? [a.x, a.x + a.w] : [min(at.x, start.x), max(at.x, start.x)];       // a stroke along one axis zooms that axis
+    const [y0, y1] = h < 6 ? [a.y, a.y + a.h] : [min(at.y, start.y), max(at.y, start.y)];
+    go({ t0: tOf(x0), t1: tOf(x1), f0: fOf(y1), f1: fOf(y0) });
+  };
+  c.addEventListener("pointerup", up); c.addEventListener("pointercancel", up);
+  c.addEventListener("pointerleave", () => { if (!from) { cursor = null; draw(); } });
+  c.addEventListener("dblclick", back);
+  c.addEventListener("wheel", e => {
+    e.preventDefault();
+    const p = inside(place(e)), amount = e.deltaY || e.deltaX;
+    zoom(2 ** (max(-100, min(100, amount)) / 160), p.x, p.y, !e.altKey, !e.shiftKey);
+  }, { passive: false });
+  const m = $("map"), centre = e => {
+    const b = m.getBoundingClientRect(), t = (e.clientX - b.left) / b.width * sound.duration, half = (view.t1 - view.t0) / 2;
+    go({ ...view, t0: t - half, t1: t + half }, { keep: e.type === "pointerdown", delay: 80 });
+  };
+  m.addEventListener("pointerdown", e => { try { m.setPointerCapture(e.pointerId); } catch { /* a made-up pointer */ } centre(e); });
+  m.addEventListener("pointermove", e => { if (e.buttons & 1) centre(e); });
+}
+function twoFingers(start, [p, q]) {
+  const a = area(), sure = d => abs(d) < 30 ? 30 * (Math.sign(d) || 1) : d;
+  const kx = sure(start.q.x - start.p.x) / sure(q.x - p.x), ky = sure(start.q.y - start.p.y) / sure(q.y - p.y);
+  const mid = { x: (p.x + q.x) / 2, y: (p.y + q.y) / 2 }, was = { x: (start.p.x + start.q.x) / 2, y: (start.p.y + start.q.y) / 2 };
+  const x0 = was.x - (mid.x - a.x) * abs(kx), y0 = was.y - (mid.y - a.y) * abs(ky), v = start.view;
+  go({ t0: tOf(x0, v, a), t1: tOf(x0 + a.w * abs(kx), v, a), f0: fOf(y0 + a.h * abs(ky), v, a), f1: fOf(y0, v, a) }, { keep: !start.moved, delay: 80 });
+  start.moved = true;
+}
+function keys(e) {
+  if (e.ctrlKey || e.metaKey || e.altKey || $("keys").open) return;
+  const field = e.target.closest("input, select, button, textarea"), range = field?.type === "range";
+  if (field && !(e.key === "Escape")) { if (!(range && !e.key.startsWith("Arrow") && e.key !== "Home") ) return; }
+  const s = e.shiftKey, step = s ? 10 : 1, a = area();
+  const read = (dx, dy) => {
+    const x = cursor ? xOf(cursor.t) : a.x + a.w / 2, y = cursor ? yOf(cursor.f) : a.y + a.h / 2, p = inside({ x: x + dx * step, y: y + dy * step });
+    cursor = { t: tOf(p.x), f: fOf(p.y) }; draw();
+  };
+  const act = {
+    ArrowLeft: () => s ? zoom(1.25, null, null, true, false) : pan(-.1, 0), ArrowRight: () => s ? zoom(.8, null, null, true, false) : pan(.1, 0),
+    ArrowUp: () => s ? zoom(.8, null, null, false, true) : pan(0, .1), ArrowDown: () => s ? zoom(1.25, null, null, false, true) : pan(0, -.1),
+    "+": () => zoom(.7), "=": () => zoom(.7), "-": () => zoom(1 / .7), "−": () => zoom(1 / .7), Home: () => go(full()),
+    Escape: back, "[": back, "]": forward, " ": play, "3": () => { ($("three").checked ? $("one") : $("three")).click(); }, q: () => $("q").focus(), f: () => ask(0, 1),
+    w: () => read(0, -1), s: () => read(0, 1), a: () => read(-1, 0), d: () => read(1, 0), "?": () => $("keys").showModal(),
+  }[e.key.length === 1 ? e.key.toLowerCase() : e.key];
+  if (act) { e.preventDefault(); act(); }
+}
+
+// ---------- beginning
+function theme(next) {
+  const dark = next ?? localStorage.getItem("theme") ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
+  document.documentElement.dataset.theme = dark;
+  if (next) localStorage.setItem("theme", next);
+  if (view) draw();
+}
+function choose(index, first = null) {
+  which = index; sound = rules.sounds[index];
+  base = []; layers = []; past = []; future = []; view = null;
+  document.title = `${sound.name} – hyperres`;
+  $("name").textContent = sound.name;
+  $("facts").textContent = `${clock(sound.duration, sound.duration < 10 ? .001 : 1)} · ${sound.sr} Hz · ${sound.channels} channel${sound.channels > 1 ? "s" : ""} · ${sound.about}`;
+  $("channels").hidden = sound.channels < 2;
+  $("channel").replaceChildren(new Option("all", ""), ...Array.from({ length: sound.channels }, (_, i) => new Option(i + 1, i + 1)));
+  if (first?.get("channel")) $("channel").value = first.get("channel");
+  const v = first && ["t0", "t1", "f0", "f1"].map(k => Number(first.get(k)));
+  const good = v && v.every(Number.isFinite) && v[0] < v[1] && v[2] > 0 && v[2] < v[3];
+  if (good) { overviewOnly(); past = [fit(full())]; go({ t0: v[0], t1: v[1], f0: v[2], f1: v[3] }, { keep: false }); }
+  else go(full());
+}
+async function overviewOnly() {            // the strip above, when the page opens on a part
+  const w = full(), list = [], at = which;
+  try {
+    const response = await fetch("picture?" + new URLSearchParams({ sound: which, ...w, q: 2.8, width: 1000, height: 100, only: 1, client: client + "map" }));
+    for await (const f of frames(response)) { if (f.kind !== "ordinary") break; list.push(make([f], list)); if (f.end) break; }
+  } catch { return; }
+  if (at === which && list.length) { repaint(list); base = list; draw(); }
+}
+async function open() {
+  theme();
+  const response = await fetch("about");
+  if (!response.ok) return say(await told(response), true);
+  rules = await response.json();
+  const first = location.hash.length > 1 ? new URLSearchParams(location.hash.slice(1)) : null;
+  $("q").min = Math.ceil(8 * log2(rules.q_range[0] / rules.three[1])) / 8; $("q").max = Math.floor(8 * log2(rules.q_range[1] / rules.three[1])) / 8;
+  const q = Number(first?.get("q"));
+  $("q").value = q >= rules.q_range[0] && q <= rules.q_range[1] ? log2(q / rules.three[1]) : 0;
+  $(first?.get("colours") === "3" ? "three" : "one").checked = true;
+  const tellQ = () => { $("qtext").textContent = qs().join(", "); $("q").setAttribute("aria-valuetext", `Q ${qs().join(", ")}`); };
+  tellQ();
+  $("sound").hidden = rules.sounds.length < 2;
+  $("sound").append(...rules.sounds.map((s, i) => new Option(s.name, i)));
+  const index = Number(first?.get("sound"));
+  const start = Number.isInteger(index) && index >= 0 && index < rules.sounds.length ? index : 0;
+  $("sound").value = start;
+  $("sound").onchange = () => choose(+$("sound").value);
+  $("q").oninput = () => { tellQ(); fields(); ask(120); };
+  $("one").onchange = $("three").onchange = () => { tellQ(); fields(); ask(); };
+  $("channel").onchange = () => { fields(); base = []; layers = []; overviewOnly(); ask(); };
+  $("bright").oninput = $("range").oninput = relight;
+  $("edges").onsubmit = e => {
+    e.preventDefault();
+    const [t0, t1, f0, f1] = ["t0", "t1", "f0", "f1"].map(id => Number($(id).value.replace(",", ".")));
+    if (![t0, t1, f0, f1].every(Number.isFinite) || !(t0 < t1) || !(f0 < f1) || t0 < 0 || t1 > sound.duration + 1e-3 || f0 < lowest() * .999 || f1 > sound.sr / 2)
+      return say(`The window must lie within 0 to ${sound.duration.toFixed(3)} s and ${lowest().toPrecision(3)} to ${sound.sr / 2} Hz, each from less to more.`, true);
+    go({ t0, t1, f0, f1 });
+  };
+  for (const [id, act] of Object.entries({ back, forward, play, whole: () => go(full()), in: () => zoom(.5), out: () => zoom(2), png: savePicture, data: saveData,
+    link: () => copy(location.href, "Link"), command: () => copy(shellCommand(), "Command"), help: () => $("keys").showModal(),
+    theme: () => theme(document.documentElement.dataset.theme === "dark" ? "light" : "dark") })) $(id).onclick = act;
+  document.addEventListener("keydown", keys);
+  $("map").addEventListener("keydown", e => { if (e.key === "Enter") $("picture").focus(); });
+  hands();
+  let size = "";                           // a phone's address bar comes and goes: only a real change asks again
+  new ResizeObserver(() => {
+    const now = `${$("picture").clientWidth} × ${$("picture").clientHeight}`;
+    if (view && size && now !== size) { draw(); ask(250); }
+    size = now;
+  }).observe($("stage"));
+  choose(start, first);
+}
+open().catch(error => say(`The page could not start: ${error.message}`, true));

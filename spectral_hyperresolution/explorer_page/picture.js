@@ -1,0 +1,70 @@
+// Frames from the server, and their colours. A level is 0 where dark, else 100 (dB + 300).
+
+export async function* frames(response) {
+  const reader = response.body.getReader();
+  let kept = new Uint8Array(0);
+  const take = n => { const part = kept.slice(0, n); kept = kept.subarray(n); return part; };
+  const fill = async n => {
+    if (kept.length >= n) return true;
+    const parts = [kept]; let have = kept.length;
+    while (have < n) {
+      const { value, done } = await reader.read();
+      if (done) return false;
+      parts.push(value); have += value.length;
+    }
+    kept = new Uint8Array(have);
+    let at = 0;
+    for (const p of parts) { kept.set(p, at); at += p.length; }
+    return true;
+  };
+  while (await fill(4)) {
+    const length = new DataView(take(4).buffer).getUint32(0, true);
+    if (!await fill(length)) return;
+    const about = JSON.parse(new TextDecoder().decode(take(length)));
+    if (about.rows) {
+      const bytes = 2 * about.rows * about.columns;
+      if (!await fill(bytes)) return;
+      about.level = new Uint16Array(take(bytes).buffer);
+    }
+    yield about;
+  }
+}
+
+// The range of levels that shows detail: quantiles of the lit cells, as `plot.scale` takes them.
+export function scale(list, rule) {
+  const count = new Float64Array(65536);
+  let lit = 0;
+  for (const f of list) for (const v of f.level) if (v) { count[v]++; lit++; }
+  if (!lit) return { low: -rule.range[1], high: 0 };
+  const quantile = q => { let sum = 0; for (let v = 1; v < 65536; v++) { sum += count[v]; if (sum >= q * lit) return v / 100 - 300; } return 355; };
+  const low = quantile(rule.bottom), high = quantile(rule.top);
+  return { low: Math.min(Math.max(low, high - rule.range[1]), high - rule.range[0]), high };
+}
+
+// Brightness 0 … 255 of every level, for a scale moved and stretched by the sliders.
+function shades(s, bright, range) {
+  const high = s.high - bright, low = Math.min(s.low - bright - range, high - 5), out = new Uint8Array(65536);
+  for (let v = 1; v < 65536; v++) out[v] = Math.max(0, Math.min(255, Math.round(255 * (v / 100 - 300 - low) / (high - low))));
+  return out;
+}
+
+const canvas = (w, h) => Object.assign(document.createElement("canvas"), { width: w, height: h });
+
+// One frame in one colour map, or up to three frames on the same cells in red, green and blue.
+export function paint(group, scales, colours, bright, range) {
+  const { rows, columns } = group[0], c = canvas(columns, rows), g = c.getContext("2d");
+  const image = g.createImageData(columns, rows), out = new Uint32Array(image.data.buffer);
+  if (group.length === 1 && !group[0].rgb) {
+    const shade = shades(scales[0], bright, range), map = new Uint32Array(65536), level = group[0].level;
+    for (let v = 0; v < 65536; v++) { const k = 3 * shade[v]; map[v] = 0xff000000 | colours[k + 2] << 16 | colours[k + 1] << 8 | colours[k]; }
+    for (let i = 0; i < out.length; i++) out[i] = map[level[i]];
+  } else {
+    out.fill(0xff000000);
+    for (const f of group) {
+      const shade = shades(scales[f.colour], bright, range), shift = 8 * f.colour, level = f.level;
+      for (let i = 0; i < out.length; i++) out[i] |= shade[level[i]] << shift;
+    }
+  }
+  g.putImageData(image, 0, 0);
+  return c;
+}

@@ -1,0 +1,144 @@
+"""Consensus: what follows from its definition for any footprints, and what it refuses."""
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from spectral_hyperresolution.consensus import (
+    agreement,
+    arrivals,
+    consensus,
+    consensus_histogram,
+    drift,
+    footprint,
+    stable_histogram,
+)
+from spectral_hyperresolution.gabor import gabor_transform
+from spectral_hyperresolution.signals import tone, white_noise
+from spectral_hyperresolution.spectrogram import reassigned_spectrogram
+
+SR = 8000
+fixed = settings(derandomize=True, database=None, deadline=None, max_examples=60,
+                 suppress_health_check=list(HealthCheck))
+small = dict(t_edges=np.arange(65.0), f_edges=np.linspace(0, 2 * np.pi, 65), grid=(64, 64))
+
+
+def by_hand(footprints, f_tol, t_tol, agree):
+    "The definition, cell by cell."
+    n, rows, columns = footprints.shape
+    wide = np.zeros_like(footprints)
+    for k, r, c in np.argwhere(footprints):
+        wide[k, max(0, r - f_tol) : r + f_tol + 1, max(0, c - t_tol) : c + t_tol + 1] = True
+    members, support = np.zeros_like(wide), np.zeros((rows, columns), int)
+    for first in range(n):
+        for last in range(first + 1, n + 1):
+            run = wide[first:last].all(0)
+            support = np.maximum(support, (last - first) * run)
+            if last - first >= agree:
+                members[first:last] |= run
+    return members, support
+
+
+@fixed
+@given(st.integers(1, 6), st.integers(0, 2), st.integers(0, 2), st.floats(0.05, 0.95), st.integers(0, 99), st.data())
+def test_agreement_is_its_definition(n, f_tol, t_tol, share, seed, data):
+    footprints = np.random.default_rng(seed).random((n, 7, 9)) < share
+    agree = data.draw(st.integers(1, n))
+    members, support = agreement(footprints, (f_tol, t_tol), agree)
+    expected = by_hand(footprints, f_tol, t_tol, agree)
+    assert (members == expected[0]).all() and (support == expected[1]).all()
+    looser, _ = agreement(footprints, (f_tol + 1, t_tol), agree)
+    fewer, _ = agreement(footprints, (f_tol, t_tol), max(1, agree - 1))
+    assert not (members & ~looser).any() and not (members & ~fewer).any()
+
+
+def test_batches_agree_one_by_one():
+    footprints = np.random.default_rng(0).random((3, 2, 6, 8)) < 0.5
+    members, support = agreement(footprints, 1, 2)
+    for channel in range(2):
+        alone = agreement(footprints[:, channel], 1, 2)
+        assert (members[:, channel] == alone[0]).all() and (support[channel] == alone[1]).all()
+
+
+@pytest.fixture(scope="module")
+def sound():
+    t = np.arange(SR) / SR
+    return np.sin(2 * np.pi * 1000 * t) + 0.1 * np.random.default_rng(0).standard_normal(SR)
+
+
+def test_one_q_is_its_own_footprint(sound):
+    S, C = reassigned_spectrogram(sound, SR, q=3.0), consensus(sound, SR, [3.0])
+    own = footprint(S)
+    np.testing.assert_allclose(C.energy, np.where(own, S.energy, 0))
+    assert ((C.support == 1) == own).all() and C.qs == (3.0,) and C.agree == 1
+
+
+def test_a_tone_survives_and_noise_thins(sound):
+    C = consensus(sound, SR)
+    row = np.abs(C.frequencies - 1000).argmin()
+    inside = (C.times > 0.1) & (C.times < 0.9)
+    assert (C.energy[row, inside] > 0).mean() > 0.99 and C.energy[:, inside].sum(1).argmax() == row
+    assert (C.energy > 0).mean() < 0.6 * min(footprint(S).mean() for S in C.pictures)
+    assert (C.support[C.energy > 0] == 3).all()
+
+
+def test_tolerance_and_agree_only_add(sound):
+    looser = dict(tolerance=1), dict(agree=2), dict(tolerance=(0, 2))
+    strict, *others = (consensus(sound, SR, **o) for o in ({}, *looser))
+    for other in others:
+        assert not ((strict.energy > 0) & ~(other.energy > 0)).any()
+
+
+def test_channels_and_silence(sound):
+    pair = consensus(np.stack([sound, np.zeros(SR)]), SR)
+    assert pair.energy.shape[0] == 2 and not pair.energy[1].any()
+    np.testing.assert_allclose(pair.energy[0], consensus(sound, SR).energy)
+    quiet = consensus(sound, SR, floor=-20)
+    assert 0 < (quiet.energy > 0).sum() < (pair.energy[0] > 0).sum()
+
+
+def test_a_short_sound_has_one_range():
+    C = consensus(np.random.default_rng(1).standard_normal(600), SR, (0.5, 8.0))
+    assert len({S.shape for S in C.pictures}) == 1 and np.isfinite(C.energy).all()
+
+
+@pytest.mark.parametrize("wrong, says", [
+    (dict(qs=[]), "qs="), (dict(qs=[2, 2]), "increasing"), (dict(qs=[-1, 2]), "qs="), (dict(qs=[1, np.nan]), "qs="),
+    (dict(qs=2.0), "qs="), (dict(q=2.0), "takes qs"), (dict(tolerance=-1), "tolerance=-1"),
+    (dict(tolerance=0.5), "tolerance=0.5"),
+    (dict(tolerance=(1, 2, 3)), "one number or two"), (dict(agree=0), "agree=0"), (dict(agree=4), "agree=4"),
+    (dict(density=0), "density=0"), (dict(floor=1), "floor=1"), (dict(gate="x"), "gate='x'"), (dict(fmax=1e9), "fmax="),
+])
+def test_bad_input(sound, wrong, says):
+    with pytest.raises(ValueError, match=says):
+        consensus(sound, SR, **wrong)
+
+
+@pytest.mark.parametrize("make, says", [
+    (lambda x: arrivals(x, 4.0, small["t_edges"], small["f_edges"], grid=(0, 64)), "grid=0"),
+    (lambda x: arrivals(x, 0, small["t_edges"], small["f_edges"]), "sigma_t=0"),
+    (lambda x: arrivals(x[:, None], 4.0, small["t_edges"], small["f_edges"]), "x has shape"),
+    (lambda x: consensus_histogram(x, [4.0], **small), "sigmas has shape"),
+    (lambda x: consensus_histogram(x, [3.0, 4.0], **small, density=-1), "density=-1"),
+    (lambda x: stable_histogram(x, [3.0, 4.0], **small, most=np.nan), "most=nan"),
+])
+def test_bad_input_on_the_uniform_grid(make, says):
+    with pytest.raises(ValueError, match=says):
+        make(white_noise(64, 1))
+
+
+def test_nothing_is_lost_and_input_stays():
+    x = white_noise(64, 2, is_complex=True)
+    before = x.copy()
+    energy, density = arrivals(x, 3.0, **small)
+    np.testing.assert_allclose(energy.sum(), np.sum(np.abs(x) ** 2))
+    np.testing.assert_allclose(density.mean(), 1)
+    assert (arrivals(x, 3.0, **small, most=0.1)[0] <= energy + 1e-12).all() and (x == before).all()
+
+
+def test_drift_of_a_tone_is_nought_and_of_nothing_unknown():
+    v, _ = drift(*gabor_transform(tone(64, 2 * np.pi * 9 / 64), [0.8, 0.9], 3.0, order=3))
+    assert np.abs(v).max() < 1e-10
+    v, angle = drift(*np.zeros((4, 2, 3), complex))
+    assert np.isnan(v).all() and np.isnan(angle).all()

@@ -1,0 +1,370 @@
+"The explorer: windows against the front door, and its server through real HTTP."
+
+import http.client
+import json
+import threading
+import time
+import zipfile
+from dataclasses import replace
+from io import BytesIO
+from urllib.parse import urlencode
+
+import numpy as np
+import pytest
+import soundfile
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from spectral_hyperresolution import explorer, reassigned_spectrogram
+from spectral_hyperresolution.explorer import Sound, View, compute, ordinary, window_plan
+from spectral_hyperresolution.linear_reassignment import reassign
+from spectral_hyperresolution.plan import Plan
+from spectral_hyperresolution.spectrogram import ReassignedSpectrogram
+
+SR = 48000
+GOOD = dict(t0=0.5, t1=0.6, f0=1000, f1=20000, q=2.8, width=400, height=200)
+
+
+def noise(seconds=2.0, seed=0, channels=1):
+    return 0.1 * np.random.default_rng(seed).standard_normal((channels, round(seconds * SR))).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("sounds")
+    soundfile.write(folder / "one.wav", noise()[0], SR, subtype="FLOAT")
+    soundfile.write(folder / "two.flac", noise(channels=2, seed=1).T, SR)
+    soundfile.write(folder / "gone.wav", noise()[0], SR)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def server(files):
+    running = explorer.start([Sound(files / name) for name in ("one.wav", "two.flac", "gone.wav")])
+    running.warmed.result(120)
+    (files / "gone.wav").unlink()
+    yield running
+    running.stop()
+
+
+def ask(server, path, method="GET", **headers):
+    "Status, headers and body of one request; the path is sent as it is."
+    connection = http.client.HTTPConnection(*server.sockets[0].getsockname()[:2], timeout=60)
+    try:
+        connection.request(method, path, headers=headers)
+        answer = connection.getresponse()
+        return answer.status, dict(answer.getheaders()), answer.read()
+    finally:
+        connection.close()
+
+
+def picture(server, **changes):
+    "The frames of a window: (description, levels) each."
+    status, _, body = ask(server, "/picture?" + urlencode(GOOD | changes))
+    assert status == 200, body
+    found = []
+    while body:
+        n = int.from_bytes(body[:4], "little")
+        about = json.loads(body[4 : 4 + n])
+        size = 2 * about.get("rows", 0) * about.get("columns", 0)
+        level = np.frombuffer(body[4 + n : 4 + n + size], "<u2")
+        found.append((about, level.reshape(about["rows"], -1) if size else None))
+        body = body[4 + n + size :]
+    return found
+
+
+@pytest.mark.parametrize("q", [0.5, 2.8, 12])
+@pytest.mark.parametrize("t0, t1, f0, f1", [(0, 0.3, 300, 20000), (0.7, 1.1, 2000, 8000), (1.9, 2, 500, 24000)])
+def test_a_window_is_a_cut_of_the_whole(q, t0, t1, f0, f1):
+    x = noise()
+    view = View(t0, t1, f0, f1, (q,), 300, 200).check(Sound(x, SR))
+    window = compute(Sound(x, SR), view)
+    plan, _, (_, _, left, right) = window_plan(view, SR, q)
+    whole = reassigned_spectrogram(
+        x[0],
+        SR,
+        q=q,
+        fmin=plan.minf * SR,
+        fmax=plan.maxf * SR,
+        bins_per_octave=plan.noct,
+        hop_length=plan.tdeci,
+        oversampling=plan.over,
+    )
+    row = round((window.time_edges[0] * SR + 1) / plan.tdeci)
+    n = min(window.shape[1], whole.shape[1] - row)
+    cut = whole.energy[whole.shape[0] - right : whole.shape[0] - left, row : row + n]
+    # higher wavelets are cut off at Nyquist and ring
+    compact = window.frequencies * (1 + 0.5 / (2 * np.pi * q)) * (1 + 6 / (2 * np.pi * q)) < SR / 2
+    new, old = window.energy[compact, 2 : n - 2], cut[compact, 2:-2]  # the whole has no arrivals outside the sound
+    assert compact.sum() > 100 and old.sum() > 0
+    assert np.abs(new - old).sum() < 1e-3 * old.sum()
+    assert np.abs(window.energy[:, :n] - cut).sum() < 0.04 * cut.sum()
+
+
+def test_a_window_of_cells_is_that_part_of_all(files):
+    x, plan = noise(0.5)[0], Plan(24000, 2.0, 16, 3, 24, 0.01, 0.4)
+    for mode, boundary in (("fast", "zero"), ("parity", "wrap")):
+        energy, counts = reassign(x, plan, mode, boundary)
+        part, number = reassign(x, plan, mode, boundary, window=(200, 700, 10, 90))
+        assert part.shape == (500, 80)
+        assert np.abs(part - energy[200:700, 10:90]).sum() <= 1e-3 * part.sum()
+        assert (number != counts[200:700, 10:90]).mean() < 0.01
+    for wrong in ((0, 0, 0, 5), (0, 5, 3, 3), (0, plan.n_times + 1, 0, 5), (-1, 5, 0, 5), (0, 5, 0, plan.n_bins + 1)):
+        with pytest.raises(ValueError, match="window"):
+            reassign(x, plan, window=wrong)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.floats(0, 1.9),
+    st.floats(-4, 0.2),
+    st.floats(1, 4.3),
+    st.floats(-3.8, 1),
+    st.floats(-1.5, 4),
+    st.integers(16, 1200),
+    st.integers(16, 900),
+)
+def test_every_window_has_a_plan_that_covers_it(t0, length, f, height, q, width, rows):
+    "Whatever the box, the plan's rows and columns cover it, and there is about one cell a pixel."
+    f0 = 10**f
+    view = View(t0, min(2.0, t0 + 10**length), f0, min(f0 * 2 ** (10**height), SR / 2), (2.0**q,), width, rows)
+    try:
+        view = view.check(Sound(noise(), SR))
+    except ValueError:
+        return
+    plan, first, (top, bottom, left, right) = window_plan(view, SR, view.q[0])
+    assert 0 <= top < bottom <= plan.n_times and 0 <= left < right <= plan.n_bins
+    edges, sides = (
+        first + plan.tdeci * np.array([top, bottom]) - 1.0,
+        np.log2([plan.bin_edges[left] * SR, plan.bin_edges[right] * SR]),
+    )
+    assert edges[0] <= view.t0 * SR + 1e-6 and edges[1] >= view.t1 * SR - 1e-6
+    assert sides[0] >= np.log2(view.f1) - 1e-9 and sides[1] <= np.log2(view.f0) + 1e-9
+    assert bottom - top <= 1.5 * width + 2 and right - left <= 1.6 * rows + 3
+
+
+def test_levels_are_those_of_the_front_door_and_of_a_tone(server, files):
+    for sound, name in enumerate(("one.wav", "two.flac")):
+        frames = picture(server, sound=sound)
+        assert (
+            [a["kind"] for a, _ in frames[:1]] == ["ordinary"]
+            and frames[-1][0]["last"]
+            and frames[-1][0]["density"] == 2.5
+        )
+        about, level = next(pair for pair in frames if pair[0]["kind"] == "reassigned")
+        view = View(0.5, 0.6, 1000, 20000, (2.8,), 400, 200)
+        direct = compute(Sound(files / name), view, about["density"]).level()[::-1]
+        assert level.shape == direct.shape and ((level > 0) == np.isfinite(direct)).all()
+        assert np.abs(level[level > 0] / 100 - 300 - direct[level > 0]).max() < 0.006
+
+
+def test_three_colours_share_their_cells(server):
+    fine = [about for about, _ in picture(server, q="1.4,2.8,5.6") if about["kind"] == "reassigned"][:3]
+    assert [a["colour"] for a in fine] == [0, 1, 2]
+    assert len({tuple(round(a[k], 6) for k in ("t0", "t1", "f0", "f1", "rows", "columns")) for a in fine}) == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        (dict(t0="nan"), "t0=nan"),
+        (dict(t0="x"), "t0='x' is not a number"),
+        (dict(t1=0.5), "not 8 samples apart"),
+        (dict(t1=99), "t1=99.0"),
+        (dict(t0=-1), "t0=-1.0"),
+        (dict(f0=0), "f0=0.0"),
+        (dict(f1=24001), "f1=24001.0"),
+        (dict(f0="inf"), "f0=inf"),
+        (dict(f0=5000, f1=5000), "is not above f0"),
+        (dict(f0=5000, f1=400), "is not above f0"),
+        (dict(q=0), "q=0.0"),
+        (dict(q="2,4"), "not one number or three"),
+        (dict(q="a"), "q='a'"),
+        (dict(q="1e999"), "q=inf"),
+        (dict(width=0), "width=0.0 is not an integer >= 16"),
+        (dict(width=1e9), "width=1000000000 is not <= 4096"),
+        (dict(height=20.5), "height=20.5"),
+        (dict(sound=3), "sound=3 is not one of 0 … 2"),
+        (dict(sound=-1), "sound=-1.0"),
+        (dict(channel=2), "channel=2 is not one of 1 … 1"),
+        (dict(channel=0), "channel=0.0"),
+        (dict(path="/etc/passwd"), "'path' is not one of"),
+        (dict(f0=0.8, q=100), "wavelets that reach"),
+        (dict(sound=2), "no such file"),
+        (dict(t0="%s%n{0}"), "is not a number"),
+    ],
+)
+def test_a_bad_request_is_one_sentence(server, changes, says):
+    status, _, body = ask(server, "/picture?" + urlencode(GOOD | changes))
+    said = json.loads(body)["error"]
+    assert status == 400 and says in said and "\n" not in said, said
+    assert ask(server, "/about")[0] == 200
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/page/../explorer.py",
+        "/page/%2e%2e/explorer.py",
+        "/page//etc/passwd",
+        "/etc/passwd",
+        "/picture/",
+        "/one.wav",
+        "/page/index.htm",
+        "/..%2f",
+    ],
+)
+def test_nothing_else_is_served(server, path):
+    status, _, body = ask(server, path)
+    assert status == 404 and b"import" not in body and b"root:" not in body
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        dict(Host="evil.example"),
+        dict(Host="127.0.0.1.evil.example:80"),
+        dict(Host="10.0.0.1"),
+        dict(Origin="https://evil.example"),
+        dict(Origin="null"),
+        {"Sec-Fetch-Site": "cross-site"},
+    ],
+)
+def test_other_hosts_and_sites_are_refused(server, headers):
+    for path in ("/about", "/picture?" + urlencode(GOOD), "/sound.wav?" + urlencode(GOOD)):
+        assert ask(server, path, **headers)[0] == 403
+
+
+def test_other_methods_and_bodies_are_refused(server):
+    for method in ("POST", "PUT", "DELETE", "OPTIONS"):
+        assert ask(server, "/picture?" + urlencode(GOOD), method)[0] in (403, 405)
+    status, headers, _ = ask(server, "/")
+    assert status == 200 and "default-src 'self'" in headers["Content-Security-Policy"]
+
+
+def test_the_last_one_wins(files):
+    x = np.tile(noise(10.0)[0], 6)
+    running = explorer.start([Sound(x, SR)])
+    try:
+        running.warmed.result(120)
+        long, results = dict(t0=0, t1=60, f0=100, f1=20000, client="page", width=1200, height=600), {}
+
+        def first():
+            results["first"] = picture(running, **long)
+
+        thread = threading.Thread(target=first)
+        thread.start()
+        time.sleep(0.3)
+        begun = time.perf_counter()
+        results["second"] = picture(running, t0=1, t1=1.1, client="page")
+        spent = time.perf_counter() - begun
+        thread.join(60)
+    finally:
+        running.stop()
+    print(f"the newer request was answered after {spent:.2f} s")
+    assert results["first"][-1][0]["kind"] == "stale" and results["second"][-1][0]["last"]
+
+
+def test_a_page_that_leaves_stops_its_work(files):
+    running = explorer.start([Sound(np.tile(noise(10.0)[0], 6), SR)])
+    try:
+        running.warmed.result(120)
+        connection = http.client.HTTPConnection(*running.sockets[0].getsockname()[:2], timeout=60)
+        connection.request("GET", "/picture?" + urlencode(GOOD | dict(t0=0, t1=60, width=1200, height=600)))
+        connection.getresponse().read(100)
+        connection.close()
+        assert picture(running)[-1][0]["last"]
+    finally:
+        running.stop()
+
+
+def test_what_is_heard_is_what_is_seen(server, files):
+    x, _ = soundfile.read(files / "one.wav")
+    heard, rate = soundfile.read(BytesIO(ask(server, "/sound.wav?" + urlencode(GOOD))[2]))
+    assert rate == SR and np.abs(heard - x[24000:28800]).max() <= 1 / 32768
+    heard, rate = soundfile.read(BytesIO(ask(server, "/sound.wav?" + urlencode(GOOD | dict(speed=0.1, sound=1)))[2]))
+    assert (rate, heard.shape) == (9600, (9600, 2)) or rate / len(heard) == pytest.approx(1.0)
+    band, _ = soundfile.read(BytesIO(ask(server, "/sound.wav?" + urlencode(GOOD | dict(f0=2000, f1=3000, band=1)))[2]))
+    power = np.abs(np.fft.rfft(band)) ** 2
+    f = np.fft.rfftfreq(len(band), 1 / SR)
+    assert power[(f > 1500) & (f < 4000)].sum() > 0.9 * power.sum()
+    assert ask(server, "/sound.wav?" + urlencode(GOOD | dict(speed="nan")))[0] == 400
+
+
+def test_the_data_can_be_read_again(server, tmp_path):
+    status, headers, body = ask(server, "/data.zip?" + urlencode(GOOD | dict(q="1.4,2.8,5.6")))
+    assert status == 200 and headers["Content-Type"] == "application/zip"
+    with zipfile.ZipFile(BytesIO(body)) as archive:
+        assert sorted(archive.namelist()) == ["q1.4.npz", "q2.8.npz", "q5.6.npz", "reproduce.py", "settings.json"]
+        archive.extractall(tmp_path)
+    about = json.loads((tmp_path / "settings.json").read_text())
+    picture = compute(Sound(about["path"]), replace(View(**about["view"]), q=(2.8,)))
+    kept = ReassignedSpectrogram.load(tmp_path / "q2.8.npz")
+    assert np.array_equal(kept.energy, picture.energy) and about["first_sample"] == picture.first
+    assert np.allclose(kept.frequencies, picture.frequencies)
+
+
+def test_a_long_window_is_not_reassigned_unless_asked(monkeypatch):
+    monkeypatch.setattr(explorer, "speed", 1e3)
+    view = View(0, 2, 100, 20000, width=100, height=100)
+    heads = [
+        json.loads(m[4 : 4 + int.from_bytes(m[:4], "little")])["kind"]
+        for m in explorer.answer(Sound(noise(), SR), view)
+    ]
+    assert heads[-1] == "long" and "reassigned" not in heads
+
+
+def test_the_ordinary_spectrogram_of_a_day_reads_little():
+    "A sound of a day, never in memory: only the frames are read."
+
+    class Day(Sound):
+        def __init__(self):
+            self.path, self.sr, self.channels, self.frames, self.read = None, SR, 1, 86400 * SR, 0
+
+        def cut(self, first, length, channel=None):
+            self.read += length
+            return np.zeros((1, length), np.float32)
+
+    day = Day()
+    slices = list(ordinary(day, View(0, 86400, 100, 20000, width=300, height=100).check(day)))
+    assert slices[-1][1] == pytest.approx(86400) and slices[0][3] < 0.05 and day.read < 0.05 * day.frames
+
+
+@pytest.mark.parametrize("source", ["silence", "nan", "short", "single"])
+def test_odd_sounds(source):
+    x = dict(
+        silence=np.zeros(4800),
+        nan=np.where(np.arange(4800) == 1000, np.nan, 0.1),
+        short=np.zeros(9),
+        single=np.zeros(3),
+    )[source]
+    if source in ("nan", "single"):
+        with pytest.raises(ValueError):
+            Sound(x, SR)
+        return
+    sound = Sound(x, SR)
+    assert not compute(sound, View(0, sound.frames / SR, 1000, 20000, width=50, height=50)).energy.any()
+
+
+def test_latency_is_printed(server):
+    for seconds in (0.01, 0.1, 1.0):
+        begun = time.perf_counter()
+        picture(server, t0=0.5, t1=0.5 + seconds, width=1200, height=600)
+        print(f"{seconds:g} s: {time.perf_counter() - begun:.3f} s")
+
+
+def test_the_command(files, capsys):
+    from spectral_hyperresolution.cli import main
+
+    for arguments, says in (
+        (["missing.wav"], "no such file"),
+        ([str(files / "one.wav"), "--port", "99999"], "port=99999 is not within 0 … 65535"),
+    ):
+        assert main(["explore", *arguments, "--no-browser"]) == 2
+        assert says in capsys.readouterr().err
+
+
+def test_without_tornado(monkeypatch):
+    monkeypatch.setattr(explorer, "HTTPServer", None)
+    with pytest.raises(ImportError, match="pip install"):
+        explorer.start([])

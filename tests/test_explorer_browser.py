@@ -1,0 +1,324 @@
+"""The explorer as a person uses it: a real browser, mouse and keyboard.
+
+Skipped where there is no Chromium or no playwright, unless HYPERRES_REQUIRE_BROWSER is set.
+"""
+
+import os
+import re
+import shutil
+from importlib import import_module
+
+import numpy as np
+import pytest
+
+from spectral_hyperresolution import explorer
+from spectral_hyperresolution.explorer import Sound
+
+SR = 48000
+TONE = 5000.0
+ARGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-background-networking",
+    "--disable-component-update",
+]
+
+
+def missing(reason):
+    "Skip, or fail where a browser is required."
+    if os.environ.get("HYPERRES_REQUIRE_BROWSER"):
+        pytest.fail(f"HYPERRES_REQUIRE_BROWSER is set, but {reason}")
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="module")
+def chrome():
+    "A running browser."
+    try:
+        api = import_module("playwright.sync_api")
+    except ImportError:
+        missing("playwright is not installed")
+    path = os.environ.get("HYPERRES_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+    if path is None:
+        missing("there is no Chromium on the PATH")
+    with api.sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=path, args=ARGS)
+        yield running
+        running.close()
+
+
+@pytest.fixture(scope="module")
+def address():
+    "The explorer on three seconds: a tone, a click at 1.5 s, a little noise; and a second sound in two channels."
+    n = np.arange(3 * SR)
+    x = 0.25 * np.sin(2 * np.pi * TONE * n / SR) + 1e-4 * np.random.default_rng(0).standard_normal(len(n))
+    x[round(1.5 * SR)] += 0.9
+    running = explorer.start(
+        [Sound(x, SR, "tone & click <b>.wav"), Sound(np.stack([x[:SR], x[:SR] / 2]), SR, "two.wav")]
+    )
+    running.warmed.result(120)
+    yield running.url
+    running.stop()
+
+
+@pytest.fixture
+def visit(chrome, address):
+    "Open the page and wait for its picture; at the end nothing may have failed."
+    troubles, opened = [], []
+
+    def open_(place="", **options):
+        page = chrome.new_page(**dict(viewport=dict(width=1200, height=800)) | options)
+        page.set_default_timeout(30_000)
+        page.on("console", lambda m: troubles.append(f"console: {m.text}") if m.type in ("error", "warning") else None)
+        page.on("pageerror", lambda e: troubles.append(f"script: {e}"))
+        page.on(
+            "requestfailed",
+            lambda r: None if r.failure == "net::ERR_ABORTED" else troubles.append(f"failed: {r.url} {r.failure}"),
+        )
+        page.on("response", lambda r: troubles.append(f"status {r.status}: {r.url}") if r.status >= 400 else None)
+        page.on(
+            "request",
+            lambda r: None if r.url.startswith((address, "blob:", "data:")) else troubles.append(f"elsewhere: {r.url}"),
+        )
+        opened.append(page)
+        page.goto(address + place)
+        done(page)
+        return page
+
+    yield open_
+    for page in opened:
+        page.close()
+    assert not troubles, "\n".join(troubles)
+
+
+def done(page):
+    page.wait_for_selector("body[data-stage=done][data-busy='']")
+
+
+def window(page):
+    "The window's edges, as the page's fields show them."
+    return [float(page.input_value(f"#{name}")) for name in ("t0", "t1", "f0", "f1")]
+
+
+def area(page):
+    "Left, top, width and height of the picture inside its axes."
+    box = page.locator("#picture").bounding_box()
+    return box["x"] + 62, box["y"] + 6, box["width"] - 72, box["height"] - 40
+
+
+def place(page, t, f):
+    "Where an instant and a frequency are on the page."
+    t0, t1, f0, f1 = window(page)
+    x, y, w, h = area(page)
+    return x + (t - t0) / (t1 - t0) * w, y + np.log(f1 / f) / np.log(f1 / f0) * h
+
+
+def drag(page, a, b):
+    page.mouse.move(*a)
+    page.mouse.down()
+    page.mouse.move((a[0] + b[0]) / 2, (a[1] + b[1]) / 2)
+    page.mouse.move(*b)
+    page.mouse.up()
+    page.wait_for_timeout(50)
+    done(page)
+
+
+def pixels(page):
+    return page.locator("#picture").screenshot()
+
+
+def test_it_opens_with_the_whole(visit):
+    page = visit()
+    assert window(page) == [0, 3, 84, 21600]
+    assert "tone & click <b>.wav" in page.inner_text("#name") and "48000 Hz" in page.inner_text("#facts")
+    assert "Reassigned" in page.inner_text("#state")
+
+
+def test_a_box_zooms_onto_the_tone_and_the_cursor_reads_it(visit):
+    page = visit()
+    drag(page, place(page, 0.5, TONE * 1.1), place(page, 1.0, TONE / 1.1))
+    t0, t1, f0, f1 = window(page)
+    x, y, w, h = area(page)
+    assert t0 == pytest.approx(0.5, abs=3 * 3 / w) and t1 == pytest.approx(1.0, abs=3 * 3 / w)
+    assert np.log(f1 / TONE / 1.1) == pytest.approx(0, abs=2 * np.log(256) / h)
+    drag(page, place(page, 0.6, TONE + 40), place(page, 0.65, TONE - 40))
+    t0, t1, f0, f1 = window(page)
+    assert f0 > TONE - 50 and f1 < TONE + 50
+    found = {}
+    height = int(place(page, t0, f0)[1]) - int(y)
+    for row in range(height):  # the brightest row under the cursor is the tone's
+        page.mouse.move(x + w / 2, y + row + 0.5)
+        text = page.inner_text("#readout")
+        level = re.search(r"(-?[\d.]+) dB", text)
+        if level:
+            found[float(page.get_attribute("#readout", "data-f"))] = float(level[1])
+    at = max(found, key=found.get)
+    assert abs(at - TONE) <= 1.5 * (f1 - f0) / h, (at, (f1 - f0) / h)
+    assert found[at] == pytest.approx(20 * np.log10(0.25), abs=0.5)
+
+
+def test_the_cursor_finds_the_click(visit):
+    page = visit("#sound=0&t0=1.49&t1=1.51&f0=8000&f1=20000&q=1")
+    x, y, w, h = area(page)
+    found = {}
+    for column in range(int(0.45 * w), int(0.55 * w)):  # a click is one column wide
+        page.mouse.move(x + column, y + h / 2)
+        level = re.search(r"(-?[\d.]+) dB", page.inner_text("#readout"))
+        if level:
+            found[float(page.get_attribute("#readout", "data-t"))] = float(level[1])
+    assert abs(max(found, key=found.get) - 1.5) < 2 / SR + 3 * 0.02 / w
+
+
+def test_q_and_light_change_the_picture(visit):
+    page = visit("#sound=0&t0=1.4&t1=1.6&f0=500&f1=20000")
+    before = pixels(page)
+    page.focus("#q")
+    for _ in range(8):
+        page.keyboard.press("ArrowRight")
+    page.wait_for_timeout(200)
+    done(page)
+    assert page.inner_text("#qtext") == "5.6"
+    after = pixels(page)
+    assert after != before
+    page.check("#three")
+    page.wait_for_timeout(50)
+    done(page)
+    three = pixels(page)
+    assert three != after and page.inner_text("#qtext") == "2.8, 5.6, 11.2"
+    page.focus("#bright")
+    page.keyboard.press("ArrowRight")
+    assert pixels(page) != three
+
+
+def test_the_keyboard_does_everything(visit):
+    page = visit("#sound=0&t0=1&t1=2&f0=500&f1=10000")
+    page.keyboard.press("Tab")
+    page.focus("#picture")
+    assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+
+    def after(key):
+        page.keyboard.press(key)
+        page.wait_for_timeout(200)
+        done(page)
+        return window(page)
+
+    start = window(page)
+    right = after("ArrowRight")
+    assert right[0] == pytest.approx(start[0] + 0.1) and right[1] - right[0] == pytest.approx(1)
+    assert after("ArrowUp")[3] > right[3] and after("ArrowDown")[3] == pytest.approx(right[3], rel=0.01)
+    near = after("+")
+    assert near[1] - near[0] == pytest.approx(0.7, rel=0.01) and near[3] < right[3]
+    assert after("-")[1] - window(page)[0] == pytest.approx(1, rel=0.01)
+    narrow = after("Shift+ArrowRight")
+    assert narrow[1] - narrow[0] == pytest.approx(0.8, rel=0.01) and narrow[2:] == pytest.approx(window(page)[2:])
+    assert after("Home") == [0, 3, 84, 21600]
+    assert after("Escape") == pytest.approx(narrow)
+    assert after("]") == [0, 3, 84, 21600]
+    for key in ("w", "a", "Shift+D"):
+        page.keyboard.press(key)
+    assert "Hz" in page.inner_text("#readout")
+    page.keyboard.press("q")
+    assert page.evaluate("document.activeElement.id") == "q"
+    page.focus("#picture")
+    page.keyboard.press("?")
+    assert page.locator("#keys").is_visible()
+    page.keyboard.press("Escape")
+    assert not page.locator("#keys").is_visible()
+
+
+def test_every_control_has_a_name(visit):
+    page = visit()
+    names = page.evaluate("""() => [...document.querySelectorAll('button, input, select, canvas')]
+        .filter(e => e.offsetParent).map(e => [e.id,
+          e.getAttribute('aria-label') || e.labels?.[0]?.innerText || e.innerText || ''])""")
+    assert len(names) > 20 and not [i for i, name in names if not name.strip()]
+
+
+def test_wheel_and_history(visit):
+    page = visit()
+    x, y = map(round, place(page, 1.5, TONE))
+
+    def read():
+        page.mouse.move(x, y + 1)
+        page.mouse.move(x, y)
+        return [float(page.get_attribute("#readout", f"data-{name}")) for name in "tf"]
+
+    before = read()
+    for _ in range(4):
+        page.mouse.wheel(0, -100)
+    page.wait_for_timeout(200)
+    done(page)
+    t0, t1, f0, f1 = window(page)
+    assert 0 < t1 - t0 < 1 and t0 < 1.5 < t1 and f0 < TONE < f1
+    assert read() == pytest.approx(before, rel=1e-6)  # what is under the pointer stays there
+    page.click("#back")
+    page.wait_for_timeout(100)
+    done(page)
+    assert window(page) == [0, 3, 84, 21600]
+    page.click("#forward")
+    assert window(page) == pytest.approx([t0, t1, f0, f1])
+
+
+def test_a_link_keeps_the_window_and_bad_ones_do_no_harm(visit):
+    page = visit()
+    drag(page, place(page, 1, 9000), place(page, 2, 3000))
+    again = visit(page.url[page.url.index("#") :])
+    assert window(again) == pytest.approx(window(page), rel=1e-3)
+    for bad in ("#t0=nan", "#sound=99&t0=5&t1=1&f0=-3&f1=x", "#%%%", "#sound=0&t0=1e9&t1=2e9&f0=1&f1=1e12&q=1e9"):
+        visit(bad)
+
+
+def test_fields_refuse_what_is_not_in_the_sound(visit):
+    page = visit()
+    page.fill("#t1", "99")
+    page.click("text=Go")
+    assert "must lie within" in page.inner_text("#state") and "wrong" in page.get_attribute("#state", "class")
+
+
+def test_another_sound_and_its_channels(visit):
+    page = visit()
+    page.select_option("#sound", "1")
+    page.wait_for_timeout(100)
+    done(page)
+    assert window(page)[1] == 1 and page.locator("#channel").is_visible()
+    both = pixels(page)
+    page.select_option("#channel", "2")
+    page.wait_for_timeout(100)
+    done(page)
+    assert page.url.endswith("channel=2") and both
+
+
+def test_it_plays_and_saves(visit):
+    page = visit("#sound=0&t0=1&t1=1.4&f0=500&f1=20000")
+    page.click("#play")
+    page.wait_for_selector("body[data-heard]")
+    assert float(page.get_attribute("body", "data-heard")) == pytest.approx(0.4, abs=1e-3)
+    page.wait_for_function("() => document.getElementById('play').textContent.includes('Play')")
+    with page.expect_download() as saved:
+        page.click("#png")
+    assert saved.value.path().read_bytes()[:4] == b"\x89PNG" and saved.value.suggested_filename.endswith("1.000s.png")
+    with page.expect_download() as saved:
+        page.click("#data")
+    assert saved.value.path().read_bytes()[:2] == b"PK"
+
+
+@pytest.mark.parametrize("width", [320, 390])
+def test_a_phone_does_not_scroll_sideways(visit, width):
+    page = visit(viewport=dict(width=width, height=800))
+    assert page.evaluate("() => document.documentElement.scrollWidth") <= width
+    right = "e => e.getBoundingClientRect().right"
+    assert (
+        page.evaluate(f"() => Math.max(...[...document.querySelectorAll('button, select, input')].map({right}))")
+        <= width
+    )
+
+
+def test_dark_and_light(visit):
+    paper = "() => getComputedStyle(document.body).backgroundColor"
+    assert visit(color_scheme="light").evaluate(paper) == "rgb(255, 255, 255)"
+    page = visit(color_scheme="dark")
+    dark = page.evaluate(paper)
+    assert dark == "rgb(19, 19, 22)"
+    page.click("#theme")
+    assert page.evaluate(paper) == "rgb(255, 255, 255)"
