@@ -38,7 +38,7 @@ def _integer(name, value, low):
 
 def _per_bin(name, value):
     "Return scans per bin: an integer >= 1, or 1/k where bins are k times as close as scans; else raise as `_integer` does."
-    below = isinstance(value, Real) and 0 < value < 1 and abs(1 / value - round(1 / value)) < 1e-6
+    below = isinstance(value, Real) and 1e-9 < value < 1 and abs(1 / value - round(1 / value)) < 1e-6
     return 1 / round(1 / value) if below else _integer(name, value, 1)
 
 # %% ../nbs/10_plan.ipynb #c6cf269f
@@ -62,6 +62,7 @@ class Plan:
             minf=_number("minf", self.minf, 0), lint=_number("lint", self.lint, 0))
         if not checked["minf"] < checked["maxf"]:
             raise ValueError(f"minf={self.minf!r} is not below maxf={self.maxf!r}")
+        if checked["over"] * checked["noct"] < 1: raise ValueError(f"over={self.over!r} leaves less than one scan in an octave of noct={self.noct!r} bins")
         for name, value in checked.items(): object.__setattr__(self, name, value)
 
     @property
@@ -188,7 +189,7 @@ def memory(
 ) -> int:               # bytes
     "Memory that an analysis takes at its peak: energy and counts of all pictures, the working copies of one, the signal."
     cells = self.n_times * self.n_bins
-    return int(cells * 8 * (2 * pictures + 5) + self.n_samples * 8 * (pictures + 2) + self.n_scans * 64 + 64e6)
+    return int(cells * 8 * (2 * pictures + 5) + self.n_samples * 8 * (pictures + 2) + self.n_scans * 128 + 64e6)
 
 def check_memory(
     self: Plan,
