@@ -101,6 +101,18 @@ def test_a_window_is_a_cut_of_the_whole(q, t0, t1, f0, f1):
     assert np.abs(window.energy[:, :n] - cut).sum() < 0.04 * cut.sum()
 
 
+@pytest.mark.parametrize("q", [0.5, 2.8])
+def test_a_narrow_band_is_that_part_of_a_wide_one(q):
+    "Rows at the edges get what arrives from scans beyond them; the departure grids differ, so noise agrees on average."
+    sound = Sound(noise(), SR)
+    wide = compute(sound, View(0.5, 1.5, 1000, 8000, (q,), 100, 300))
+    narrow = compute(sound, View(0.5, 1.5, 2000, 4000, (q,), 100, 100))
+    rows = np.searchsorted(wide.frequencies, narrow.frequencies * (1 - 1e-6))
+    assert np.allclose(wide.frequencies[rows], narrow.frequencies)
+    ratio = narrow.energy.sum(axis=1) / wide.energy[rows].sum(axis=1)
+    assert ratio.mean() == pytest.approx(1, abs=0.02) and np.abs(ratio - 1).max() < 0.15
+
+
 def test_a_window_of_cells_is_that_part_of_all(files):
     x, plan = noise(0.5)[0], Plan(24000, 2.0, 16, 3, 24, 0.01, 0.4)
     for mode, boundary in (("fast", "zero"), ("parity", "wrap")):
