@@ -292,7 +292,8 @@ class _Fast:
         self.poly = np.resize(np.append(fit, np.zeros(8 - len(fit))), 8).astype(self.real)
         self.eps, self.span = eps, plan.noct * log2(plan.maxf / plan.minf)
         self.tasks = []
-        for g, batches in _batches(plan, density, self.real):
+        shared = _batches if plan.n_scans <= 20_000 else _batches.__wrapped__   # what many scans need isn't kept
+        for g, batches in shared(plan, density, self.real):
             reach = _reach(plan, g)                                  # a block that can't send anything into the window is left out
             steps = [n for n in range(0, plan.n_samples, g.payload * g.stride)
                      if n - reach < window[1] * plan.tdeci and n + g.payload * g.stride + reach > window[0] * plan.tdeci]
