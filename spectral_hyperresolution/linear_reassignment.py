@@ -434,7 +434,7 @@ def _window(plan, window):
 def _engine(x, plan, mode, boundary, density, silence, window=None):
     if mode not in modes: raise ValueError(f"mode={mode!r} is not one of {modes}")
     if boundary not in boundaries: raise ValueError(f"boundary={boundary!r} is not one of {boundaries}")
-    if mode == "fast": return _Fast(_signal(x, plan), plan, boundary, density, silence, window or (0, plan.n_times, 0, plan.n_bins))
+    if mode == "fast": return _Fast(_signal(x, plan), plan, boundary, density, silence, _window(plan, window))
     return _Exact(_signal(x, plan, np.float64), plan, boundary, silence)
 
 # %% ../nbs/11_linear_reassignment.ipynb #cacb985f

@@ -19,7 +19,7 @@ import torch
 
 from . import linear_reassignment
 from .linear_reassignment import (
-    _batches, _exact_units, _extend, boundaries, local_threshold, modes, silence_margin)
+    _batches, _exact_units, _extend, _reach, boundaries, local_threshold, modes, silence_margin)
 from .plan import Plan, available_memory, _integer, _number, band_tail
 from .spectrogram import default_plan
 
@@ -196,7 +196,7 @@ def _table(plan, g, batches, real, device):
     rows, scans = (np.cumsum([0, *(len(b[key]) for b in batches)]) for key in ("rows", "bin"))
     joined = {key: np.concatenate([b[key] for b in batches]) for key in ("rows", "sigma", "offset", "phase", "weights", "shift", "late", "run", "bin", "sigma_t")}
     N, begin = plan.n_samples, np.arange(0, plan.n_samples, g.payload * g.stride)[:, None]
-    reach = plan.lint * plan.q / plan.scan_frequencies[g.first] + 2
+    reach = _reach(plan, g)
     row0 = np.maximum(0, np.floor((begin - reach) / plan.tdeci))
     row1 = np.minimum(plan.n_times, np.ceil((np.minimum(begin + g.payload * g.stride, N) + reach) / plan.tdeci) + 1)
     start = (begin - (g.halo + g.lead) * g.stride + joined["run"] + 1) / plan.tdeci - row0
