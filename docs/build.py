@@ -102,7 +102,7 @@ def preparing(source):
     "Does a cell do nothing but import, and set the style of figures? The picture matters more."
     try: body = ast.parse(source).body
     except SyntaxError: return False
-    plain = lambda node: isinstance(node, ast.Import | ast.ImportFrom) or ast.unparse(node) == "use_house_style()"
+    plain = lambda node: isinstance(node, ast.Import | ast.ImportFrom) or ast.unparse(node) == "use_style()"
     return isinstance(next(iter(body), None), ast.Import | ast.ImportFrom) and all(map(plain, body))
 
 

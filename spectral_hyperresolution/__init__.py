@@ -1,13 +1,20 @@
 """Linear reassignment: time-frequency pictures of sound, far sharper than a spectrogram."""
 
+from importlib import import_module
+
 __version__ = "0.1.0"
-__all__ = ["ReassignedSpectrogram", "reassigned_spectrogram"]
+
+_homes = {  # PEP 562: numba, matplotlib and torch wait until they are asked for
+    "LinearReassignment": "pytorch.layer",
+    "ReassignedSpectrogram": "spectrogram",
+    "reassigned_spectrogram": "spectrogram",
+}
+__all__ = list(_homes)
 
 
-def __getattr__(name):  # PEP 562: numba and matplotlib wait until they are asked for
-    if name not in __all__: raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from . import spectrogram
-    return getattr(spectrogram, name)
+def __getattr__(name):
+    if name not in _homes: raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_homes[name]}"), name)
 
 
 def __dir__(): return sorted({*globals(), *__all__})

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from browser import browser, built_site, new_page, page, site  # noqa: F401  (fixtures)
 
-from spectral_hyperresolution import house
+from spectral_hyperresolution import testing
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -17,8 +17,8 @@ def pytest_configure(config):
     if hasattr(config, "workerinput") or config.option.collectonly: return
     import numpy as np
 
-    from spectral_hyperresolution.linear_reassignment import reassign
-    from spectral_hyperresolution.plan import Plan
+    from spectral_hyperresolution.engine.plan import Plan
+    from spectral_hyperresolution.engine.reassign import reassign
     noise = np.random.default_rng(0).standard_normal(2000)
     for dtype in (np.float32, np.float64):
         for mode in ("fast", "parity"): reassign(noise.astype(dtype), Plan(2000, 2, 50, 4, 12, 0.05, 0.4), mode)
@@ -36,7 +36,7 @@ def in_repository():
 @pytest.fixture(scope="session")
 def reference_cases(in_repository):
     "The reference cases: name → dict of arrays and numbers."
-    cases = {name: house.fixture(name) for name in house.fixture_names()}
+    cases = {name: testing.fixture(name) for name in testing.fixture_names()}
     assert len(cases) == 8, f"eight reference cases are expected in fixtures/, not {len(cases)}"
     return cases
 
@@ -44,6 +44,6 @@ def reference_cases(in_repository):
 @pytest.fixture(scope="session")
 def reference_folder(in_repository):
     "The folder of references that are not part of the repository; tests that need it are skipped where it is absent."
-    folder = house.reference_folder()
+    folder = testing.reference_folder()
     if folder is None: pytest.skip("no shared/reference beside the repository, and HYPERRES_REFERENCE names no folder")
     return folder

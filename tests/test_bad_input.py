@@ -5,13 +5,13 @@ import time
 import numpy as np
 import pytest
 
-from spectral_hyperresolution import house, reassigned_spectrogram
-from spectral_hyperresolution.linear_reassignment import (
+from spectral_hyperresolution import reassigned_spectrogram, testing
+from spectral_hyperresolution.engine.plan import Plan
+from spectral_hyperresolution.engine.published import (
     high_resolution_spectrogram,
     high_resolution_spectrogram_sparse,
-    reassign,
 )
-from spectral_hyperresolution.plan import Plan
+from spectral_hyperresolution.engine.reassign import reassign
 
 x = np.random.default_rng(0).standard_normal(2000)
 numbers = dict(q=2, tdeci=10, over=2, noct=12, minf=0.02, maxf=0.45)
@@ -396,8 +396,8 @@ def test_numpy_scalars_at_the_door():
 def test_sampling_rates(sr):
     picture, plain = reassigned_spectrogram(x, sr), reassigned_spectrogram(x, 8000)
     assert np.array_equal(picture.energy, plain.energy) and isinstance(picture.sr, float)
-    house.check_close(picture.frequencies, plain.frequencies, rtol=1e-15)
-    house.check_close(picture.times, plain.times, rtol=1e-15)
+    testing.check_close(picture.frequencies, plain.frequencies, rtol=1e-15)
+    testing.check_close(picture.times, plain.times, rtol=1e-15)
 
 
 def test_a_rate_in_few_bits():

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from spectral_hyperresolution import signals
 from spectral_hyperresolution.cli import main
+from spectral_hyperresolution.theory import sounds
 
 COMMAND = [sys.executable, "-c", "import sys; from spectral_hyperresolution.cli import main; sys.exit(main())"]
 
@@ -22,7 +22,7 @@ COMMAND = [sys.executable, "-c", "import sys; from spectral_hyperresolution.cli 
 def bird(tmp_path, monkeypatch):
     "A second of bird song, in the folder where the command then runs."
     monkeypatch.chdir(tmp_path)
-    soundfile.write("bird.wav", signals.bird_song(1.0), 44100)
+    soundfile.write("bird.wav", sounds.bird_song(1.0), 44100)
     return "bird.wav"
 
 

@@ -5,18 +5,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from spectral_hyperresolution.consensus import (
-    agreement,
-    arrivals,
-    consensus,
-    consensus_histogram,
-    drift,
-    footprint,
-    stable_histogram,
-)
-from spectral_hyperresolution.gabor import gabor_transform
-from spectral_hyperresolution.signals import tone, white_noise
+from spectral_hyperresolution.consensus import consensus, footprint
 from spectral_hyperresolution.spectrogram import reassigned_spectrogram
+from spectral_hyperresolution.theory.consensus import agreement, consensus_histogram
+from spectral_hyperresolution.theory.drift import arrivals, drift, stable_histogram
+from spectral_hyperresolution.theory.gabor import gabor_transform
+from spectral_hyperresolution.theory.signals import tone, white_noise
 
 SR = 8000
 fixed = settings(derandomize=True, database=None, deadline=None, max_examples=60,

@@ -15,10 +15,12 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spectral_hyperresolution import explorer, reassigned_spectrogram
-from spectral_hyperresolution.explorer import Sound, View, compute, ordinary, window_plan
-from spectral_hyperresolution.linear_reassignment import reassign
-from spectral_hyperresolution.plan import Plan
+from spectral_hyperresolution import reassigned_spectrogram
+from spectral_hyperresolution.engine.plan import Plan
+from spectral_hyperresolution.engine.reassign import reassign
+from spectral_hyperresolution.explore import passes, server
+from spectral_hyperresolution.explore.passes import ordinary
+from spectral_hyperresolution.explore.window import Sound, View, compute, window_plan
 from spectral_hyperresolution.spectrogram import ReassignedSpectrogram
 
 SR = 48000
@@ -40,7 +42,7 @@ def files(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def server(files):
-    running = explorer.start([Sound(files / name) for name in ("one.wav", "two.flac", "gone.wav")])
+    running = server.start([Sound(files / name) for name in ("one.wav", "two.flac", "gone.wav")])
     running.warmed.result(120)
     (files / "gone.wav").unlink()
     yield running
@@ -256,7 +258,7 @@ def test_other_methods_and_bodies_are_refused(server):
 
 def test_the_last_one_wins(files):
     x = np.tile(noise(10.0)[0], 6)
-    running = explorer.start([Sound(x, SR)])
+    running = server.start([Sound(x, SR)])
     try:
         running.warmed.result(120)
         long, results = dict(t0=0, t1=60, f0=100, f1=20000, client="page", width=1200, height=600), {}
@@ -278,7 +280,7 @@ def test_the_last_one_wins(files):
 
 
 def test_a_page_that_leaves_stops_its_work(files):
-    running = explorer.start([Sound(np.tile(noise(10.0)[0], 6), SR)])
+    running = server.start([Sound(np.tile(noise(10.0)[0], 6), SR)])
     try:
         running.warmed.result(120)
         connection = http.client.HTTPConnection(*running.sockets[0].getsockname()[:2], timeout=60)
@@ -321,7 +323,7 @@ def test_a_long_window_is_not_reassigned_unless_asked(monkeypatch):
     view = View(0, 2, 100, 20000, width=100, height=100)
     heads = [
         json.loads(m[4 : 4 + int.from_bytes(m[:4], "little")])["kind"]
-        for m in explorer.answer(Sound(noise(), SR), view)
+        for m in passes.answer(Sound(noise(), SR), view)
     ]
     assert heads[-1] == "long" and "reassigned" not in heads
 
@@ -379,4 +381,4 @@ def test_the_command(files, capsys):
 def test_without_tornado(monkeypatch):
     monkeypatch.setattr(explorer, "HTTPServer", None)
     with pytest.raises(ImportError, match="pip install"):
-        explorer.start([])
+        server.start([])

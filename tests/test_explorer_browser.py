@@ -11,8 +11,8 @@ from importlib import import_module
 import numpy as np
 import pytest
 
-from spectral_hyperresolution import explorer
-from spectral_hyperresolution.explorer import Sound
+from spectral_hyperresolution.explore import server
+from spectral_hyperresolution.explore.window import Sound
 
 SR = 48000
 TONE = 5000.0
@@ -54,7 +54,7 @@ def address():
     n = np.arange(3 * SR)
     x = 0.25 * np.sin(2 * np.pi * TONE * n / SR) + 1e-4 * np.random.default_rng(0).standard_normal(len(n))
     x[round(1.5 * SR)] += 0.9
-    running = explorer.start(
+    running = server.start(
         [Sound(x, SR, "tone & click <b>.wav"), Sound(np.stack([x[:SR], x[:SR] / 2]), SR, "two.wav")]
     )
     running.warmed.result(120)

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from scipy.io import loadmat, savemat
 
-from spectral_hyperresolution.house import arguments, check_close, fixture
-from spectral_hyperresolution.linear_reassignment import reassign
-from spectral_hyperresolution.plan import Plan
+from spectral_hyperresolution.engine.plan import Plan
+from spectral_hyperresolution.engine.reassign import reassign
+from spectral_hyperresolution.testing import arguments, check_close, fixture
 
 OCTAVE = shutil.which("octave-cli")
 

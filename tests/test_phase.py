@@ -8,12 +8,12 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from spectral_hyperresolution import phase
-from spectral_hyperresolution.house import check_close
-from spectral_hyperresolution.plan import Plan
+from spectral_hyperresolution.engine.plan import Plan
+from spectral_hyperresolution.testing import check_close
+from spectral_hyperresolution.theory import bank, phase, regions, resynthesis
 
 x, sr = np.random.default_rng(0).standard_normal(600), 8000
-bank = phase.Bank.uniform(600, 16, 20, 8)
+bank = bank.Bank.uniform(600, 16, 20, 8)
 
 
 @pytest.mark.parametrize("call, says", [
@@ -24,24 +24,24 @@ bank = phase.Bank.uniform(600, 16, 20, 8)
     (lambda: phase.complex_histogram(x[:-1], bank), "not bank.n_samples=600"),
     (lambda: phase.complex_histogram(x, bank, hop=7), "hop=7 does not divide"),
     (lambda: phase.complex_histogram(x, bank, density=0), "density=0 is not"),
-    (lambda: phase.Bank.uniform(600, 2, 20), "sigma_t=2 is not a finite number >= 3"),
-    (lambda: phase.Bank.uniform(600, 16, 0), "rows=0 is not an integer >= 1"),
-    (lambda: phase.admissibility(0.2), "q=0.2 is not"),
+    (lambda: bank.Bank.uniform(600, 2, 20), "sigma_t=2 is not a finite number >= 3"),
+    (lambda: bank.Bank.uniform(600, 16, 0), "rows=0 is not an integer >= 1"),
+    (lambda: bank.admissibility(0.2), "q=0.2 is not"),
     (lambda: phase.complex_spectrogram(x, 0), "sr=0 is not"),
     (lambda: phase.complex_spectrogram(x, sr, bin_hz=-1, sigma_t=0.002), "bin_hz=-1 is not"),
     (lambda: phase.complex_spectrogram(x, sr, q=2, sigma_t=0.002), "give one of them"),
-    (lambda: phase.analyse(x, sr, sigma_t=0.002, fmin=100), "all frequencies are analysed"),
-    (lambda: phase.analyse(x, sr, q=0.1), "q=0.1 is not"),
-    (lambda: phase.analyse(x, sr, boundary="reflect"), "boundary='reflect'"),
-    (lambda: phase.analyse(x, sr, per_sigma=0.1), "per_sigma=0.1 is not"),
-    (lambda: phase.analyse(x, sr, sigma_t=0.002, density=0.9), "density=0.9 is not"),
-    (lambda: phase.analyse(x, sr, sigma_t=0.002).select(lambda t, f: True), "region gave shape ()"),
-    (lambda: phase.analyse(x, sr, sigma_t=0.002).synthesise(np.ones(7)), "mask has shape (7,)"),
-    (lambda: phase.in_box((0, 1, 2), (0, 1)), "times has 3 values, not 2"),
-    (lambda: phase.in_cells(np.ones((2, 3)), [0, 1], [0, 1]), "mask has shape (2, 3), not (1, 1)"),
-    (lambda: phase.near_contour([0, 1], [1, 2, 3], 5), "hz has shape (3,), not (2,)"),
-    (lambda: phase.near_contour([1, 0], [1, 2], 5), "times is not finite and increasing"),
-    (lambda: phase.near_contour([0, 1], [1, 2], 0), "within=0 is not"),
+    (lambda: resynthesis.analyse(x, sr, sigma_t=0.002, fmin=100), "all frequencies are analysed"),
+    (lambda: resynthesis.analyse(x, sr, q=0.1), "q=0.1 is not"),
+    (lambda: resynthesis.analyse(x, sr, boundary="reflect"), "boundary='reflect'"),
+    (lambda: resynthesis.analyse(x, sr, per_sigma=0.1), "per_sigma=0.1 is not"),
+    (lambda: resynthesis.analyse(x, sr, sigma_t=0.002, density=0.9), "density=0.9 is not"),
+    (lambda: resynthesis.analyse(x, sr, sigma_t=0.002).select(lambda t, f: True), "region gave shape ()"),
+    (lambda: resynthesis.analyse(x, sr, sigma_t=0.002).synthesise(np.ones(7)), "mask has shape (7,)"),
+    (lambda: regions.in_box((0, 1, 2), (0, 1)), "times has 3 values, not 2"),
+    (lambda: regions.in_cells(np.ones((2, 3)), [0, 1], [0, 1]), "mask has shape (2, 3), not (1, 1)"),
+    (lambda: regions.near_contour([0, 1], [1, 2, 3], 5), "hz has shape (3,), not (2,)"),
+    (lambda: regions.near_contour([1, 0], [1, 2], 5), "times is not finite and increasing"),
+    (lambda: regions.near_contour([0, 1], [1, 2], 0), "within=0 is not"),
     (lambda: phase.phase_colours(np.ones((2, 2)), 0), "span=0 is not"),
 ])
 def test_refused(call, says):
@@ -52,7 +52,7 @@ def test_refused(call, says):
 def test_too_long_a_sound_is_refused_before_any_work(monkeypatch):
     monkeypatch.setattr(phase, "available_memory", lambda: 10**6)
     with pytest.raises(MemoryError, match=r"departure points, \d+ for each of 600 samples: .* GB are needed"):
-        phase.analyse(x, sr, sigma_t=0.002)
+        resynthesis.analyse(x, sr, sigma_t=0.002)
     with pytest.raises(MemoryError, match="a picture of 8 × 600 complex cells"): phase.complex_histogram(x, bank)
 
 
@@ -65,9 +65,9 @@ few = settings(max_examples=30, derandomize=True, database=None, deadline=None)
 def test_round_trip_with_one_window(n, seed, sigma_t, per_sigma, boundary, gain):
     "Any sound comes back whole, and a mask and its complement share it between them."
     sound = gain * np.random.default_rng(seed).standard_normal(n)
-    sources = phase.analyse(sound, 1.0, sigma_t=sigma_t, per_sigma=per_sigma, boundary=boundary)
+    sources = resynthesis.analyse(sound, 1.0, sigma_t=sigma_t, per_sigma=per_sigma, boundary=boundary)
     check_close(sources.synthesise(), sound, rtol=1e-10)
-    mask = sources.select(phase.in_box((0, n / 2), (0.1, 0.3)))
+    mask = sources.select(regions.in_box((0, n / 2), (0.1, 0.3)))
     check_close(sources.synthesise(mask) + sources.synthesise(~mask), sound, rtol=1e-10)
 
 
@@ -79,7 +79,7 @@ def test_round_trip_with_constant_q(n, seed, q, octaves, fmax, density):
     fmin = max(fmax / 2**octaves, 2.01 * q / n)
     assume(fmin < 0.9 * fmax)
     sound = np.random.default_rng(seed).standard_normal(n)
-    sources = phase.analyse(sound, 1.0, q=q, fmin=fmin, fmax=fmax, density=density, boundary="wrap")
+    sources = resynthesis.analyse(sound, 1.0, q=q, fmin=fmin, fmax=fmax, density=density, boundary="wrap")
     f = np.fft.rfftfreq(n)
     inside = (f >= fmin) & (f <= fmax)
     assume(inside.any())
@@ -88,17 +88,17 @@ def test_round_trip_with_constant_q(n, seed, q, octaves, fmax, density):
 
 def test_regions_agree():
     "A box, the same box as cells, and a strip of the same shape choose the same points."
-    sources = phase.analyse(x, sr, sigma_t=0.002)
-    box = sources.select(phase.in_box((0.02, 0.04), (1000, 2000)))
-    cells = sources.select(phase.in_cells([[0, 1, 0]], [0, 0.02, 0.04, 0.075], [1000, 2000]))
+    sources = resynthesis.analyse(x, sr, sigma_t=0.002)
+    box = sources.select(regions.in_box((0.02, 0.04), (1000, 2000)))
+    cells = sources.select(regions.in_cells([[0, 1, 0]], [0, 0.02, 0.04, 0.075], [1000, 2000]))
     assert 0 < box.sum() < box.size and (box == cells).all()
-    strip = sources.select(phase.near_contour([0.02, 0.04], [1500, 1500], 500))
+    strip = sources.select(regions.near_contour([0.02, 0.04], [1500, 1500], 500))
     assert (box != strip).sum() <= 2  # one is half open
 
 
 def test_torch_is_numpys():
     torch = pytest.importorskip("torch")
-    for on in (bank, phase.Bank.constant_q(Plan(600, 2, 1, 1, 24, 0.05, 0.45))):
+    for on in (bank, bank.Bank.constant_q(Plan(600, 2, 1, 1, 24, 0.05, 0.45))):
         for more in ({}, dict(linear=False), dict(centre=False), dict(hop=6), dict(density=3)):
             one, other = (phase.complex_histogram(a, on, second_order=False, **more) for a in (torch.tensor(x), x))
             check_close(one.numpy(), other, rtol=1e-12)
@@ -109,7 +109,7 @@ def test_torch_is_numpys():
     one, other = (phase.complex_spectrogram(a, sr, sigma_t=0.002, hop_length=4).complex for a in (torch.tensor(x), x))
     check_close(one.numpy(), other, rtol=1e-10)
     with pytest.raises(ValueError, match=r"torch\.int64 of shape"): phase.complex_histogram(torch.arange(600), bank)
-    with pytest.raises(ValueError, match="analyse takes an array"): phase.analyse(torch.tensor(x), sr)
+    with pytest.raises(ValueError, match="analyse takes an array"): resynthesis.analyse(torch.tensor(x), sr)
 
 
 def test_no_torch_is_loaded():
@@ -120,5 +120,5 @@ def test_no_torch_is_loaded():
 
 def test_silence():
     assert not phase.complex_histogram(np.zeros(600), bank).any()
-    sources = phase.analyse(np.zeros(600), sr, sigma_t=0.002)
-    assert not sources.synthesise().any() and not sources.select(phase.in_box((0, 1), (0, 4000))).any()
+    sources = resynthesis.analyse(np.zeros(600), sr, sigma_t=0.002)
+    assert not sources.synthesise().any() and not sources.select(regions.in_box((0, 1), (0, 4000))).any()

@@ -9,9 +9,11 @@ import scipy.fft
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from spectral_hyperresolution.linear_reassignment import boundaries, reassign
-from spectral_hyperresolution.plan import Plan
-from spectral_hyperresolution.spectrogram import as_channels, reassigned_spectrogram
+from spectral_hyperresolution.engine.checks import as_channels
+from spectral_hyperresolution.engine.departures import scan_groups
+from spectral_hyperresolution.engine.plan import Plan
+from spectral_hyperresolution.engine.reassign import boundaries, reassign
+from spectral_hyperresolution.spectrogram import reassigned_spectrogram
 
 fixed = partial(settings, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck))
 RULE = re.compile(r"[\w·]+=.* is not |shorter than the lowest wavelet, 2·q·sr/fmin = |is not below|knows only 'wrap'")
@@ -95,7 +97,7 @@ def sent(x, plan, boundary, mode, density):
     f[f > 0.5] -= 1
     stride = np.zeros(plan.n_scans)
     if mode == "fast":
-        for g in plan.groups(density):
+        for g in scan_groups(plan, density):
             stride[g.first : g.last] = g.stride
     total = 0.0
     for f0, sigma_f, s in zip(plan.scan_frequencies, plan.scan_sigma_f, stride, strict=True):

@@ -8,17 +8,16 @@ import pytest
 from scipy import sparse
 from scipy.io import loadmat
 
-from spectral_hyperresolution import house, reassigned_spectrogram
-from spectral_hyperresolution.linear_reassignment import (
-    difference,
-    exact_whole,
+from spectral_hyperresolution import reassigned_spectrogram, testing
+from spectral_hyperresolution.engine.definition import difference, literal_loop
+from spectral_hyperresolution.engine.gate import open_cells
+from spectral_hyperresolution.engine.parity import exact_whole
+from spectral_hyperresolution.engine.plan import Plan
+from spectral_hyperresolution.engine.published import (
     high_resolution_spectrogram,
     high_resolution_spectrogram_sparse,
-    literal_loop,
-    open_cells,
-    reassign,
 )
-from spectral_hyperresolution.plan import Plan
+from spectral_hyperresolution.engine.reassign import reassign
 
 CASES = [
     "click_train",
@@ -40,12 +39,12 @@ dtypes = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def same(actual, expected, rtol=1e-13):
     "Equal to `rtol` of the largest cell, and lit in the same cells."
     assert expected.any(), "an empty reference proves nothing"
-    house.check_close(actual, expected, rtol=rtol)
+    testing.check_close(actual, expected, rtol=rtol)
     assert np.array_equal(actual > 0, expected > 0)
 
 
 def plan_of(case):
-    return Plan(len(case["x"]), *house.arguments(case)[1:])
+    return Plan(len(case["x"]), *testing.arguments(case)[1:])
 
 
 def test_all_cases_are_here(reference_cases):
@@ -59,7 +58,7 @@ def test_all_cases_are_here(reference_cases):
 @pytest.mark.parametrize("name", CASES)
 def test_published_function(function, name, reference_cases):
     case = reference_cases[name]
-    result = function(*house.arguments(case))
+    result = function(*testing.arguments(case))
     if function is high_resolution_spectrogram_sparse:
         assert sparse.issparse(result)
         result = result.toarray()
@@ -140,7 +139,7 @@ def test_a_click_in_nothing(n, numbers):
     "Around it only rounding errors vote, differently in every FFT, and f_ins = minf is a tie: so judge the rest."
     plan, row = Plan(n, *numbers), (n // 3 + 1) // numbers[1]
     energy, expected = reassign(click(n), plan, mode="parity", silence=False)[0], literal_loop(click(n), plan)[0]
-    house.check_close(energy[:, :-1], expected[:, :-1], rtol=1e-13)
+    testing.check_close(energy[:, :-1], expected[:, :-1], rtol=1e-13)
     assert energy[row].sum() > 1e10 * np.delete(energy, row, axis=0).sum()
     for function in high_resolution_spectrogram, high_resolution_spectrogram_sparse:
         assert np.isfinite(function(click(n), *numbers).sum())
@@ -160,7 +159,7 @@ def test_literal_loop_on_blocks(n, numbers):
     plan = Plan(n, *numbers)
     energy, counts = literal_loop(x, plan)
     actual, votes = reassign(x, plan, mode="parity", silence=False)
-    house.check_close(actual, energy, rtol=1e-13)
+    testing.check_close(actual, energy, rtol=1e-13)
     assert np.array_equal(votes, counts)
 
 
@@ -209,7 +208,7 @@ def test_full_case_in_fast_mode(dtype, full):
     picture = S.energy.T[:, ::-1]
     assert picture.shape == expected.shape
     assert difference(picture, expected) < 0.01 and abs(picture.sum() / expected.sum() - 1) < 1e-3
-    house.check_close(S.frequencies, FULL["maxf"] * sr * 2.0 ** (np.arange(-len(S.frequencies) + 1, 1) / FULL["noct"]))
+    testing.check_close(S.frequencies, FULL["maxf"] * sr * 2.0 ** (np.arange(-len(S.frequencies) + 1, 1) / FULL["noct"]))
     plan = Plan(len(x), **FULL)
     energy, counts = reassign(x.astype(dtype), plan, silence=False)
     assert np.array_equal(np.where(open_cells(counts, plan, "global"), energy, 0), picture)
@@ -218,8 +217,8 @@ def test_full_case_in_fast_mode(dtype, full):
 MEMORY = """
 import sys
 from scipy.io import loadmat
-from spectral_hyperresolution.linear_reassignment import reassign
-from spectral_hyperresolution.plan import Plan
+from spectral_hyperresolution.engine.reassign import reassign
+from spectral_hyperresolution.engine.plan import Plan
 x = loadmat(sys.argv[1])["x"].astype(sys.argv[2])
 assert reassign(x, Plan(len(x), 2, 450, 20, 12, 4e-3, 0.45))[0].any()
 try:  # this process alone; getrusage counts what its parent held as well

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from spectral_hyperresolution import audio, house
+from spectral_hyperresolution import audio, testing
 from spectral_hyperresolution.audio import SoundError
 
 # ending, encoding, and how far a sample may be from what was written
@@ -75,7 +75,7 @@ def test_formats_and_rates(kind, sr, tmp_path):
     assert (about.sr, about.channels, about.frames, about.path) == (sr, 2, x.shape[1], path)
     assert about.duration == pytest.approx(0.25) and about.format.startswith(kind.split()[0])
     assert rate == sr and y.dtype == np.float32 and y.flags.c_contiguous
-    house.check_close(y, x, rtol=0, atol=FORMATS[kind][2])
+    testing.check_close(y, x, rtol=0, atol=FORMATS[kind][2])
 
 
 @pytest.mark.parametrize("channels", [1, 2, 5])
@@ -103,7 +103,7 @@ def test_a_path_as_text_and_an_ending_that_lies(tmp_path):
     x = samples(8000, 1)
     write(tmp_path, "FLAC 24", x, 8000).rename(tmp_path / "son gé.wav")
     y, sr = audio.read(str(tmp_path / "son gé.wav"))
-    house.check_close(y, x, rtol=0, atol=2**-23)
+    testing.check_close(y, x, rtol=0, atol=2**-23)
     assert sr == 8000 and audio.info(str(tmp_path / "son gé.wav")).format.startswith("FLAC")
 
 
@@ -140,9 +140,9 @@ def test_parts(kind, tmp_path):
     ]:
         part, rate = audio.read(path, start=start, duration=duration)
         assert rate == sr and part.shape == (2, last - first)
-        house.check_close(part, whole[:, first:last], rtol=0, atol=1e-6)
+        testing.check_close(part, whole[:, first:last], rtol=0, atol=1e-6)
     both, _ = audio.read(path, 0.25, 0.5, 2)
-    house.check_close(both, whole[1:, 2000:6000], rtol=0, atol=1e-6)
+    testing.check_close(both, whole[1:, 2000:6000], rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -246,7 +246,7 @@ def test_a_wave_whose_length_was_never_filled_in(tmp_path):
     at = raw.index(b"data") + 4
     raw[4:8] = raw[at : at + 4] = struct.pack("<I", 2**32 - 1)
     path.write_bytes(raw)
-    house.check_close(audio.read(path)[0], x, rtol=0, atol=2**-15)
+    testing.check_close(audio.read(path)[0], x, rtol=0, atol=2**-15)
 
 
 def test_bytes_after_the_sound(tmp_path):
@@ -254,7 +254,7 @@ def test_bytes_after_the_sound(tmp_path):
     x = samples(8000)
     path = write(tmp_path, "WAV 16", x, 8000)
     path.write_bytes(path.read_bytes() + b"LIST\x04\0\0\0INFO")
-    house.check_close(audio.read(path)[0], x, rtol=0, atol=2**-15)
+    testing.check_close(audio.read(path)[0], x, rtol=0, atol=2**-15)
 
 
 def test_noise_within_a_file(tmp_path):

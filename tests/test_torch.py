@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from spectral_hyperresolution import linear_reassignment as numpy_engine
-from spectral_hyperresolution.house import arguments, check_close, fixture, fixture_names
-from spectral_hyperresolution.plan import Plan
+from spectral_hyperresolution.engine.plan import Plan
+from spectral_hyperresolution.testing import arguments, check_close, fixture, fixture_names
 
 torch = pytest.importorskip("torch")
 
@@ -81,7 +81,7 @@ def test_gain_changes_nothing(gain):
 KERNEL = """
 import numpy as np, torch
 from spectral_hyperresolution import linear_reassignment_pytorch as engine
-from spectral_hyperresolution.plan import Plan
+from spectral_hyperresolution.engine.plan import Plan
 plan = Plan(600, 1, 32, 2, 3, 0.05, 0.4)
 x = np.random.default_rng(3).standard_normal((2, 600, 1))
 for dtype, bound in ((torch.float64, 1e-9), (torch.float32, 1e-3)):

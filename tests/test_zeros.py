@@ -5,9 +5,11 @@ import json
 import numpy as np
 import pytest
 
-from spectral_hyperresolution import zeros
-from spectral_hyperresolution.gabor import gabor_transform
-from spectral_hyperresolution.signals import bird_song, click, tone, whale_like, white_noise
+from spectral_hyperresolution import cli
+from spectral_hyperresolution.theory import detection, froth, zeros
+from spectral_hyperresolution.theory.gabor import gabor_transform
+from spectral_hyperresolution.theory.signals import click, tone, white_noise
+from spectral_hyperresolution.theory.sounds import bird_song, whale_like
 
 x = white_noise(64, 3)
 
@@ -112,33 +114,33 @@ def test_single_points_are_the_transform():
 def test_input_is_left_alone():
     sound = white_noise(64, 1)
     before = sound.copy()
-    zeros.find_zeros(sound, 4.0); zeros.froth(sound); zeros.tone_scores(sound)
+    zeros.find_zeros(sound, 4.0); froth.froth(sound); detection.tone_scores(sound)
     np.testing.assert_array_equal(sound, before)
 
 
 def test_entropy():
-    assert zeros.entropy(np.ones(10)) == 0
-    assert zeros.entropy([0, 0, 0, 4]) == pytest.approx(-np.log(4))
+    assert froth.entropy(np.ones(10)) == 0
+    assert froth.entropy([0, 0, 0, 4]) == pytest.approx(-np.log(4))
     law = np.random.default_rng(0).exponential(size=200_000)
-    assert zeros.entropy(law) == pytest.approx(-(1 - np.euler_gamma), abs=0.01)
+    assert froth.entropy(law) == pytest.approx(-(1 - np.euler_gamma), abs=0.01)
 
 
 def test_a_tone_is_detected_and_noise_is_not():
-    noise, tones = zeros.detection([0.0, 2.0], trials=40, noise_trials=200, n=128)
-    found = zeros.detected(noise, tones, 0.05)
+    noise, tones = detection.detection([0.0, 2.0], trials=40, noise_trials=200, n=128)
+    found = detection.detected(noise, tones, 0.05)
     assert (found[0] < 0.25).all() and (found[1] == 1).all()
 
 
 def test_threads_change_nothing():
-    one, two = (zeros.sparsity((64,), 3, workers=w)["entropy"] for w in (1, 2))
+    one, two = (froth.sparsity((64,), 3, workers=w)["entropy"] for w in (1, 2))
     np.testing.assert_array_equal(one, two)
 
 
 def test_command(capsys):
-    assert zeros.main(["--workers", "1"]) == 0
+    assert cli.main(["--workers", "1"]) == 0
     result = json.loads(capsys.readouterr().out)
-    assert result["realisations"] == 4 and set(result["choices"]) == set(zeros.choices)
-    with pytest.raises(SystemExit): zeros.main(["--workers", "0"])
+    assert result["realisations"] == 4 and set(result["choices"]) == set(froth.choices)
+    with pytest.raises(SystemExit): cli.main(["--workers", "0"])
     assert "--workers 0 is not" in capsys.readouterr().err
 
 
@@ -158,16 +160,16 @@ def test_command(capsys):
     (lambda: zeros.winding(x, 4.0, [0], [0, 1]), "t_edges has shape (1,)"),
     (lambda: zeros.gabor_at(x, [1], [1, 2], 4.0), "t (1,) and omegas (2,)"),
     (lambda: zeros.isotropic_sigma(1.5), "n=1.5 is not"),
-    (lambda: zeros.froth(x, density=0.5), "density=0.5 is not"),
-    (lambda: zeros.froth(x, method="cubic"), "method='cubic' is not"),
-    (lambda: zeros.entropy([-1, 2]), "energy is not"),
-    (lambda: zeros.entropy([]), "energy is not"),
-    (lambda: zeros.sparsity((64, 1)), "size=1 is not"),
-    (lambda: zeros.sparsity((64,), realisations=0), "realisations=0 is not"),
-    (lambda: zeros.line([64], [-2]), "1 sizes, 1 entropies"),
-    (lambda: zeros.tone_scores(np.ones(63)), "length 63"),
-    (lambda: zeros.detection([0.1], trials=0), "trials=0 is not"),
-    (lambda: zeros.detected(np.ones((3, 4)), np.ones((1, 3, 4)), 0), "false_alarm=0 is not"),
+    (lambda: froth.froth(x, density=0.5), "density=0.5 is not"),
+    (lambda: froth.froth(x, method="cubic"), "method='cubic' is not"),
+    (lambda: froth.entropy([-1, 2]), "energy is not"),
+    (lambda: froth.entropy([]), "energy is not"),
+    (lambda: froth.sparsity((64, 1)), "size=1 is not"),
+    (lambda: froth.sparsity((64,), realisations=0), "realisations=0 is not"),
+    (lambda: froth.line([64], [-2]), "1 sizes, 1 entropies"),
+    (lambda: detection.tone_scores(np.ones(63)), "length 63"),
+    (lambda: detection.detection([0.1], trials=0), "trials=0 is not"),
+    (lambda: detection.detected(np.ones((3, 4)), np.ones((1, 3, 4)), 0), "false_alarm=0 is not"),
 ])
 def test_refused(call, says):
     with pytest.raises(ValueError) as caught: call()
