@@ -8,13 +8,6 @@ ROOT = Path(__file__).resolve().parent.parent
 NBS = ROOT / "nbs"
 PACKAGE = "spectral_hyperresolution"
 
-# Chapters that text may already point to; such a link stays plain text until the chapter exists.
-PLANNED = {f"{name}.ipynb" for name in (
-    "01_signals", "02_gabor", "03_histogram", "04_noise", "05_phase", "06_consensus", "10_plan",
-    "11_linear_reassignment", "12_pytorch", "13_spectrogram", "14_parameters", "15_verify_and_benchmark",
-    "16_from_the_port", "20_gallery", "21_long_recordings", "22_archives", "23_contours", "24_downstream",
-    "25_command_line", "26_explorer")}
-
 
 def chapters():
     "The numbered notebooks, in reading order."
@@ -32,7 +25,7 @@ def relink(
     place=str,  # maps a relative target to what shall stand there instead; None leaves the label alone
     base=NBS,   # the folder that the targets are relative to
 ):
-    "Point relative links elsewhere; a planned chapter that doesn't exist is named without a link, a dead link raises."
+    "Point relative links elsewhere; a dead link raises a ValueError."
     def one(match):
         bang, label, target = match.groups()
         path, _, anchor = target.partition("#")
@@ -40,7 +33,6 @@ def relink(
         if (base / path).exists():
             new = place(path)
             return f"{bang}[{label}]({new}{'#' + anchor if anchor else ''})" if new else label
-        if path in PLANNED and not bang: return label
         raise ValueError(f"dead link to {target!r} in: {text[:80]!r}")
     link = re.compile(r"(!?)\[((?:[^\]\[`]|`[^`\n]*`)*)\]\(([^()\s]+)\)")
     fence = re.compile(r"(^ *```.*?^ *```[^\n]*$|\$\$.*?\$\$)", re.DOTALL | re.MULTILINE)

@@ -104,10 +104,15 @@ def describe(
     return directive(kind, name + head, "\n\n".join(filter(None, parts)), module, index)
 
 
+def short(name):
+    "A module's dotted name within the package."
+    return name.partition(".")[2]
+
+
 def code_label(module, name):
     "The label of the cell that defines a name."
     kind = "class" if inspect.isclass(getattr(module, name, None)) else "code"  # labels know no capitals: Plan, plan
-    return f"{kind}-{module.__name__.rpartition('.')[2]}-{name.replace('.', '-')}"
+    return f"{kind}-{short(module.__name__).replace('.', '-')}-{name.replace('.', '-')}"
 
 
 def members(cls):
@@ -128,15 +133,14 @@ def page(name, prose):
     notebook, heading = origin(module)
     written = f"Written and explained in the chapter [{heading}](../{notebook})."
     parts = [describe(module, key, prose) for key in public(module) if not key.startswith("_")]
-    top = [f"# {name.rpartition('.')[2]}", f"```{{py:module}} {name}\n```", promise(module), written]
+    top = [f"# {short(name)}", f"```{{py:module}} {name}\n```", promise(module), written]
     return "\n\n".join(top + parts)
 
 
 def overview(names):
     "A page that lists the modules."
-    rows = [f"| [{name.rpartition('.')[2]}]({name.rpartition('.')[2]}.md) | {promise(importlib.import_module(name))} |"
-            for name in names]
-    pages = "\n".join(name.rpartition(".")[2] for name in names)
+    rows = [f"| [{short(name)}]({short(name)}.md) | {promise(importlib.import_module(name))} |" for name in names]
+    pages = "\n".join(map(short, names))
     return "\n\n".join([
         "# Every function",
         "What each module holds, with types, shapes and units. Each description leads to its source and to the chapter "

@@ -1,4 +1,4 @@
-"""Links between notebooks: none may lead nowhere, except to chapters that are planned."""
+"""Links between notebooks: none may lead nowhere."""
 
 import sys
 from pathlib import Path
@@ -8,20 +8,15 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "docs"))
 from check import complaints
 from links import ENTRY, anchored, linker
-from notebooks import NBS, PLANNED, relink
+from notebooks import NBS, relink
 
 
 def test_links_are_moved():
-    assert relink("see [the `house`](00_house.ipynb#top)", lambda path: f"nbs/{path}") == \
-        "see [the `house`](nbs/00_house.ipynb#top)"
+    assert relink("see [the `house`](42_style.ipynb#top)", lambda path: f"nbs/{path}") == \
+        "see [the `house`](nbs/42_style.ipynb#top)"
 
 
-def test_a_planned_chapter_is_named_without_a_link(tmp_path):
-    assert "04_noise.ipynb" in PLANNED
-    assert relink("next: [noise](04_noise.ipynb).", base=tmp_path) == "next: noise."
-
-
-@pytest.mark.parametrize("text", ["[a](no_such.ipynb)", "![a](images/no_such.png)", "![a](04_noise.ipynb)"])
+@pytest.mark.parametrize("text", ["[a](no_such.ipynb)", "![a](images/no_such.png)", "![a](99_none.ipynb)"])
 def test_a_dead_link_is_refused(text, tmp_path):
     with pytest.raises(ValueError, match="dead link"): relink(text, base=tmp_path)
 
@@ -52,7 +47,7 @@ def test_what_is_not_prose_is_not_linked(text):
 
 def test_a_numbered_formula_is_an_anchor_where_it_stands_first():
     formula = "so\n\n$$a=b\\qquad\\text{(Eq. 6)}$$"
-    assert anchored(formula, "02_gabor") == "so\n\n\n(eq-6)=\n$$a=b\\tag*{(Eq. 6)}$$"
+    assert anchored(formula, "01_map") == "so\n\n\n(eq-6)=\n$$a=b\\tag*{(Eq. 6)}$$"
     assert "(eq-6)=" not in anchored(formula, "03_histogram")
 
 

@@ -16,7 +16,7 @@ def loaded_after(code):
     return {name.partition(".")[0] for name in done.stdout.split()}
 
 
-@pytest.mark.parametrize("module", ["spectral_hyperresolution", "spectral_hyperresolution.house",
+@pytest.mark.parametrize("module", ["spectral_hyperresolution", "spectral_hyperresolution.testing",
                                     "spectral_hyperresolution.cli"])
 def test_import_is_light(module):
     if importlib.util.find_spec(module) is None: pytest.skip(f"{module} does not exist yet")

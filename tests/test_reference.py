@@ -208,7 +208,8 @@ def test_full_case_in_fast_mode(dtype, full):
     picture = S.energy.T[:, ::-1]
     assert picture.shape == expected.shape
     assert difference(picture, expected) < 0.01 and abs(picture.sum() / expected.sum() - 1) < 1e-3
-    testing.check_close(S.frequencies, FULL["maxf"] * sr * 2.0 ** (np.arange(-len(S.frequencies) + 1, 1) / FULL["noct"]))
+    octaves = np.arange(-len(S.frequencies) + 1, 1) / FULL["noct"]
+    testing.check_close(S.frequencies, FULL["maxf"] * sr * 2.0**octaves)
     plan = Plan(len(x), **FULL)
     energy, counts = reassign(x.astype(dtype), plan, silence=False)
     assert np.array_equal(np.where(open_cells(counts, plan, "global"), energy, 0), picture)

@@ -7,9 +7,8 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "docs"))
 from check import complaints
-from notebooks import NBS
 
-LONG = "10_plan.html"                                  # a chapter with formulas, tables, code and figures
+LONG = "44_plan.html"                                  # a chapter with formulas, tables, code and figures
 WIDER = """() => {
     const room = document.documentElement.clientWidth
     const inside = e => ['auto', 'scroll', 'hidden'].includes(getComputedStyle(e).overflowX)
@@ -75,7 +74,7 @@ def test_every_page_opens_and_fits(new_page, site, pages, width):
 
 
 def test_formulas_carry_the_papers_numbers(page, site):
-    open_page(page, f"{site}/02_gabor.html")
+    open_page(page, f"{site}/01_map.html")
     numbers = page.locator("mjx-container[display=true] [data-mml-node=mlabeledtr]")
     assert numbers.count() >= 6
     page.get_by_role("link", name="Eq. 6").first.click()
@@ -84,7 +83,7 @@ def test_formulas_carry_the_papers_numbers(page, site):
 
 
 def test_sounds_can_be_played(page, site):
-    open_page(page, f"{site}/01_signals.html")
+    open_page(page, f"{site}/21_sounds.html")
     sounds = page.locator("audio")
     assert sounds.count()
     loaded = "a => new Promise(done => { a.onloadedmetadata = () => done(a.duration); a.preload = 'auto'; a.load() })"
@@ -92,8 +91,8 @@ def test_sounds_can_be_played(page, site):
 
 
 @pytest.mark.parametrize("word, page_found", [
-    ("whistle", "01_signals.html"),
-    ("consensus", "06_consensus.html" if (NBS / "06_consensus.ipynb").exists() else "glossary.html"),
+    ("whistle", "21_sounds.html"),
+    ("consensus", "30_consensus.html"),
 ])
 def test_search_finds(page, site, word, page_found):
     page.goto(f"{site}/index.html")
@@ -103,6 +102,21 @@ def test_search_finds(page, site, word, page_found):
     page.locator(f"#search-results a[href*='{page_found}']").first.click()
     page.wait_for_url(f"**/{page_found}*")
     assert word in page.locator("article").inner_text().lower()
+
+
+def test_one_switch_opens_all_code(page, site):
+    "Code is folded, but for the cell that carries the formula; the switch opens all of it, on the next page too."
+    open_page(page, f"{site}/{LONG}")
+    folds = page.locator("article details.hide")
+    assert folds.count() > 3 and not folds.evaluate_all("all => all.some(one => one.open)")
+    assert page.locator("article .highlight:visible").count() >= 1
+    page.get_by_label("Show all code").check()
+    assert folds.evaluate_all("all => all.every(one => one.open)")
+    open_page(page, f"{site}/30_consensus.html")
+    assert page.get_by_label("Show all code").is_checked()
+    assert page.locator("article details.hide").evaluate_all("all => all.every(one => one.open)")
+    page.get_by_label("Show all code").uncheck()
+    assert not page.locator("article details.hide").evaluate_all("all => all.some(one => one.open)")
 
 
 def test_light_and_dark(new_page, site):
@@ -136,13 +150,13 @@ def test_chapters_follow_one_another(page, site, pages):
 
 
 def test_a_function_leads_to_its_source_its_chapter_and_the_types_of_others(page, site):
-    open_page(page, f"{site}/reference/gabor.html")
-    described = page.locator("dt#spectral_hyperresolution\\.gabor\\.gabor_transform")
+    open_page(page, f"{site}/reference/theory.gabor.html")
+    described = page.locator("dt#spectral_hyperresolution\\.theory\\.gabor\\.gabor_transform")
     assert "_modules/" in described.get_by_role("link", name="[source]").get_attribute("href")
     body = described.locator("xpath=following-sibling::dd")
     assert body.locator("a[href^='https://docs.python.org/3/']").count()
     body.get_by_role("link", name="Where it is written").click()
-    page.wait_for_url("**/02_gabor.html#code-gabor-gabor-transform")
+    page.wait_for_url("**/01_map.html#code-theory-gabor-gabor-transform")
 
 
 def test_the_fixture_tells_what_goes_wrong(page, site):
