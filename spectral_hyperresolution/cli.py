@@ -156,7 +156,7 @@ def _demo(args):
     from spectral_hyperresolution.theory import sounds
     target = Path(args.output or "hyperres-demo.png")
     if args.fmin is None: args.fmin = 1500.0
-    _write(args, sounds.dolphin_like(1.5, seed=1)[None], 96000, target, "whistles and clicks made by formula")
+    _write(args, sounds.dolphin_like(1.5, seed=1)[None], 96000, target, "whistles and clicks a synthetic sound")
     print(target.resolve())
 
 # %% ../nbs/15_command_line.ipynb #d120e5f5
