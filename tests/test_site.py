@@ -8,7 +8,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "docs"))
 from check import complaints
 
-LONG = "44_plan.html"                                  # a chapter with formulas, tables, code and figures
+LONG = "43_plan.html"                                  # a chapter with formulas, tables, code and figures
 WIDER = """() => {
     const room = document.documentElement.clientWidth
     const inside = e => ['auto', 'scroll', 'hidden'].includes(getComputedStyle(e).overflowX)
