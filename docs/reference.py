@@ -31,6 +31,7 @@ def spelled(annotation):
     "A type as a reader spells it, without the private modules that it may come from."
     if annotation in (BuiltinFunctionType, FunctionType): annotation = Callable  # read off a default
     text = annotation if isinstance(annotation, str) else inspect.formatannotation(annotation)
+    text = text.replace("NoneType", "None")
     return re.sub(r"\._\w+(?=\.)", "", text).strip("'\"")
 
 
