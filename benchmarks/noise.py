@@ -17,7 +17,7 @@ from spectral_hyperresolution.theory.froth import choices, sparsity
 
 
 def measure(full=False, workers=2):
-    "Entropies, laws, choices and detection (Gardner & Magnasco 2006, Figs. 3 and 4) as lists and numbers, ready for JSON."
+    "Entropies, laws, choices and detection (Gardner & Magnasco 2006, Figs. 3 and 4), ready for JSON."
     sizes, realisations, few = ((128, 256, 512, 1024, 2048, 4096), 51, 24) if full else ((64, 128), 4, 2)
     result = {"sizes": sizes, "realisations": realisations, "choice_realisations": few}
 

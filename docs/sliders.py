@@ -1,4 +1,4 @@
-"""The sliders of chapter 14 on pages without a kernel: every position is drawn when the site is built.
+"""The sliders of the chapter on the settings, where a page has no kernel: every position is drawn with the site.
 
 A cell that says slide("name") becomes a figure with a native range input; slider.js, beside this file, exchanges the
 picture. `python docs/sliders.py` removes live widgets from the notebooks' stored outputs, which only Jupyter can show.
@@ -23,7 +23,7 @@ def slider_of(source):
 
 def slider_page(name, static):
     "Draw every position of a slider into the folder `static`; the HTML that shows it."
-    from spectral_hyperresolution.widgets import sliders
+    from spectral_hyperresolution.settings import sliders
     slider, folder = sliders[name], Path(static) / "sliders"
     folder.mkdir(parents=True, exist_ok=True)
     frames = []

@@ -70,7 +70,7 @@ def watch(context):
     def answered(response):
         if response.status >= 400: troubles.append(f"status {response.status}: {response.url}")
     def said(message):
-        if message.type == "error": troubles.append(f"console: {message.text} {message.location['url']}")
+        if message.type in ("error", "warning"): troubles.append(f"console: {message.text} {message.location['url']}")
     context.on("request", asked)
     context.on("response", answered)
     context.on("requestfailed", failed)

@@ -1,4 +1,4 @@
-"""Fixtures for all tests. The folders are found by the house notebook's functions, so that there is one rule."""
+"""Fixtures for all tests. Folders are found by the package's `testing`, so that there is one rule."""
 
 import os
 from pathlib import Path

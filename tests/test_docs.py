@@ -12,8 +12,8 @@ from notebooks import NBS, relink
 
 
 def test_links_are_moved():
-    assert relink("see [the `house`](42_style.ipynb#top)", lambda path: f"nbs/{path}") == \
-        "see [the `house`](nbs/42_style.ipynb#top)"
+    assert relink("see [the `style`](42_style.ipynb#top)", lambda path: f"nbs/{path}") == \
+        "see [the `style`](nbs/42_style.ipynb#top)"
 
 
 @pytest.mark.parametrize("text", ["[a](no_such.ipynb)", "![a](images/no_such.png)", "![a](99_none.ipynb)"])

@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from spectral_hyperresolution import reassigned_spectrogram
 from spectral_hyperresolution.engine.plan import Plan
 from spectral_hyperresolution.engine.reassign import reassign
-from spectral_hyperresolution.explore import passes, server
+from spectral_hyperresolution.explore import passes
+from spectral_hyperresolution.explore import server as serving
 from spectral_hyperresolution.explore.passes import ordinary
 from spectral_hyperresolution.explore.window import Sound, View, compute, window_plan
 from spectral_hyperresolution.spectrogram import ReassignedSpectrogram
@@ -42,7 +43,7 @@ def files(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def server(files):
-    running = server.start([Sound(files / name) for name in ("one.wav", "two.flac", "gone.wav")])
+    running = serving.Server([Sound(files / name) for name in ("one.wav", "two.flac", "gone.wav")])
     running.warmed.result(120)
     (files / "gone.wav").unlink()
     yield running
@@ -258,7 +259,7 @@ def test_other_methods_and_bodies_are_refused(server):
 
 def test_the_last_one_wins(files):
     x = np.tile(noise(10.0)[0], 6)
-    running = server.start([Sound(x, SR)])
+    running = serving.Server([Sound(x, SR)])
     try:
         running.warmed.result(120)
         long, results = dict(t0=0, t1=60, f0=100, f1=20000, client="page", width=1200, height=600), {}
@@ -280,7 +281,7 @@ def test_the_last_one_wins(files):
 
 
 def test_a_page_that_leaves_stops_its_work(files):
-    running = server.start([Sound(np.tile(noise(10.0)[0], 6), SR)])
+    running = serving.Server([Sound(np.tile(noise(10.0)[0], 6), SR)])
     try:
         running.warmed.result(120)
         connection = http.client.HTTPConnection(*running.sockets[0].getsockname()[:2], timeout=60)
@@ -319,7 +320,7 @@ def test_the_data_can_be_read_again(server, tmp_path):
 
 
 def test_a_long_window_is_not_reassigned_unless_asked(monkeypatch):
-    monkeypatch.setattr(explorer, "speed", 1e3)
+    monkeypatch.setattr(passes, "speed", 1e3)
     view = View(0, 2, 100, 20000, width=100, height=100)
     heads = [
         json.loads(m[4 : 4 + int.from_bytes(m[:4], "little")])["kind"]
@@ -379,6 +380,6 @@ def test_the_command(files, capsys):
 
 
 def test_without_tornado(monkeypatch):
-    monkeypatch.setattr(explorer, "HTTPServer", None)
+    monkeypatch.setattr(serving, "HTTPServer", None)
     with pytest.raises(ImportError, match="pip install"):
-        server.start([])
+        serving.Server([])

@@ -1,51 +1,15 @@
-"""The explorer as a person uses it: a real browser, mouse and keyboard.
+"""The explorer as a person uses it, in a real browser. The fixture `new_page` is that of browser.py."""
 
-Skipped where there is no Chromium or no playwright, unless HYPERRES_REQUIRE_BROWSER is set.
-"""
-
-import os
 import re
-import shutil
-from importlib import import_module
 
 import numpy as np
 import pytest
 
-from spectral_hyperresolution.explore import server
+from spectral_hyperresolution.explore.server import Server
 from spectral_hyperresolution.explore.window import Sound
 
 SR = 48000
 TONE = 5000.0
-ARGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--disable-background-networking",
-    "--disable-component-update",
-]
-
-
-def missing(reason):
-    "Skip, or fail where a browser is required."
-    if os.environ.get("HYPERRES_REQUIRE_BROWSER"):
-        pytest.fail(f"HYPERRES_REQUIRE_BROWSER is set, but {reason}")
-    pytest.skip(reason)
-
-
-@pytest.fixture(scope="module")
-def chrome():
-    "A running browser."
-    try:
-        api = import_module("playwright.sync_api")
-    except ImportError:
-        missing("playwright is not installed")
-    path = os.environ.get("HYPERRES_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-    if path is None:
-        missing("there is no Chromium on the PATH")
-    with api.sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=path, args=ARGS)
-        yield running
-        running.close()
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +18,7 @@ def address():
     n = np.arange(3 * SR)
     x = 0.25 * np.sin(2 * np.pi * TONE * n / SR) + 1e-4 * np.random.default_rng(0).standard_normal(len(n))
     x[round(1.5 * SR)] += 0.9
-    running = server.start(
+    running = Server(
         [Sound(x, SR, "tone & click <b>.wav"), Sound(np.stack([x[:SR], x[:SR] / 2]), SR, "two.wav")]
     )
     running.warmed.result(120)
@@ -63,33 +27,15 @@ def address():
 
 
 @pytest.fixture
-def visit(chrome, address):
-    "Open the page and wait for its picture; at the end nothing may have failed."
-    troubles, opened = [], []
-
+def visit(new_page, address):
+    "Open the page and wait for its picture."
     def open_(place="", **options):
-        page = chrome.new_page(**dict(viewport=dict(width=1200, height=800)) | options)
+        page = new_page(**dict(viewport=dict(width=1200, height=800)) | options)
         page.set_default_timeout(30_000)
-        page.on("console", lambda m: troubles.append(f"console: {m.text}") if m.type in ("error", "warning") else None)
-        page.on("pageerror", lambda e: troubles.append(f"script: {e}"))
-        page.on(
-            "requestfailed",
-            lambda r: None if r.failure == "net::ERR_ABORTED" else troubles.append(f"failed: {r.url} {r.failure}"),
-        )
-        page.on("response", lambda r: troubles.append(f"status {r.status}: {r.url}") if r.status >= 400 else None)
-        page.on(
-            "request",
-            lambda r: None if r.url.startswith((address, "blob:", "data:")) else troubles.append(f"elsewhere: {r.url}"),
-        )
-        opened.append(page)
         page.goto(address + place)
         done(page)
         return page
-
-    yield open_
-    for page in opened:
-        page.close()
-    assert not troubles, "\n".join(troubles)
+    return open_
 
 
 def done(page):

@@ -31,7 +31,7 @@ def press(page, figure, key):
 
 
 def test_every_parameter_has_its_slider(chapter):
-    from spectral_hyperresolution.widgets import sliders
+    from spectral_hyperresolution.settings import sliders
     found = [box.get_attribute("id") for box in chapter.locator("figure.slider input[type=range]").all()]
     assert found == [f"slider-{name}" for name in sliders]
     for name in sliders: assert chapter.get_by_label(name, exact=False).first.is_visible()

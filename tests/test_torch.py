@@ -10,7 +10,9 @@ import weakref
 import numpy as np
 import pytest
 
-from spectral_hyperresolution import linear_reassignment as numpy_engine
+from spectral_hyperresolution.engine import parity as numpy_parity
+from spectral_hyperresolution.engine import reassign as numpy_engine
+from spectral_hyperresolution.engine.definition import difference
 from spectral_hyperresolution.engine.plan import Plan
 from spectral_hyperresolution.testing import arguments, check_close, fixture, fixture_names
 
@@ -18,8 +20,9 @@ torch = pytest.importorskip("torch")
 
 from torch.utils._python_dispatch import TorchDispatchMode  # noqa: E402
 
-from spectral_hyperresolution import linear_reassignment_pytorch as engine  # noqa: E402
 from spectral_hyperresolution import linear_reassignment_pytorch_vectorized as vectorized  # noqa: E402
+from spectral_hyperresolution.pytorch import engine  # noqa: E402
+from spectral_hyperresolution.pytorch.layer import LinearReassignment  # noqa: E402
 
 
 @pytest.fixture(autouse=True)
@@ -42,7 +45,7 @@ def test_parity_in_blocks():
     "A signal longer than the parity mode transforms whole."
     rng = np.random.default_rng(0)
     plan = Plan(70_001, 2, 200, 1, 3, 0.02, 0.45)
-    assert any(length for _, _, length, _ in numpy_engine._exact_units(plan))
+    assert any(length for _, _, length, _ in numpy_parity._exact_units(plan))
     x = rng.standard_normal(plan.n_samples)
     for ours, theirs in zip(engine.reassign(x, plan, mode="parity"), numpy_engine.reassign(x, plan, mode="parity"),
                             strict=True):
@@ -64,8 +67,8 @@ def test_the_fast_mode_sends_the_same_points(name, density):
     for boundary in numpy_engine.boundaries:
         ours = engine.reassign(x, plan, boundary=boundary, density=density, compiled=False)
         theirs = numpy_engine.reassign(x, plan, boundary=boundary, density=density)
-        assert numpy_engine.difference(ours[0].numpy(), theirs[0]) < 1e-7
-        assert numpy_engine.difference(ours[1].numpy(), theirs[1]) < 1e-6
+        assert difference(ours[0].numpy(), theirs[0]) < 1e-7
+        assert difference(ours[1].numpy(), theirs[1]) < 1e-6
 
 
 @pytest.mark.parametrize("gain", [1e-30, 1.0, 1e15])
@@ -75,21 +78,23 @@ def test_gain_changes_nothing(gain):
     x = np.random.default_rng(2).standard_normal(plan.n_samples).astype(np.float32)
     plain, scaled = (engine.reassign(torch.from_numpy(x * np.float32(g)), plan, compiled=False)[1] for g in (1, gain))
     assert plain.sum() > 0
-    assert numpy_engine.difference(scaled.numpy(), plain.numpy()) < 1e-3
+    assert difference(scaled.numpy(), plain.numpy()) < 1e-3
 
 
 KERNEL = """
 import numpy as np, torch
-from spectral_hyperresolution import linear_reassignment_pytorch as engine
 from spectral_hyperresolution.engine.plan import Plan
+from spectral_hyperresolution.pytorch.engine import _in_order
+from spectral_hyperresolution.pytorch.fast import _fast_work
+from spectral_hyperresolution.pytorch.steps import _signal
 plan = Plan(600, 1, 32, 2, 3, 0.05, 0.4)
 x = np.random.default_rng(3).standard_normal((2, 600, 1))
 for dtype, bound in ((torch.float64, 1e-9), (torch.float32, 1e-3)):
-    signal, _ = engine._signal(x, plan, None, dtype)
+    signal, _ = _signal(x, plan, None, dtype)
     both = []
     for fused in (False, True):
-        jobs = engine._fast_work(signal.flatten(0, 1), torch.arange(2), plan, "wrap", 2.5, True, 0.0, fused, 10**8)
-        both.append(engine._in_order(jobs, 2 * plan.n_times * plan.n_bins, signal))
+        jobs = _fast_work(signal.flatten(0, 1), torch.arange(2), plan, "wrap", 2.5, True, 0.0, fused, 10**8)
+        both.append(_in_order(jobs, 2 * plan.n_times * plan.n_bins, signal))
     for a, b in zip(*both):
         assert a.sum() > 0 and (a - b).abs().sum() <= bound * a.sum(), (dtype, (a - b).abs().sum() / a.sum())
 print("agrees")
@@ -115,9 +120,9 @@ def test_cuda_agrees_with_the_cpu(dtype):
             assert ours.is_cuda
             theirs = engine.reassign(case["x"], plan, mode, dtype=dtype)[0]
             bound = 1e-9 if dtype == torch.float64 else 3e-3
-            assert numpy_engine.difference(ours.cpu().numpy(), theirs.numpy()) < bound
+            assert difference(ours.cpu().numpy(), theirs.numpy()) < bound
             plain = engine.reassign(case["x"], plan, mode, dtype=dtype, device="cuda", compiled=False)[0]
-            assert numpy_engine.difference(plain.cpu().numpy(), theirs.numpy()) < bound
+            assert difference(plain.cpu().numpy(), theirs.numpy()) < bound
 
 
 class Held(TorchDispatchMode):
@@ -173,11 +178,11 @@ def test_nothing_is_lent_that_torch_follows():
 
 
 def test_state_and_copies():
-    layer = engine.LinearReassignment(16000, q=2, fmin=300, bins_per_octave=12)
+    layer = LinearReassignment(16000, q=2, fmin=300, bins_per_octave=12)
     kept = io.BytesIO()
     torch.save(layer.state_dict(), kept)
     kept.seek(0)
-    other = engine.LinearReassignment(16000, q=2, fmin=300, bins_per_octave=12, max_memory=1e7)
+    other = LinearReassignment(16000, q=2, fmin=300, bins_per_octave=12, max_memory=1e7)
     other.load_state_dict(torch.load(kept, weights_only=True))
     x = torch.randn(4000, generator=torch.Generator().manual_seed(0))
     assert layer(x).sum() > 0

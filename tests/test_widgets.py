@@ -11,16 +11,16 @@ import pytest
 
 pytest.importorskip("ipywidgets", reason="ipywidgets is not installed (it is in the extra dev)")
 
-from spectral_hyperresolution import widgets
+from spectral_hyperresolution import settings, widgets
 from spectral_hyperresolution.advice import Advice, advise, piece
 
 ROOT = Path(__file__).resolve().parent.parent
-every = pytest.mark.parametrize("name", list(widgets.sliders))
+every = pytest.mark.parametrize("name", list(settings.sliders))
 
 
 @every
 def test_a_slider_draws_its_ends(name):
-    slider = widgets.sliders[name]
+    slider = settings.sliders[name]
     low, high = (slider.frame(value) for value in (slider.values[0], slider.values[-1]))
     for frame in low, high:
         assert frame.png.startswith(b"\x89PNG") and len(frame.png) < 80_000
@@ -29,21 +29,21 @@ def test_a_slider_draws_its_ends(name):
 
 
 def test_the_eight_parameters():
-    assert " ".join(widgets.sliders) == "q hop_length oversampling bins_per_octave fmin fmax lint gate"
+    assert " ".join(settings.sliders) == "q hop_length oversampling bins_per_octave fmin fmax lint gate"
 
 
 def test_a_slider_is_repeatable():
-    slider = widgets.sliders["gate"]
+    slider = settings.sliders["gate"]
     assert slider.frame("local") == slider.frame("local")
 
 
 def test_two_sliders_may_draw_at_once():
     names, drawn = ("gate", "lint", "q", "hop_length"), {}
-    def draw(name): drawn[name] = widgets.sliders[name].frame(widgets.sliders[name].start)
+    def draw(name): drawn[name] = settings.sliders[name].frame(settings.sliders[name].start)
     threads = [threading.Thread(target=draw, args=(name,)) for name in names]
     for thread in threads: thread.start()
     for thread in threads: thread.join()
-    for name in names: assert drawn[name] == widgets.sliders[name].frame(widgets.sliders[name].start)
+    for name in names: assert drawn[name] == settings.sliders[name].frame(settings.sliders[name].start)
 
 
 def test_the_last_of_many_requests_is_delivered():
@@ -66,10 +66,10 @@ def test_a_failure_is_said_and_forgotten(monkeypatch):
     control.value = 0
     worker.wait()
     assert caption.value == "<b>ValueError: &lt;no picture&gt;</b>" and picture.value == before
-    worker.work = lambda value: right(widgets.sliders["gate"], value)
+    worker.work = lambda value: right(settings.sliders["gate"], value)
     control.value = 1
     worker.wait()
-    assert picture.value == widgets.sliders["gate"].frame("global").png and "lit" in caption.value
+    assert picture.value == settings.sliders["gate"].frame("global").png and "lit" in caption.value
 
 
 def test_without_ipywidgets_the_error_says_what_to_do():

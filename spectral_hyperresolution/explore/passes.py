@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['most_frames', 'columns_at_once', 'quick', 'patient', 'longest', 'slice_work', 'densities', 'speed', 'ordinary',
-           'encode', 'frame', 'Stale', 'estimate', 'answer']
+           'encode', 'frame', 'Stale', 'estimate', 'answer', 'warm']
 
 # %% ../../nbs/61_explorer_passes.ipynb #b6851f5d
 import json
@@ -148,3 +148,15 @@ def answer(
                              f0=picture.frequency_edges[0], f1=picture.frequency_edges[-1], hop=picture.plan.tdeci, bins=picture.plan.noct,
                              done=(part.t1 - view.t0) / (view.t1 - view.t0), last=density == passes[-1] and part.t1 >= view.t1)
                 yield frame(about | dict(seconds=time.perf_counter() - begun), picture.level())
+
+# %% ../../nbs/61_explorer_passes.ipynb #b455abac
+def warm():
+    "Load the compiled loops, and measure how fast this machine is."
+    global speed
+    noise = Sound(0.1 * np.random.default_rng(0).standard_normal(48000).astype(np.float32), 48000)
+    view = View(0.2, 0.8, 200, 20000, width=600, height=400)
+    for _ in range(2):
+        begun = time.perf_counter()
+        compute(noise, view)
+        speed = _points(view, 48000, 2.8, densities[0]) / (time.perf_counter() - begun)
+    compute(noise, View(0.4, 0.41, 1000, 1000.2, width=64, height=300))
