@@ -481,6 +481,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                                      'spectral_hyperresolution/settings.py'),
                                                    'spectral_hyperresolution.settings.dolphin': ( 'settings.html#dolphin',
                                                                                                   'spectral_hyperresolution/settings.py'),
+                                                   'spectral_hyperresolution.settings.foretold': ( 'settings.html#foretold',
+                                                                                                   'spectral_hyperresolution/settings.py'),
                                                    'spectral_hyperresolution.settings.gap_between': ( 'settings.html#gap_between',
                                                                                                       'spectral_hyperresolution/settings.py'),
                                                    'spectral_hyperresolution.settings.glide': ( 'settings.html#glide',

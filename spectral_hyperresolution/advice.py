@@ -51,7 +51,8 @@ def blocks(
         low, high = S.frequency_edges[[first, first + rows]]
         k = max(1, round(independent / (high - low) / hop))
         inner = S.energy[first : first + rows].sum(0)[: S.shape[1] // k * k]
-        if inner.size: found.append((low, high, inner.reshape(-1, k).sum(1) / (k * hop * (high - low))))
+        if inner.size:
+            found.append((low, high, inner.reshape(-1, k).sum(1) / (k * hop * (high - low))))
     return found
 
 def occupied(
@@ -61,8 +62,10 @@ def occupied(
     every = [band for S in pictures for band in blocks(S)]
     density = np.concatenate([d for *_, d in every]) if every else np.zeros(1)
     if not density.any(): return None
-    floor = np.quantile(density[density > 0], 0.1)                            # digital silence is no floor
-    loud = [(low, high) for low, high, d in every if d.max() > max(stands_out * floor, 1e-9 * density.max())]
+    # digital silence is no floor
+    floor = np.quantile(density[density > 0], 0.1)
+    loud = [(low, high) for low, high, d in every
+            if d.max() > max(stands_out * floor, 1e-9 * density.max())]
     return (min(low for low, _ in loud), max(high for _, high in loud)) if loud else None
 
 # %% ../nbs/12_advice.ipynb #e5a9cb2f
@@ -72,10 +75,12 @@ class Advice:
     settings: dict   # reassigned_spectrogram(x, sr, **settings)
     reasons: dict    # the same names → why
 
-    def __str__(self): return "\n".join(f"{k:>15} = {v:<8.6g} {self.reasons[k]}" for k, v in self.settings.items())
+    def __str__(self):
+        return "\n".join(f"{k:>15} = {v:<8.6g} {self.reasons[k]}" for k, v in self.settings.items())
 
     def _repr_markdown_(self):
-        rows = "".join(f"| `{k}` | {v:.6g} | {self.reasons[k]} |\n" for k, v in self.settings.items())
+        rows = "".join(f"| `{k}` | {v:.6g} | {self.reasons[k]} |\n"
+                       for k, v in self.settings.items())
         return f"| parameter | value | why |\n|---|---|---|\n{rows}"
 
 # %% ../nbs/12_advice.ipynb #2c2f67f0
@@ -85,7 +90,8 @@ def _grid(n, sr, q, low, high):
     wavelet, least = q / np.sqrt(low * high), n / 4000
     hop = max(1, round(min(max(wavelet / 2 * sr, least), max(0.0025 * sr, least))))
     return dict(bins_per_octave=(bins, f"five in one σ_f at q = {q:g}, as the defaults have"),
-                hop_length=(hop, f"{1e3 * hop / sr:.3g} ms; the wavelet at {np.sqrt(low * high):.0f} Hz has σ_t = {1e3 * wavelet:.3g} ms"))
+                hop_length=(hop, f"{1e3 * hop / sr:.3g} ms; the wavelet at "
+                                 f"{np.sqrt(low * high):.0f} Hz has σ_t = {1e3 * wavelet:.3g} ms"))
 
 # %% ../nbs/12_advice.ipynb #cfc7dd5a
 def advise(
@@ -93,21 +99,30 @@ def advise(
     sr: float,    # sampling rate [Hz]
     qs=trial_qs,  # values of q to try; fewer, where you know what you look for
 ) -> Advice:
-    "Propose q, the band, the hop and the bins from a recording. Raises ValueError as the front door does, or where qs is empty."
+    """Propose q, the band, the hop and the bins from a recording. Raises ValueError as the front
+    door does, or where qs is empty."""
     flat, _ = checks.as_channels(x)
-    sr, qs = checks.number("sr", sr, 0), [checks.number("q", q, 0) for q in (qs if np.iterable(qs) else [qs])]
+    sr, qs = (checks.number("sr", sr, 0), [checks.number("q", q, 0)
+                                           for q in (qs if np.iterable(qs) else [qs])])
     if not qs: raise ValueError(f"qs={qs!r} holds no value to try")
     sound = flat[np.argmax((flat.astype(float) ** 2).sum(1))]
     pieces, n = _pieces(sound), len(sound)
-    fmin = default_plan(len(pieces[0]), sr, max(qs)).minf * sr                # the same rows for every q
+    # the same rows for every q
+    fmin = default_plan(len(pieces[0]), sr, max(qs)).minf * sr
     pictures = {q: [reassigned_spectrogram(p, sr, q=q, fmin=fmin) for p in pieces] for q in qs}
     q = sparsest(pictures)
     lit = {each: sum(int((S.energy > 0).sum()) for S in found) for each, found in pictures.items()}
     if not any(lit.values()): return Advice({}, {})
-    others = f"; {lit[max(lit, key=lit.get)] / lit[q]:.1f} times as many are lit at q = {max(lit, key=lit.get):g}" if len(qs) > 1 else ""
+    others = (f"; {lit[max(lit, key=lit.get)] / lit[q]:.1f} times as many are lit at q = "
+              f"{max(lit, key=lit.get):g}" if len(qs) > 1 else "")
     found, values = occupied(pictures[q]), dict(q=(q, f"the fewest cells are lit{others}"))
-    low, high = (fmin, 0.45 * sr) if found is None else (max(found[0] * 2 ** (-1 / 6), fmin), min(found[1] * 2 ** (1 / 6), 0.45 * sr))
-    values["fmin"] = low, "nothing below it stands out of the noise" if low > fmin else "eight octaves below fmax, or what the length allows"
-    values["fmax"] = high, "nothing above it stands out of the noise" if high < 0.45 * sr else "0.45 of the sampling rate"
+    low, high = ((fmin, 0.45 * sr) if found is None
+                 else (max(found[0] * 2 ** (-1 / 6), fmin),
+                       min(found[1] * 2 ** (1 / 6), 0.45 * sr)))
+    values["fmin"] = (low, "nothing below it stands out of the noise" if low > fmin
+                      else "eight octaves below fmax, or what the length allows")
+    values["fmax"] = (high, "nothing above it stands out of the noise" if high < 0.45 * sr
+                      else "0.45 of the sampling rate")
     values |= _grid(n, sr, q, low, high)
-    return Advice({k: v for k, (v, _) in values.items()}, {k: why for k, (_, why) in values.items()})
+    return Advice({k: v for k, (v, _) in values.items()},
+                  {k: why for k, (_, why) in values.items()})

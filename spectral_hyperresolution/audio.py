@@ -35,17 +35,21 @@ class SoundInfo:
 # %% ../nbs/13_sound_files.ipynb #96384d1f
 def _cut_short(file, path):
     "Whether a file ends before what its beginning (or, in OGG, its last page) promises."
-    for chunk, promised, there in re.findall(r"(\w+)\s*: (\d+) \(should be (\d+)\)", file.extra_info):
+    for chunk, promised, there in re.findall(r"(\w+)\s*: (\d+) \(should be (\d+)\)",
+                                             file.extra_info):
         whole = int(there) if chunk.lower() in ("data", "ssnd") else path.stat().st_size
-        if whole < int(promised) < 2**32 - 512: return True                           # 0xFFFFFFFF: a stream of unknown length
+        # 0xFFFFFFFF: a stream of unknown length
+        if whole < int(promised) < 2**32 - 512: return True
     if file.format != "OGG": return False
     with open(path, "rb") as raw:
         raw.seek(max(0, path.stat().st_size - 2**17))
         tail = raw.read()
     page = tail.rfind(b"OggS")
     head = tail[page:page + 27]
-    if page < 0 or len(head) < 27 or not head[5] & 4: return True                     # bit 2: the stream's last page
-    lacing = tail[page + 27:page + 27 + head[26]]                                     # lengths of the page's segments
+    # bit 2: the stream's last page
+    if page < 0 or len(head) < 27 or not head[5] & 4: return True
+    # lengths of the page's segments
+    lacing = tail[page + 27:page + 27 + head[26]]
     return len(lacing) < head[26] or page + 27 + len(lacing) + sum(lacing) > len(tail)
 
 # %% ../nbs/13_sound_files.ipynb #46b5b740
@@ -57,12 +61,15 @@ def _open(path):
     if path.is_dir(): raise SoundError(f"{path}: is a folder, not a sound file")
     if path.stat().st_size == 0: raise SoundError(f"{path}: the file is empty")
     try: file = soundfile.SoundFile(path)
-    except (soundfile.SoundFileError, OSError, TypeError) as error:                   # TypeError: raw samples without a header
-        raise SoundError(f"{path}: not a sound file that can be read ({str(error).split(': ')[-1].rstrip('.')})") from None
+    # TypeError: raw samples without a header
+    except (soundfile.SoundFileError, OSError, TypeError) as error:
+        raise SoundError(f"{path}: not a sound file that can be read "
+                         f"({str(error).split(': ')[-1].rstrip('.')})") from None
     if (cut := _cut_short(file, path)) or file.frames == 0:
         frames = file.frames
         file.close()
-        raise SoundError(f"{path}: " + (f"the file is cut short; it holds {frames} frames, fewer than it announces" if cut else "holds no samples"))
+        raise SoundError(f"{path}: " + (f"the file is cut short; it holds {frames} frames, fewer "
+                                        f"than it announces" if cut else "holds no samples"))
     return file
 
 # %% ../nbs/13_sound_files.ipynb #e8f4ed87
@@ -71,7 +78,8 @@ def info(
 ) -> SoundInfo:
     "What a sound file says of itself. Raises SoundError where it can't be used."
     with _open(path) as file:
-        return SoundInfo(Path(path), file.samplerate, file.channels, file.frames, f"{file.format}, {file.subtype_info}")
+        return SoundInfo(Path(path), file.samplerate, file.channels, file.frames,
+                         f"{file.format}, {file.subtype_info}")
 
 # %% ../nbs/13_sound_files.ipynb #d6018698
 def read(
@@ -80,24 +88,33 @@ def read(
     duration: float | None = None,  # how much to read [s]; None: to the end
     channel: int | None = None,     # one channel, counted from 1; None: all
 ) -> tuple:                         # samples (C, N), float32 within ±1, and the sampling rate [Hz]
-    "Read a sound file, or a part of it. Raises SoundError where it can't be used, ValueError for a part that is not in it, MemoryError before reading more than fits."
+    """Read a sound file, or a part of it. Raises SoundError where it can't be used, ValueError
+    for a part that is not in it, MemoryError before reading more than fits."""
     import soundfile
     with _open(path) as file:
         sr, total = file.samplerate, file.frames / file.samplerate
         if channel is not None and not (isinstance(channel, int) and 1 <= channel <= file.channels):
             raise ValueError(f"channel={channel!r} is not one of 1 … {file.channels}")
-        if not (isinstance(start, Real) and 0 <= start < total): raise ValueError(f"start={start!r} s is not within the sound's {total:g} s")
+        if not (isinstance(start, Real) and 0 <= start < total):
+            raise ValueError(f"start={start!r} s is not within the sound's {total:g} s")
         if duration is not None and not (isinstance(duration, Real) and 0 < duration < np.inf):
             raise ValueError(f"duration={duration!r} s is not a finite number > 0")
         first = int(start * sr)
-        wanted = file.frames - first if duration is None else min(file.frames - first, max(1, round(duration * sr)))
+        wanted = (file.frames - first if duration is None
+                  else min(file.frames - first, max(1, round(duration * sr))))
         need, there = 3 * 4 * wanted * file.channels, checks.available_memory()
         if need > there:
-            raise MemoryError(f"{wanted / sr:.0f} s of {path} need {need / 1e9:.3g} GB; {there / 1e9:.3g} GB are available. Read a part of it: start, duration")
+            raise MemoryError(f"{wanted / sr:.0f} s of {path} need {need / 1e9:.3g} GB; "
+                              f"{there / 1e9:.3g} GB are available. Read a part of it: start, "
+                              f"duration")
         try:
             file.seek(first)
             x = file.read(wanted, dtype="float32", always_2d=True)
-        except soundfile.SoundFileError as error: raise SoundError(f"{path}: broken or cut short ({str(error).split(': ')[-1].rstrip('.')})") from None
-    if len(x) < wanted: raise SoundError(f"{path}: cut short; {first + len(x)} of {first + wanted} frames could be read")
+        except soundfile.SoundFileError as error:
+            raise SoundError(f"{path}: broken or cut short "
+                             f"({str(error).split(': ')[-1].rstrip('.')})") from None
+    if len(x) < wanted:
+        raise SoundError(f"{path}: cut short; {first + len(x)} of {first + wanted} frames could be "
+                         f"read")
     x = np.ascontiguousarray(x.T)
     return (x if channel is None else x[channel - 1:channel]), sr

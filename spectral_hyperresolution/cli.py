@@ -23,8 +23,9 @@ Draw a sound as a reassigned spectrogram: time-frequency pictures far sharper th
   hyperres explore whale.wav             in the browser: zoom, listen, read off, save
 """
 draw_text = """\
-Draw SOUND. The colours are red, green and blue for the three Qs, from the smallest (clicks) to the largest
-(tones); what all three agree on is white. With one Q the colour is the level. The scale is the picture's own.
+Draw SOUND. The colours are red, green and blue for the three Qs, from the smallest (clicks)
+to the largest (tones); what all three agree on is white. With one Q the colour is the level.
+The scale is the picture's own.
 """
 
 # %% ../nbs/15_command_line.ipynb #9fbed296
@@ -33,37 +34,55 @@ def _parser():
     plain = argparse.RawDescriptionHelpFormatter
     top = argparse.ArgumentParser("hyperres", description=help_text, formatter_class=plain)
     verbs = top.add_subparsers(dest="verb", metavar="draw | explore | info | demo", required=True)
-    draw = verbs.add_parser("draw", help="draw a sound file", description=draw_text, formatter_class=plain)
+    draw = verbs.add_parser("draw", help="draw a sound file", description=draw_text,
+                            formatter_class=plain)
     draw.add_argument("sound", help="WAV, FLAC, OGG, AIFF … at any rate")
-    explore = verbs.add_parser("explore", help="open sound files in the browser, every window computed anew")
+    explore = verbs.add_parser("explore", help="open sound files in the browser, every window "
+                                               "computed anew")
     explore.add_argument("sound", nargs="+")
-    explore.add_argument("--port", type=int, metavar="N", help="port to serve on; 0 is any that is free (default: 8765, or a free one)")
-    explore.add_argument("--host", default="127.0.0.1", help="address to serve on (default: %(default)s, this machine alone)")
+    explore.add_argument("--port", type=int, metavar="N",
+                         help="port to serve on; 0 is any that is free (default: 8765, or a free "
+                              "one)")
+    explore.add_argument("--host", default="127.0.0.1",
+                         help="address to serve on (default: %(default)s, this machine alone)")
     explore.add_argument("--no-browser", action="store_true", help="only print the address")
     info = verbs.add_parser("info", help="say what a sound file holds")
     info.add_argument("sound")
     demo = verbs.add_parser("demo", help="make a sound, draw it, print the picture's path")
     for verb in (draw, demo):
-        verb.add_argument("-o", "--output", metavar="PICTURE", help="file to write, PNG by its ending unless another is given; default: the sound's name with .png, here")
+        verb.add_argument("-o", "--output", metavar="PICTURE",
+                          help="file to write, PNG by its ending unless another is given; default: "
+                               "the sound's name with .png, here")
         _drawing_options(verb)
-    for option, kind, text in (("start", float, "where to begin [s]"), ("duration", float, "how much to draw [s]"), ("channel", int, "one channel, from 1; default: all, pooled")):
-        draw.add_argument(f"--{option}", type=kind, metavar="S" if kind is float else "N", help=text)
+    for option, kind, text in (("start", float, "where to begin [s]"),
+                               ("duration", float, "how much to draw [s]"),
+                               ("channel", int, "one channel, from 1; default: all, pooled")):
+        draw.add_argument(f"--{option}", type=kind, metavar="S" if kind is float else "N",
+                          help=text)
     return top
 
 # %% ../nbs/15_command_line.ipynb #7a88e890
 def _drawing_options(verb):
     "The options that `draw` and `demo` share."
     add = verb.add_argument
-    add("--q", type=_qs, default=None, metavar="Q[,Q,Q]", help="one Q, or three separated by commas for three colours (default: 1.4,2.8,5.6)")
-    add("--fmin", type=float, metavar="HZ", help="lowest frequency (default: eight octaves below fmax)")
-    add("--fmax", type=float, metavar="HZ", help="highest frequency (default: 0.45 of the sampling rate)")
-    add("--width", type=int, default=1600, metavar="PX", help="columns of the picture (default: %(default)s); sets the hop")
-    add("--height", type=int, default=800, metavar="PX", help="rows of the picture (default: %(default)s); sets the bins per octave")
+    add("--q", type=_qs, default=None, metavar="Q[,Q,Q]",
+        help="one Q, or three separated by commas for three colours (default: 1.4,2.8,5.6)")
+    add("--fmin", type=float, metavar="HZ", help="lowest frequency (default: eight octaves below "
+                                                 "fmax)")
+    add("--fmax", type=float, metavar="HZ", help="highest frequency (default: 0.45 of the sampling "
+                                                 "rate)")
+    add("--width", type=int, default=1600, metavar="PX",
+        help="columns of the picture (default: %(default)s); sets the hop")
+    add("--height", type=int, default=800, metavar="PX",
+        help="rows of the picture (default: %(default)s); sets the bins per octave")
     add("--hop-length", type=int, metavar="N", help="time stride [samples], instead of --width")
     add("--bins-per-octave", type=int, metavar="N", help="instead of --height")
-    add("--oversampling", type=int, metavar="N", help="scans per bin (default: 20 in one bandwidth)")
-    add("--gate", choices=["local", "global", "none"], default="local", help="what decides that a cell is empty (default: %(default)s)")
-    add("--boundary", choices=["zero", "reflect", "wrap"], default="zero", help="what lies outside the sound (default: %(default)s)")
+    add("--oversampling", type=int, metavar="N",
+        help="scans per bin (default: 20 in one bandwidth)")
+    add("--gate", choices=["local", "global", "none"], default="local",
+        help="what decides that a cell is empty (default: %(default)s)")
+    add("--boundary", choices=["zero", "reflect", "wrap"], default="zero",
+        help="what lies outside the sound (default: %(default)s)")
     add("--pixels", action="store_true", help="no axes: one bin a pixel, highest frequency on top")
     add("--compare", action="store_true", help="the ordinary spectrogram above, on the same axes")
     add("--quiet", action="store_true", help="no progress bar")
@@ -73,7 +92,9 @@ def _qs(text):
     "One Q or three, from `2` or `1,2,4`."
     try: values = tuple(float(v) for v in text.split(","))
     except ValueError: values = ()
-    if len(values) not in (1, 3): raise argparse.ArgumentTypeError(f"{text!r} is not one number, or three separated by commas")
+    if len(values) not in (1, 3):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not one number, or three separated by commas")
     return values
 
 # %% ../nbs/15_command_line.ipynb #56fe524e
@@ -81,21 +102,26 @@ def _settings(args, n_samples, sr):
     "The arguments of `reassigned_spectrogram` that fill a picture of the wanted size."
     from spectral_hyperresolution.engine.plan import default_plan
     for name in ("width", "height"):
-        if getattr(args, name) < 16: raise ValueError(f"{name}={getattr(args, name)} is not an integer >= 16")
+        if getattr(args, name) < 16:
+            raise ValueError(f"{name}={getattr(args, name)} is not an integer >= 16")
     hop = args.hop_length if args.hop_length is not None else max(1, -(-n_samples // args.width))
     qs = args.q or _three()
     plan = default_plan(n_samples, sr, max(qs), args.fmin, args.fmax, 12, hop)
     octaves = (plan.n_bins - 1) / 12
-    bins = args.bins_per_octave if args.bins_per_octave is not None else max(1, round(args.height / octaves))
-    return qs, dict(fmin=plan.minf * sr, fmax=plan.maxf * sr, hop_length=hop, bins_per_octave=bins, oversampling=args.oversampling,
-                    gate=None if args.gate == "none" else args.gate, boundary=args.boundary, pool=True)
+    bins = (args.bins_per_octave if args.bins_per_octave is not None
+            else max(1, round(args.height / octaves)))
+    return qs, dict(fmin=plan.minf * sr, fmax=plan.maxf * sr, hop_length=hop, bins_per_octave=bins,
+                    oversampling=args.oversampling,
+                    gate=None if args.gate == "none" else args.gate, boundary=args.boundary,
+                    pool=True)
 
 def _three():
     from spectral_hyperresolution.plot import three_qs
     return three_qs
 
 # %% ../nbs/15_command_line.ipynb #b0dc3092
-long_sound = 1_000_000   # samples of all channels; more are drawn from half as many departure points
+# samples of all channels; more are drawn from half as many departure points
+long_sound = 1_000_000
 
 def _analyse(x, sr, qs, settings, quiet):
     "A picture for each Q, with one progress bar for all that appears after two seconds."
@@ -103,10 +129,13 @@ def _analyse(x, sr, qs, settings, quiet):
 
     from spectral_hyperresolution.spectrogram import reassigned_spectrogram
     pictures = []
-    with tqdm(total=100 * len(qs), unit="%", delay=2, disable=quiet, leave=False, bar_format="{l_bar}{bar}| {elapsed}<{remaining}") as bar:
+    with tqdm(total=100 * len(qs), unit="%", delay=2, disable=quiet, leave=False,
+              bar_format="{l_bar}{bar}| {elapsed}<{remaining}") as bar:
         def progress(done): bar.update(max(0, int(100 * (len(pictures) + done)) - bar.n))
         density = 2.5 if x.size <= long_sound else 1.25
-        for q in qs: pictures += [reassigned_spectrogram(x, sr, q=q, density=density, progress=progress, **settings)]
+        for q in qs:
+            pictures += [reassigned_spectrogram(x, sr, q=q, density=density, progress=progress,
+                                                **settings)]
     return pictures
 
 # %% ../nbs/15_command_line.ipynb #fbcaf1b3
@@ -125,11 +154,14 @@ def _write(args, x, sr, target, title):
     from spectral_hyperresolution.style import use_style
     use_style()
     rows = 1 + args.compare
-    fig, axes = plt.subplots(rows, 1, figsize=(args.width / 100 + 1, rows * (args.height / 100 + 0.8)), squeeze=False, sharex=True)
+    fig, axes = plt.subplots(rows, 1, figsize=(args.width / 100 + 1,
+                                               rows * (args.height / 100 + 0.8)), squeeze=False,
+                                               sharex=True)
     if args.compare: plot.draw_ordinary(x.mean(0), pictures[len(qs) // 2], axes[0, 0])
     if len(qs) == 3: plot.draw_three(pictures, axes[-1, 0])
     else: plot.draw(pictures[0], axes[-1, 0], colorbar=not args.compare)
-    axes[-1, 0].set_title(f"{title}   Q = {', '.join(f'{q:g}' for q in qs)}" + (" in red, green, blue" if len(qs) == 3 else ""))
+    axes[-1, 0].set_title(f"{title}   Q = {', '.join(f'{q:g}' for q in qs)}"
+                          + (" in red, green, blue" if len(qs) == 3 else ""))
     plot.save_figure(target, fig)
 
 # %% ../nbs/15_command_line.ipynb #1f0ba3d6
@@ -137,7 +169,8 @@ def _draw(args):
     from spectral_hyperresolution import audio
     target = Path(args.output or Path(args.sound).with_suffix(".png").name)
     if not target.suffix: target = target.with_suffix(".png")
-    if target.resolve() == Path(args.sound).resolve(): raise ValueError(f"{target} would overwrite the sound: choose another name with -o")
+    if target.resolve() == Path(args.sound).resolve():
+        raise ValueError(f"{target} would overwrite the sound: choose another name with -o")
     x, sr = audio.read(args.sound, args.start or 0.0, args.duration, args.channel)
     _write(args, x, sr, target, Path(args.sound).name)
     print(target.resolve())
@@ -145,18 +178,21 @@ def _draw(args):
 def _info(args):
     from spectral_hyperresolution import audio
     i = audio.info(args.sound)
-    print(f"{i.path}: {i.format}, {i.sr} Hz, {i.channels} channel{'s' * (i.channels > 1)}, {i.duration:.6g} s, {i.frames} frames")
+    print(f"{i.path}: {i.format}, {i.sr} Hz, {i.channels} channel{'s' * (i.channels > 1)}, "
+          f"{i.duration:.6g} s, {i.frames} frames")
 
 def _explore(args):
     from spectral_hyperresolution.explore import server
-    if args.port is not None and not 0 <= args.port < 65536: raise ValueError(f"port={args.port} is not within 0 … 65535")
+    if args.port is not None and not 0 <= args.port < 65536:
+        raise ValueError(f"port={args.port} is not within 0 … 65535")
     server.serve(args.sound, args.port, args.host, not args.no_browser)
 
 def _demo(args):
     from spectral_hyperresolution.theory import sounds
     target = Path(args.output or "hyperres-demo.png")
     if args.fmin is None: args.fmin = 1500.0
-    _write(args, sounds.dolphin_like(1.5, seed=1)[None], 96000, target, "whistles and clicks a synthetic sound")
+    _write(args, sounds.dolphin_like(1.5, seed=1)[None], 96000, target,
+           "whistles and clicks a synthetic sound")
     print(target.resolve())
 
 # %% ../nbs/15_command_line.ipynb #d120e5f5

@@ -19,12 +19,13 @@ from .theory.consensus import _mean, agreement
 # %% ../nbs/32_consensus_recordings.ipynb #65a82d3d
 def footprint(
     S: ReassignedSpectrogram,  # a picture, any number of channels
-    density: float = 0.5,      # counts, as a fraction of what an undisturbed cell, a tone or a click would leave
-    floor: float | None = None,  # energy below the picture's largest that is left out [dB, negative]; None leaves nothing out
+    density: float = 0.5,      # least counts, relative to an undisturbed cell, a tone or a click
+    floor: float | None = None,  # least energy [dB re the picture's largest]; None: any
 ) -> np.ndarray:               # true where the picture has something, the shape of its energy
     "The cells in which a picture has something; ValueError for a number that is not as listed."
     density = checks.number("density", density, 0)
-    lit = (S.energy > 0) & (S.counts >= density / gate_density * local_threshold(S.plan)[::-1, None])
+    lit = (S.energy > 0) & (S.counts >= density / gate_density * local_threshold(S.plan)[::-1,
+        None])
     if floor is None: return lit
     least = 10 ** (checks.number("floor", floor, -np.inf, 0) / 10)
     return lit & (S.energy >= least * S.energy.max(axis=(-2, -1), keepdims=True))
@@ -33,7 +34,8 @@ def footprint(
 @dataclass(frozen=True, eq=False)
 class Consensus(ReassignedSpectrogram):
     "What several Qs agree on: a picture with its axes, the votes, and the pictures that voted."
-    support: np.ndarray = None  # the longest run of neighbouring Qs that agree in each cell, the shape of energy
+    # the longest run of neighbouring Qs that agree in each cell, the shape of energy
+    support: np.ndarray = None
     pictures: tuple = ()        # of ReassignedSpectrogram, one for each Q, energies as they came
     tolerance: tuple = (0, 0)   # bins, in frequency and in time
     agree: int = 1              # the least run that was kept
@@ -44,34 +46,42 @@ class Consensus(ReassignedSpectrogram):
     def to_xarray(self):
         "The picture and the votes as an xarray Dataset (needs the extra `xarray`)."
         table = super().to_xarray()
-        table["support"] = table.energy.dims, self.support, dict(long_name="neighbouring Qs that agree")
+        table["support"] = (table.energy.dims, self.support,
+                            dict(long_name="neighbouring Qs that agree"))
         return table.assign_attrs(q=self.qs, tolerance=self.tolerance, agree=self.agree)
 
 # %% ../nbs/32_consensus_recordings.ipynb #f19e95c9
 def consensus(
-    x,                         # sound, (N,), (C, N) or (…, N): floating point or 8-, 16-, 32-bit PCM
+    x,  # sound, (N,), (C, N) or (…, N): floating point or 8-, 16-, 32-bit PCM
     sr: float,                 # sampling rate [Hz]
     qs=(1.4, 2.8, 5.6),        # Qs to compare, increasing
     *,
-    tolerance=0,               # bins by which a footprint is widened: a number, or (frequency, time)
+    tolerance=0,  # bins by which a footprint is widened: a number, or (frequency, time)
     agree: int | None = None,  # how many neighbouring Qs must agree; None: all
     density: float = 0.5,      # what a footprint is: see `footprint`
     floor: float | None = None,  # the same [dB]
     **settings,                # of `reassigned_spectrogram`, but for q
 ) -> Consensus:
-    "What several Qs agree on in a sound (Gardner & Magnasco 2006, Fig. 6). Raises ValueError for a bad argument."
+    """What several Qs agree on in a sound (Gardner & Magnasco 2006, Fig. 6). Raises ValueError
+    for a bad argument."""
     qs = np.asarray(qs, dtype=float)
-    if qs.ndim != 1 or qs.size == 0 or not (np.isfinite(qs).all() and (np.diff(qs, prepend=0) > 0).all()):
+    if qs.ndim != 1 or qs.size == 0 or not (np.isfinite(qs).all()
+                                            and (np.diff(qs, prepend=0) > 0).all()):
         raise ValueError(f"qs={qs.tolist()} are not finite numbers > 0, increasing")
     if "q" in settings: raise ValueError(f"q={settings['q']!r}: a consensus takes qs instead")
-    sizes = {k: settings[k] for k in ("fmin", "fmax", "bins_per_octave", "hop_length") if k in settings}
+    sizes = {k: settings[k] for k in ("fmin", "fmax", "bins_per_octave", "hop_length")
+             if k in settings}
     flat, _ = checks.as_channels(x)
-    settings["fmin"] = default_plan(flat.shape[1], sr, qs[-1], **sizes).minf * sr  # the longest wavelet sets the range for all
+    # the longest wavelet sets the range for all
+    settings["fmin"] = default_plan(flat.shape[1], sr, qs[-1], **sizes).minf * sr
     pictures = tuple(reassigned_spectrogram(x, sr, q=q, **settings) for q in qs)
     prints = np.stack([footprint(S, density, floor) for S in pictures])
     units = [pictures[0].plan.over / pictures[0].plan.q * S.plan.q / S.plan.over for S in pictures]
     members, support = agreement(prints, tolerance, agree)
-    energy, counts = (_mean(np.stack([getattr(S, kind) * u for S, u in zip(pictures, units, strict=True)]), prints, members)
+    energy, counts = (_mean(np.stack([getattr(S, kind) * u
+                                      for S, u in zip(pictures, units, strict=True)]), prints,
+                                      members)
                       for kind in ("energy", "counts"))
     first, pair = pictures[0], tuple(np.broadcast_to(tolerance, 2).tolist())
-    return Consensus(energy, counts, first.plan, first.sr, first.gate, support, pictures, pair, len(qs) if agree is None else agree)
+    return Consensus(energy, counts, first.plan, first.sr, first.gate, support, pictures, pair,
+                     len(qs) if agree is None else agree)

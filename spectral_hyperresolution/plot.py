@@ -51,16 +51,20 @@ def _axes(ax, S):
     import matplotlib.pyplot as plt
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
     ax = plt.gca() if ax is None else ax
-    ax.set(yscale="log", xlim=(S.time_edges[0], S.time_edges[-1]), ylim=(S.frequency_edges[0], S.frequency_edges[-1]),
+    ax.set(yscale="log", xlim=(S.time_edges[0], S.time_edges[-1]),
+           ylim=(S.frequency_edges[0], S.frequency_edges[-1]),
            xlabel="time [s]", ylabel="frequency [Hz]")
     ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    ax.yaxis.set_major_formatter(FuncFormatter(lambda f, _: f"{f / 1000:g}k" if f >= 1000 else f"{f:g}"))
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda f, _: f"{f / 1000:g}k" if f >= 1000
+                                               else f"{f:g}"))
     ax.yaxis.set_minor_formatter(NullFormatter())
     ax.grid(False)
     return ax
 
 def _single(S):
-    if S.energy.ndim != 2: raise ValueError(f"a picture of shape {S.energy.shape} is not (n_frequencies, n_times): choose a channel, or pool=True")
+    if S.energy.ndim != 2:
+        raise ValueError(f"a picture of shape {S.energy.shape} is not (n_frequencies, n_times): "
+                         f"choose a channel, or pool=True")
     return S
 
 # %% ../nbs/14_gallery.ipynb #5026b558
@@ -77,7 +81,9 @@ def draw(
     energy, edges = _columns(S.energy, S.time_edges)
     own = scale(energy)
     low, high = own[0] if low is None else low, own[1] if high is None else high
-    mesh = ax.pcolormesh(edges, S.frequency_edges, 10 * np.log10(np.maximum(energy, 10 ** (low / 10))), vmin=low, vmax=high, cmap=cmap, rasterized=True)
+    mesh = ax.pcolormesh(edges, S.frequency_edges,
+                         10 * np.log10(np.maximum(energy, 10 ** (low / 10))), vmin=low, vmax=high,
+                         cmap=cmap, rasterized=True)
     if colorbar: ax.figure.colorbar(mesh, ax=ax, label="energy [dB re full scale²]", pad=0.01)
     return ax
 
@@ -89,8 +95,11 @@ def three_colours(
     pictures,  # three ReassignedSpectrograms of one channel on the same axes: red, green, blue
 ):             # (n_frequencies, n_times, 3), between 0 and 1
     "Three pictures as one in colour, each channel scaled by itself."
-    if len(pictures) != 3: raise ValueError(f"{len(pictures)} pictures are not 3: red, green and blue")
-    if len({_single(S).shape for S in pictures}) > 1: raise ValueError(f"shapes {[S.shape for S in pictures]} differ: the three must share their axes")
+    if len(pictures) != 3:
+        raise ValueError(f"{len(pictures)} pictures are not 3: red, green and blue")
+    if len({_single(S).shape for S in pictures}) > 1:
+        raise ValueError(f"shapes {[S.shape for S in pictures]} differ: the three must share their "
+                         f"axes")
     return np.stack([brightness(S.energy) for S in pictures], axis=-1)
 
 def draw_three(
@@ -100,7 +109,8 @@ def draw_three(
     "Draw the three-colour picture over seconds and hertz."
     ax = _axes(ax, pictures[0])
     parts = [_columns(_single(S).energy, S.time_edges) for S in pictures]
-    ax.pcolormesh(parts[0][1], pictures[0].frequency_edges, np.stack([brightness(e) for e, _ in parts], axis=-1), rasterized=True)
+    ax.pcolormesh(parts[0][1], pictures[0].frequency_edges,
+                  np.stack([brightness(e) for e, _ in parts], axis=-1), rasterized=True)
     ax.set_facecolor("black")
     return ax
 
@@ -108,14 +118,16 @@ def draw_three(
 def ordinary_spectrogram(
     x,                       # one channel, (N,), floating point
     S,                       # the ReassignedSpectrogram whose axes to use
-    window: int | None = None,  # length of the Hann window [samples]; None: as wide in time as S's wavelet at mid band
+    window: int | None = None,  # length of the Hann window [samples]; None: S's wavelet at mid band
 ):                           # power, (n_frequencies, n_times), and the window's length
-    "The power of a short-time Fourier transform (Hann window) at the frequencies and times of another picture."
+    """The power of a short-time Fourier transform (Hann window) at the frequencies and times of
+    another picture."""
     from scipy.signal import ShortTimeFFT
     from scipy.signal.windows import hann
     middle = np.sqrt(S.frequencies[0] * S.frequencies[-1])
     if window is None: window = int(np.clip(8 * S.plan.q * S.sr / middle, 16, len(x)))
-    stft = ShortTimeFFT(hann(window, sym=False), S.plan.tdeci, S.sr, mfft=2 ** int(np.ceil(np.log2(window)) + 2), scale_to="magnitude")
+    stft = ShortTimeFFT(hann(window, sym=False), S.plan.tdeci, S.sr,
+                        mfft=2 ** int(np.ceil(np.log2(window)) + 2), scale_to="magnitude")
     power = np.abs(stft.stft(np.asarray(x, float))) ** 2
     times = stft.t(len(x))
     nearest = np.clip(np.searchsorted(times, S.times), 0, power.shape[1] - 1)
@@ -137,7 +149,8 @@ def draw_ordinary(
     ax = _axes(ax, S)
     power, edges = _columns(power, S.time_edges)
     low, high = scale(power)
-    ax.pcolormesh(edges, S.frequency_edges, 10 * np.log10(np.maximum(power, 10 ** (low / 10))), vmin=low, vmax=high, cmap=cmap, rasterized=True)
+    ax.pcolormesh(edges, S.frequency_edges, 10 * np.log10(np.maximum(power, 10 ** (low / 10))),
+                  vmin=low, vmax=high, cmap=cmap, rasterized=True)
     ax.set_title(f"ordinary spectrogram, Hann window of {1000 * window / S.sr:.1f} ms")
     return ax
 
@@ -147,7 +160,9 @@ pixel_endings = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp")
 def _check_ending(path, endings):
     "Raise a ValueError unless the file's name ends in a format that can be written."
     ending = str(path)[str(path).rfind("."):].lower() if "." in str(path) else ""
-    if ending not in endings: raise ValueError(f"{path}: the ending {ending!r} is not one of {', '.join(sorted(endings))}")
+    if ending not in endings:
+        raise ValueError(
+            f"{path}: the ending {ending!r} is not one of {', '.join(sorted(endings))}")
 
 # %% ../nbs/14_gallery.ipynb #1e8fbb9d
 def save_pixels(
@@ -155,13 +170,16 @@ def save_pixels(
     picture,       # a ReassignedSpectrogram of one channel, or three
     cmap="magma",  # colour map of a single picture
 ):
-    "Save a picture at full resolution, one bin a pixel, without axes. Raises ValueError for an unknown ending."
+    """Save a picture at full resolution, one bin a pixel, without axes. Raises ValueError for an
+    unknown ending."""
     from matplotlib import colormaps
     from matplotlib.image import imsave
     _check_ending(path, pixel_endings)
     three = isinstance(picture, (list, tuple))
-    image = three_colours(picture) if three else colormaps[cmap](brightness(_single(picture).energy))[..., :3]
-    with checks.atomic_write(path) as whole: imsave(whole, np.round(255 * image[::-1]).astype(np.uint8), origin="upper")
+    image = (three_colours(picture) if three
+             else colormaps[cmap](brightness(_single(picture).energy))[..., :3])
+    with checks.atomic_write(path) as whole:
+        imsave(whole, np.round(255 * image[::-1]).astype(np.uint8), origin="upper")
 
 def save_figure(
     path,  # file to write; its ending says the format

@@ -27,10 +27,12 @@ class ReassignedSpectrogram:
     gate: str | None = None # the gate that darkened cells
 
     @cached_property
-    def frequencies(self): return self.plan.bin_frequencies[::-1] * self.sr   # centres [Hz], ascending
+    # centres [Hz], ascending
+    def frequencies(self): return self.plan.bin_frequencies[::-1] * self.sr
 
     @cached_property
-    def frequency_edges(self): return self.plan.bin_edges[::-1] * self.sr     # (n_frequencies + 1,) [Hz]
+    # (n_frequencies + 1,) [Hz]
+    def frequency_edges(self): return self.plan.bin_edges[::-1] * self.sr
 
     @cached_property
     def times(self): return self.plan.times / self.sr                         # centres [s]
@@ -49,7 +51,8 @@ def db(
 ):                             # (…, n_frequencies, n_times) [dB]
     "Energy in decibels. Raises ValueError unless ref is a number > 0."
     ref = self.energy.max(initial=0.0) or 1.0 if ref is None else ref
-    if not (np.isscalar(ref) and np.isreal(ref) and 0 < ref < np.inf): raise ValueError(f"ref={ref!r} is not a finite number > 0")
+    if not (np.isscalar(ref) and np.isreal(ref) and 0 < ref < np.inf):
+        raise ValueError(f"ref={ref!r} is not a finite number > 0")
     return 10 * np.log10(np.maximum(self.energy / ref, 10 ** (floor / 10)))
 
 def plot(
@@ -67,14 +70,18 @@ ReassignedSpectrogram.db, ReassignedSpectrogram.plot = db, plot
 def to_xarray(self: ReassignedSpectrogram):  # xarray.Dataset with energy and counts
     "The picture as an xarray Dataset with named coordinates and units (needs the extra `xarray`)."
     import xarray
-    lead = ["channel"] if self.energy.ndim == 3 else [f"batch_{i}" for i in range(self.energy.ndim - 2)]
+    lead = (["channel"] if self.energy.ndim == 3
+            else [f"batch_{i}" for i in range(self.energy.ndim - 2)])
     dims = [*lead, "frequency", "time"]
     p = self.plan
-    about = dict(sr=self.sr, q=p.q, hop_length=p.tdeci, oversampling=p.over, bins_per_octave=p.noct, fmin=p.minf * self.sr,
+    about = dict(sr=self.sr, q=p.q, hop_length=p.tdeci, oversampling=p.over, bins_per_octave=p.noct,
+                 fmin=p.minf * self.sr,
                  fmax=p.maxf * self.sr, lint=p.lint, gate=str(self.gate))
     return xarray.Dataset(
-        dict(energy=(dims, self.energy, dict(long_name="reassigned energy")), counts=(dims, self.counts, dict(long_name="arrivals"))),
-        dict(frequency=("frequency", self.frequencies, dict(units="Hz")), time=("time", self.times, dict(units="s"))), about)
+        dict(energy=(dims, self.energy, dict(long_name="reassigned energy")),
+             counts=(dims, self.counts, dict(long_name="arrivals"))),
+        dict(frequency=("frequency", self.frequencies, dict(units="Hz")),
+             time=("time", self.times, dict(units="s"))), about)
 
 ReassignedSpectrogram.to_xarray = to_xarray
 
@@ -88,7 +95,8 @@ def save(
 ):
     "Keep the picture in one compressed npz file; `ReassignedSpectrogram.load` reads it."
     with checks.atomic_write(path) as whole, open(whole, "wb") as file:
-        np.savez_compressed(file, energy=self.energy, counts=self.counts, sr=self.sr, gate=str(self.gate),
+        np.savez_compressed(file, energy=self.energy, counts=self.counts, sr=self.sr,
+                            gate=str(self.gate),
                             plan=np.array([getattr(self.plan, k) for k in _stored], float))
 
 def load(
@@ -99,16 +107,18 @@ def load(
     except (ValueError, OSError, EOFError) as error:
         if isinstance(error, FileNotFoundError): raise
         raise ValueError(f"{path} is not a picture kept by save") from error
-    if not isinstance(kept, np.lib.npyio.NpzFile) or "plan" not in kept: raise ValueError(f"{path} is not a picture kept by save")
+    if not isinstance(kept, np.lib.npyio.NpzFile) or "plan" not in kept:
+        raise ValueError(f"{path} is not a picture kept by save")
     with kept:
         gate = None if kept["gate"] == "None" else str(kept["gate"])
-        return ReassignedSpectrogram(kept["energy"], kept["counts"], Plan(*kept["plan"]), float(kept["sr"]), gate)
+        return ReassignedSpectrogram(kept["energy"], kept["counts"], Plan(*kept["plan"]),
+                                     float(kept["sr"]), gate)
 
 ReassignedSpectrogram.save, ReassignedSpectrogram.load = save, staticmethod(load)
 
 # %% ../nbs/10_spectrogram.ipynb #9d22b555
 def reassigned_spectrogram(
-    x,                                # sound, (N,), (C, N) or (…, N): floating point or 8-, 16-, 32-bit PCM
+    x,  # sound, (N,), (C, N) or (…, N): floating point or 8-, 16-, 32-bit PCM
     sr: float,                        # sampling rate [Hz]
     *,
     q: float = 2.0,                   # wavelet Q: >> 1 follows tones, << 1 follows clicks
@@ -118,33 +128,40 @@ def reassigned_spectrogram(
     hop_length: int | None = None,    # output time stride [samples]; None: 2.5 ms
     oversampling: int | None = None,  # scans per output bin; None: 20 scans in one sigma_f
     gate: str | None = "local",       # "local", "global" (the authors'), or None
-    boundary: str = "zero",           # outside the sound: "zero", "reflect" or "wrap" (the authors')
+    boundary: str = "zero",  # outside the sound: "zero", "reflect" or "wrap" (the authors')
     pool: bool = False,               # one picture of all channels together
-    mode: str = "fast",               # "fast", or "parity" with boundary="wrap": the authors' own numbers
+    mode: str = "fast",  # "fast", or "parity" with boundary="wrap": the authors' own numbers
     density: float = 2.5,             # departure points per critical spacing, fast mode
     lint: float = 0.5,                # largest displacement |eta/chi| that enters the picture
     dtype=None,                       # float32 or float64 to compute in; None follows x
     threads: int | None = None,       # None takes all cores
     progress=None,                    # called with the fraction done
-) -> ReassignedSpectrogram:           # energy and counts are (n_frequencies, n_times) after x's leading axes
-    "Linear reassignment of a sound (Gardner & Magnasco 2006). Raises ValueError, or MemoryError before it starts."
+) -> ReassignedSpectrogram:  # energy and counts are (n_frequencies, n_times) after x's leading axes
+    """Linear reassignment of a sound (Gardner & Magnasco 2006). Raises ValueError, or
+    MemoryError before it starts."""
     flat, lead = checks.as_channels(x)
     if dtype is not None:
-        if str(dtype) not in ("float32", "float64") and dtype not in (np.float32, np.float64, float):
+        if str(dtype) not in ("float32", "float64") and dtype not in (np.float32, np.float64,
+            float):
             raise ValueError(f"dtype={dtype!r} is not float32 or float64")
-        if np.abs(flat).max() > np.finfo(dtype).max: raise ValueError(f"x reaches {np.abs(flat).max():.3g}: beyond the range of {np.dtype(dtype)}")
+        if np.abs(flat).max() > np.finfo(dtype).max:
+            raise ValueError(f"x reaches {np.abs(flat).max():.3g}: beyond the range of "
+                             f"{np.dtype(dtype)}")
         flat = flat.astype(dtype, copy=False)
     n = flat.shape[1]
-    hint = f"; x has shape {np.shape(x)}, and time is the last axis" if np.ndim(x) > 1 and n < len(flat) else ""
+    hint = (f"; x has shape {np.shape(x)}, and time is the last axis" if np.ndim(x) > 1
+            and n < len(flat) else "")
     try: plan = default_plan(n, sr, q, fmin, fmax, bins_per_octave, hop_length, oversampling, lint)
     except ValueError as error: raise ValueError(f"{error}{hint}") from None
     groups = [flat] if pool else flat[:, None]
     plan.check_memory(len(groups))
     check_gate(gate)
     shape = plan.shape[::-1] if pool else (*lead, *plan.shape[::-1])
-    energy, counts = np.zeros((len(groups), *plan.shape[::-1])), np.zeros((len(groups), *plan.shape[::-1]))
+    energy, counts = (np.zeros((len(groups), *plan.shape[::-1])),
+                      np.zeros((len(groups), *plan.shape[::-1])))
     for i, channels in enumerate(groups):
         part = progress and (lambda done, i=i: progress((i + done) / len(groups)))
         e, c = reassign(channels.T, plan, mode, boundary, density, gate != "global", threads, part)
         energy[i], counts[i] = np.where(open_cells(c, plan, gate), e, 0).T[::-1], c.T[::-1]
-    return ReassignedSpectrogram(energy.reshape(shape), counts.reshape(shape), plan, float(sr), gate)
+    return ReassignedSpectrogram(energy.reshape(shape), counts.reshape(shape), plan, float(sr),
+                                 gate)

@@ -30,7 +30,8 @@ def show(
     caption: str,  # the message, Markdown
     alt: str,      # what is to be seen, for those who can't see it
 ):
-    "Display `fig` as a PNG of at most 256 colours, to keep notebooks small, with an alternative text, and its caption below."
+    """Display `fig` as a PNG of at most 256 colours, to keep notebooks small, with an
+    alternative text, and its caption below."""
     from io import BytesIO
 
     import matplotlib.pyplot as plt
@@ -39,5 +40,7 @@ def show(
     png, small = BytesIO(), BytesIO()
     fig.savefig(png, format="png")
     plt.close(fig)
-    Pixels.open(png).convert("RGB").quantize(256, dither=Pixels.Dither.NONE).save(small, format="png", optimize=True)
-    display(Image(min(png, small, key=lambda f: len(f.getvalue())).getvalue(), format="png", alt=alt), Markdown(f"*{caption}*"))
+    Pixels.open(png).convert("RGB").quantize(256, dither=Pixels.Dither.NONE).save(small,
+        format="png", optimize=True)
+    display(Image(min(png, small, key=lambda f: len(f.getvalue())).getvalue(), format="png",
+                  alt=alt), Markdown(f"*{caption}*"))

@@ -16,7 +16,7 @@ def check_close(
     actual,              # computed values, any shape
     expected,            # reference values, same shape (a scalar stands for that value everywhere)
     rtol: float = 1e-9,  # largest difference allowed, as a fraction of the largest |expected|
-    atol: float = 0.0,   # the same in absolute terms, added to it; needed where `expected` is all zero
+    atol: float = 0.0,   # absolute, added to it; needed where `expected` is all zero
 ) -> float:              # the largest difference found, relative to the largest |expected|
     "Assert that two non-empty, finite arrays of one shape agree; return how far apart they are."
     a, e = np.asarray(actual), np.asarray(expected)
@@ -25,16 +25,19 @@ def check_close(
     assert a.size > 0, "nothing to compare: the arrays are empty"
     assert np.isfinite(a).all() and np.isfinite(e).all(), "not finite"
     worst, scale = float(np.abs(a - e).max()), float(np.abs(e).max())
-    assert worst <= rtol * scale + atol, f"differ by {worst:.3g}; {rtol:g} × {scale:.3g} + {atol:g} allowed"
+    allowed = rtol * scale + atol
+    assert worst <= allowed, f"differ by {worst:.3g}; {rtol:g} × {scale:.3g} + {atol:g} allowed"
     return worst / scale if scale else worst
 
 # %% ../nbs/40_testing.ipynb #53625135
 def root():
-    "The repository's root: the nearest folder, from the working one upward, that holds this package's fixtures."
+    """The repository's root: the nearest folder, from the working one upward, that holds this
+    package's fixtures."""
     here = Path.cwd().resolve()
     for folder in (here, *here.parents):
         if (folder / "fixtures" / "short_odd.npz").is_file(): return folder
-    raise FileNotFoundError(f"no folder fixtures/ in {here} or above it: run from inside the repository")
+    raise FileNotFoundError(f"no folder fixtures/ in {here} or above it: run from inside the "
+                            f"repository")
 
 # %% ../nbs/40_testing.ipynb #fd28e348
 def fixture_names() -> list[str]:  # the cases' names, sorted
@@ -46,7 +49,8 @@ def fixture(
     name: str,  # a case's name, such as "short_odd"
 ) -> dict:      # arrays `x` (samples, channels), `result` (time, frequency) and the call's numbers
     "Read one reference case; scalars come as plain Python numbers."
-    if name not in fixture_names(): raise ValueError(f"name={name!r} is not one of {fixture_names()}")
+    if name not in fixture_names():
+        raise ValueError(f"name={name!r} is not one of {fixture_names()}")
     with np.load(root() / "fixtures" / f"{name}.npz") as case:
         return {key: value if value.ndim else value.item() for key, value in case.items()}
 

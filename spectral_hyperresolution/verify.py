@@ -24,13 +24,18 @@ def compare(
     picture,    # gated energy, (n_times, n_bins)
     reference,  # gated energy to compare with, same shape, not all zero
 ) -> dict:      # l1, energy and worst (relative), cells (how many are lit in one picture only)
-    "How far a picture is from a reference. Raises ValueError for other shapes, values not finite, or an empty reference."
-    if picture.shape != reference.shape: raise ValueError(f"shape {picture.shape} is not {reference.shape}")
+    """How far a picture is from a reference. Raises ValueError for other shapes, values not
+    finite, or an empty reference."""
+    if picture.shape != reference.shape:
+        raise ValueError(f"shape {picture.shape} is not {reference.shape}")
     if not np.isfinite(picture).all(): raise ValueError("the picture is not finite")
-    if not reference.max(initial=0) > 0: raise ValueError("the reference is empty: there is nothing to compare with")
+    if not reference.max(initial=0) > 0:
+        raise ValueError("the reference is empty: there is nothing to compare with")
     off = np.abs(picture - reference)
-    return dict(l1=float(off.sum() / reference.sum()), energy=float(picture.sum() / reference.sum()),
-                worst=float(off.max() / reference.max()), cells=int(((picture > 0) != (reference > 0)).sum()))
+    return dict(l1=float(off.sum() / reference.sum()),
+                energy=float(picture.sum() / reference.sum()),
+                worst=float(off.max() / reference.max()),
+                cells=int(((picture > 0) != (reference > 0)).sum()))
 
 # %% ../nbs/63_verify.ipynb #c793aa1b
 def markdown_table(

@@ -37,11 +37,15 @@ def paint(
         k = -(-energy.shape[axis] // most[axis])
         energy = np.add.reduceat(energy, np.arange(0, energy.shape[axis], k), axis=axis)
     edges = *S.time_edges[[0, -1]], *np.log2(S.frequency_edges[[0, -1]])
-    ax.imshow(brightness(energy), extent=edges, vmin=0, vmax=1, cmap="magma", origin="lower", aspect="auto")
-    for steps in ((1, 2, 5), (1, 1.5, 2, 3, 4, 5, 7), (1, 1.1, 1.2, 1.3, 1.5, 2, 3, 4, 5, 6, 7, 8, 9)):
-        ticks = [m * 10.0**p for p in range(6) for m in steps if band[0] * 0.999 <= m * 10.0**p <= band[1] * 1.001]
+    ax.imshow(brightness(energy), extent=edges, vmin=0, vmax=1, cmap="magma", origin="lower",
+              aspect="auto")
+    for steps in ((1, 2, 5), (1, 1.5, 2, 3, 4, 5, 7),
+                  (1, 1.1, 1.2, 1.3, 1.5, 2, 3, 4, 5, 6, 7, 8, 9)):
+        ticks = [m * 10.0**p for p in range(6) for m in steps
+                 if band[0] * 0.999 <= m * 10.0**p <= band[1] * 1.001]
         if len(ticks) > 3: break
-    ax.set(xlim=S.time_edges[[0, -1]], ylim=np.log2(band), facecolor="black", xlabel="time [s]", ylabel="frequency [Hz]")
+    ax.set(xlim=S.time_edges[[0, -1]], ylim=np.log2(band), facecolor="black", xlabel="time [s]",
+           ylabel="frequency [Hz]")
     ax.set_yticks(np.log2(ticks), [f"{f / 1000:g}k" if f >= 1000 else f"{f:g}" for f in ticks])
 
 # %% ../nbs/59_sliders.ipynb #cf9c8ca2
@@ -56,7 +60,8 @@ class Frame:
 # %% ../nbs/59_sliders.ipynb #956e589b
 @dataclass(frozen=True)
 class Slider:
-    "A parameter, a sound on which it matters, and what to read from the picture. Raises ValueError for a definition that can't work."
+    """A parameter, a sound on which it matters, and what to read from the picture. Raises
+    ValueError for a definition that can't work."""
     name: str           # the parameter's name at the front door
     title: str          # what a reader sees beside the slider
     values: tuple       # the values it may take
@@ -68,12 +73,15 @@ class Slider:
     unit: str = ""      # said after the value
 
     def __post_init__(self):
-        if self.name not in signature(reassigned_spectrogram).parameters: raise ValueError(f"name={self.name!r} is not a parameter of the front door")
-        if len(set(self.values)) < 2: raise ValueError(f"values={self.values!r} are not at least two different ones")
+        if self.name not in signature(reassigned_spectrogram).parameters:
+            raise ValueError(f"name={self.name!r} is not a parameter of the front door")
+        if len(set(self.values)) < 2:
+            raise ValueError(f"values={self.values!r} are not at least two different ones")
         self._place(self.start)
 
     def _place(self, value):
-        if value not in self.values: raise ValueError(f"{self.name}={value!r} is not one of {self.values}")
+        if value not in self.values:
+            raise ValueError(f"{self.name}={value!r} is not one of {self.values}")
         return self.values.index(value)
 
 # %% ../nbs/59_sliders.ipynb #9f721590
@@ -118,7 +126,8 @@ def frame(
         pixels = np.asarray(canvas.buffer_rgba())[..., :3]
         Image.fromarray(pixels).quantize(128, dither=Image.Dither.NONE).save(png, format="png")
     caption = self.says(S)
-    return Frame(png.getvalue(), self.text(value), caption, f"Picture at {self.name} = {self.text(value)}. {caption}")
+    return Frame(png.getvalue(), self.text(value), caption,
+                 f"Picture at {self.name} = {self.text(value)}. {caption}")
 
 Slider.frame, sliders = frame, {}
 
@@ -127,10 +136,11 @@ def _add(*given, **named):
 
 # %% ../nbs/59_sliders.ipynb #17ea9465
 class Latest:
-    "A worker in a thread of its own that does the newest request and drops those that were overtaken while it was busy."
+    """A worker in a thread of its own that does the newest request and drops those that were
+    overtaken while it was busy."""
     def __init__(self,
         work: Callable,     # request → result
-        deliver: Callable,  # takes (request, result); called in the order of the requests, the last one always
+        deliver: Callable,  # takes (request, result), in the order of requests, the last always
         failed: Callable,   # takes (request, exception)
     ):
         self.work, self.deliver, self.failed = work, deliver, failed
@@ -163,25 +173,33 @@ def panel(
 ):           # an ipywidgets box and its worker
     "The control, the picture and its caption, connected. Raises ValueError for an unknown name."
     if not isinstance(slider, Slider):
-        if slider not in sliders: raise ValueError(f"slider={slider!r} is not one of {', '.join(sliders)}")
+        if slider not in sliders:
+            raise ValueError(f"slider={slider!r} is not one of {', '.join(sliders)}")
         slider = sliders[slider]
     first = slider.frame(slider.start)
-    picture = ipywidgets.Image(value=first.png, format="png", layout=dict(max_width="100%", align_self="flex-start"))
+    picture = ipywidgets.Image(value=first.png, format="png",
+                               layout=dict(max_width="100%", align_self="flex-start"))
     caption = ipywidgets.HTML(escape(first.caption))
-    control = ipywidgets.SelectionSlider(options=[(slider.text(v), i) for i, v in enumerate(slider.values)], value=slider.values.index(slider.start),
-                                         description=slider.name, style=dict(description_width="initial"), layout=dict(width="min(40em, 100%)"))
+    control = ipywidgets.SelectionSlider(options=[(slider.text(v), i)
+                                                  for i, v in enumerate(slider.values)],
+                                                  value=slider.values.index(slider.start),
+                                         description=slider.name,
+                                         style=dict(description_width="initial"),
+                                         layout=dict(width="min(40em, 100%)"))
     def deliver(value, frame):
         picture.value, caption.value = frame.png, escape(frame.caption)
     def failed(value, error): caption.value = f"<b>{escape(f'{type(error).__name__}: {error}')}</b>"
     worker = Latest(slider.frame, deliver, failed)
     control.observe(lambda change: worker.ask(slider.values[change["new"]]), "value")
-    return ipywidgets.VBox([ipywidgets.Label(slider.title), control, picture, caption]), worker, first
+    return (ipywidgets.VBox([ipywidgets.Label(slider.title), control, picture, caption]), worker,
+            first)
 
 # %% ../nbs/59_sliders.ipynb #78b8c632
 def slide(
     slider,  # a Slider, or the name of one of `sliders`
 ):
-    "Show a slider that computes in Jupyter; where there is no kernel, its first picture. Raises ValueError for an unknown name."
+    """Show a slider that computes in Jupyter; where there is no kernel, its first picture.
+    Raises ValueError for an unknown name."""
     from base64 import b64encode
 
     from IPython.display import display

@@ -19,7 +19,8 @@ import numpy as np
 # %% ../../nbs/41_checks.ipynb #99cf100e
 def number(name, value, low, high=float("inf"), low_open=True, high_open=True):
     "Return `value` as a float, or raise a ValueError that names the rule and the value."
-    good = isinstance(value, (Real, np.generic)) and not isinstance(value, (bool, np.bool_)) and np.isrealobj(value)
+    good = (isinstance(value, (Real, np.generic)) and not isinstance(value, (bool, np.bool_))
+            and np.isrealobj(value))
     good = good and isfinite(value) and (value > low if low_open else value >= low)
     good = good and (value < high if high_open else value <= high)
     if not good:
@@ -33,12 +34,15 @@ def integer(name, value, low):
     "Return `value` as an int, or raise a ValueError that names the rule and the value."
     number = isinstance(value, Real) and not isinstance(value, bool)
     if not number or not abs(value) < 2**53 or value != int(value) or value < low:
-        raise ValueError(f"{name}={value!r} is not an integer >= {low}" + (" and < 2^53" if number and value >= 2**53 else ""))
+        raise ValueError(f"{name}={value!r} is not an integer >= {low}"
+                         + (" and < 2^53" if number and value >= 2**53 else ""))
     return int(value)
 
 def per_bin(name, value):
-    "Return scans per bin: an integer >= 1, or 1/k where bins are k times as close as scans; else raise as `integer` does."
-    below = isinstance(value, Real) and 1e-9 < value < 1 and abs(1 / value - round(1 / value)) < 1e-6
+    """Return scans per bin: an integer >= 1, or 1/k where bins are k times as close as scans;
+    else raise as `integer` does."""
+    below = (isinstance(value, Real) and 1e-9 < value < 1
+             and abs(1 / value - round(1 / value)) < 1e-6)
     return 1 / round(1 / value) if below else integer(name, value, 1)
 
 # %% ../../nbs/41_checks.ipynb #ef94cb02
@@ -55,7 +59,8 @@ def whole(least, **named):
 # %% ../../nbs/41_checks.ipynb #d0366f72
 def vector(name, value, dtype=float):
     array = np.asarray(value)
-    if array.ndim != 1 or array.size == 0: raise ValueError(f"{name} has shape {array.shape}, not (n,) with n >= 1")
+    if array.ndim != 1 or array.size == 0:
+        raise ValueError(f"{name} has shape {array.shape}, not (n,) with n >= 1")
     array = array.astype(np.result_type(array, dtype))
     if not np.isfinite(array).all():
         raise ValueError(f"{name}[{np.argmin(np.isfinite(array))}] is not finite")
@@ -66,9 +71,11 @@ def window(sigma_t): check("a finite number >= 0.1 [samples]", lambda v: v >= 0.
 # %% ../../nbs/41_checks.ipynb #a08c8cec
 def edges(name, values):
     edges = np.asarray(values, dtype=float)
-    if edges.ndim != 1 or len(edges) < 2: raise ValueError(f"{name} has shape {edges.shape}, not (n,) with n >= 2")
+    if edges.ndim != 1 or len(edges) < 2:
+        raise ValueError(f"{name} has shape {edges.shape}, not (n,) with n >= 2")
     if not (np.isfinite(edges).all() and (np.diff(edges) > 0).all()):
-        raise ValueError(f"{name} is not finite and increasing at index {np.argmin(np.diff(edges) > 0) + 1}")
+        raise ValueError(f"{name} is not finite and increasing at index "
+                         f"{np.argmin(np.diff(edges) > 0) + 1}")
     return edges
 
 # %% ../../nbs/41_checks.ipynb #daf73ce1
@@ -80,28 +87,35 @@ def real_samples(x):
     return x
 
 def check_samples(x):
-    "Raise a ValueError unless all samples of `x`, (channels, N), are finite and their squares can be summed; say where."
+    """Raise a ValueError unless all samples of `x`, (channels, N), are finite and their squares
+    can be summed; say where."""
     bad = np.argwhere(~np.isfinite(x))
     if len(bad):
         channel, sample = bad[0]
-        raise ValueError(f"x is not finite at {len(bad)} of {x.size} samples, first {x[channel, sample]} at sample {sample} of channel {channel}")
+        raise ValueError(f"x is not finite at {len(bad)} of {x.size} samples, first "
+                         f"{x[channel, sample]} at sample {sample} of channel {channel}")
     largest = max(float(x.max(initial=0)), -float(x.min(initial=0)))
-    if largest > 1e100: raise ValueError(f"x reaches {largest:.3g}: not within ±1e100, its energy can't be counted")
+    if largest > 1e100:
+        raise ValueError(f"x reaches {largest:.3g}: not within ±1e100, its energy can't be counted")
 
 # %% ../../nbs/41_checks.ipynb #f0d4731e
 def floating(x):
     "Samples as float32 or float64 with full scale at ±1; float32 for everything but float64."
     x = np.asarray(x)
     if x.dtype == np.uint8: return (x.astype(np.float32) - 128) / 128
-    if x.dtype.kind == "i" and x.dtype.itemsize < 8: return (x / -float(np.iinfo(x.dtype).min)).astype(np.float32)
-    if x.dtype.kind == "f": return x.astype(np.float64 if x.dtype.itemsize > 4 else np.float32, copy=False)
-    raise ValueError(f"x is {x.dtype}: not real floating-point numbers or 8-, 16- or 32-bit PCM integers")
+    if x.dtype.kind == "i" and x.dtype.itemsize < 8:
+        return (x / -float(np.iinfo(x.dtype).min)).astype(np.float32)
+    if x.dtype.kind == "f":
+        return x.astype(np.float64 if x.dtype.itemsize > 4 else np.float32, copy=False)
+    raise ValueError(f"x is {x.dtype}: not real floating-point numbers or 8-, 16- or 32-bit PCM "
+                     f"integers")
 
 # %% ../../nbs/41_checks.ipynb #7f9059fa
 def as_channels(
     x,  # samples, (N,) or (…, N)
 ):      # float samples (channels, N), and the leading shape ()  or (…,)
-    "Check a sound and bring it into one form. Raises ValueError where it is empty, not real, or not finite (and says where)."
+    """Check a sound and bring it into one form. Raises ValueError where it is empty, not real,
+    or not finite (and says where)."""
     x = floating(x)
     if x.ndim == 0 or x.size == 0: raise ValueError(f"x has shape {x.shape}: an empty sound")
     lead, flat = x.shape[:-1], x.reshape(-1, x.shape[-1])
@@ -113,7 +127,8 @@ def available_memory():  # bytes
     "Bytes of memory that can be had without swapping, where the system tells."
     try:
         with open("/proc/meminfo") as lines:
-            return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
+            return next(int(line.split()[1]) * 1024 for line in lines
+                        if line.startswith("MemAvailable"))
     except (OSError, StopIteration):
         import os
         try: return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
@@ -123,16 +138,20 @@ def available_memory():  # bytes
 def room(need, what):
     "Raise a MemoryError unless `need` bytes can be had."
     there = available_memory()
-    if need > there: raise MemoryError(f"{what}: {need / 1e9:.3g} GB are needed, {there / 1e9:.3g} GB are available")
+    if need > there:
+        raise MemoryError(f"{what}: {need / 1e9:.3g} GB are needed, {there / 1e9:.3g} GB are "
+                          f"available")
 
 # %% ../../nbs/41_checks.ipynb #9101e3ff
 @contextmanager
 def atomic_write(
     path,  # where the file shall be; its folder must exist
 ):         # yields the path to write to, with the same ending
-    "Write a file that appears whole, under its name, or not at all; an older file of that name survives a failure."
+    """Write a file that appears whole, under its name, or not at all; an older file of that name
+    survives a failure."""
     path = Path(path)
-    if not path.parent.is_dir(): raise FileNotFoundError(f"no folder {path.parent} to write {path.name} in")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"no folder {path.parent} to write {path.name} in")
     fd, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
     os.close(fd)
     try:

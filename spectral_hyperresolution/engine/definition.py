@@ -17,11 +17,13 @@ def literal_loop(
     x,          # signal, (N,) or (N, C); channels are pooled
     plan: Plan, # what to compute
 ):              # energy and counts before the gate, both (n_times, n_bins), highest frequency first
-    "The authors' algorithm, one scan after the other (Gardner & Magnasco 2006, their MATLAB function): short and slow."
+    """The authors' algorithm, one scan after the other (Gardner & Magnasco 2006, their MATLAB
+    function): short and slow."""
     x = np.asarray(x, float).reshape(plan.n_samples, -1)
     energy, counts = np.zeros(plan.shape), np.zeros(plan.shape, int)
     f = np.arange(plan.n_samples) / plan.n_samples
-    f[f > 0.5] -= 1                                                   # f = 0.5 itself stays positive
+    # f = 0.5 itself stays positive
+    f[f > 0.5] -= 1
     n = np.arange(1, plan.n_samples + 1)                              # instants count from 1
     for X in np.fft.fft(x, axis=0).T:
         for f0 in plan.scan_frequencies:
@@ -32,7 +34,8 @@ def literal_loop(
             with np.errstate(divide="ignore", invalid="ignore"): m = eta / chi
             t_ins = n + m.imag / (2 * pi * sigma_f)
             f_ins = f0 - sigma_f * m.real
-            keep = (np.abs(m) < plan.lint) & (f_ins > plan.minf) & (f_ins < plan.maxf) & (t_ins >= 1) & (t_ins < plan.n_samples)
+            keep = (np.abs(m) < plan.lint) & (f_ins > plan.minf) & (f_ins
+                < plan.maxf) & (t_ins >= 1) & (t_ins < plan.n_samples)
             row = np.floor(t_ins[keep] / plan.tdeci + 1).astype(int) - 1
             col = np.floor(-plan.noct * np.log2(f_ins[keep] / plan.maxf) + 1.5).astype(int) - 1
             np.add.at(energy, (row, col), np.abs(chi[keep]) ** 2)

@@ -18,14 +18,21 @@ from .plan import Plan
 
 # %% ../../nbs/44_departures.ipynb #b3675548
 critical_band = 10.0   # width of a scan's band, in sigma_f: what it passes outside is below 1e-5
-band_tail = 6.0        # where the band is cut, in sigma_f: exp(-18) = 2e-8, below float32's rounding
+# where the band is cut, in sigma_f: exp(-18) = 2e-8, below float32's rounding
+band_tail = 6.0
 halo_sigmas = 6.0      # a block's margin, in sigma_t: the same
-step_sigmas = 0.25     # spacing of the transformed scans, in sigma_f: a cubic between them errs by 1e-4
-enough_scans = 25      # with fewer scans than this in one sigma_f, the points of each lie closer in return
+# spacing of the transformed scans, in sigma_f: a cubic between them errs by 1e-4
+step_sigmas = 0.25
+# with fewer scans than this in one sigma_f, the points of each lie closer in return
+enough_scans = 25
 batch_rows = 16        # transformed scans of one batch: chi and eta of a batch fit a core's cache
-most_sheared = 10      # from this ratio on the shear lessens, so that a cubic's four neighbours stay close together in time
-silence_margin = 4.0   # |chi| must exceed this many times the precision of its block's root mean square
-golden = (3 - 5**0.5) / 2  # the fraction of a stride by which each scan's points move on: worst to approximate
+# from this ratio on the shear lessens, so that a cubic's four neighbours stay close together in
+# time
+most_sheared = 10
+# |chi| must exceed this many times the precision of its block's root mean square
+silence_margin = 4.0
+# the fraction of a stride by which each scan's points move on: worst to approximate
+golden = (3 - 5**0.5) / 2
 
 # %% ../../nbs/44_departures.ipynb #b410e71d
 @dataclass(frozen=True)
@@ -60,12 +67,14 @@ def _strides(n):
 # %% ../../nbs/44_departures.ipynb #dcc1c9d6
 def scan_groups(
     plan: Plan,
-    density: float = 2.5,   # departure points per critical spacing, at least; more is finer and slower
+    density: float = 2.5,   # departure points per critical spacing, at least; more is finer
     transform: int = 2048,  # length of the inverse FFTs; less where the signal is short
 ) -> tuple:                 # of ScanGroup, lowest scans first
     "Divide the scans among strides (design after constant Q: block and stride both grow as 1/f)."
-    density, transform = checks.number("density", density, 0), checks.integer("transform", transform, 256)
-    per_sigma = 1 / (2 * pi * plan.q * (2 ** (1 / (plan.over * plan.noct)) - 1))   # scans within one sigma_f
+    density, transform = (checks.number("density", density, 0),
+                          checks.integer("transform", transform, 256))
+    # scans within one sigma_f
+    per_sigma = 1 / (2 * pi * plan.q * (2 ** (1 / (plan.over * plan.noct)) - 1))
     ratio = max(1, int(step_sigmas * per_sigma * min(1, 2.5 / density)))
     density *= max(1, enough_scans / per_sigma)
     spacing = 1 / (critical_band * density * plan.scan_sigma_f)
@@ -73,22 +82,30 @@ def scan_groups(
     steps = np.array(_strides(longest))
     stride = steps[np.maximum(np.searchsorted(steps, spacing, side="right") - 1, 0)]
     cuts = [0, *np.flatnonzero(np.diff(stride)) + 1, plan.n_scans]
-    return tuple(_group(plan, int(a), int(b), int(stride[a]), ratio, transform) for a, b in pairwise(cuts))
+    return tuple(_group(plan, int(a), int(b), int(stride[a]), ratio, transform)
+                 for a, b in pairwise(cuts))
 
 # %% ../../nbs/44_departures.ipynb #b296bb48
 def _group(plan: Plan, first, last, stride, ratio, transform):
     halo = ceil(halo_sigmas / (2 * pi * plan.scan_sigma_f[first]) / stride) + 2
-    shear = 0.0 if stride == 1 else golden if ratio == 1 else golden / 2 * min(1, most_sheared / ratio)
+    shear = (0.0 if stride == 1 else golden if ratio == 1
+             else golden / 2 * min(1, most_sheared / ratio))
     whole = ScanGroup(first, last, stride, 0, halo, ratio, shear)
-    need = ceil(plan.n_samples / stride) - whole.payload  # payload is negative for a transform of length 0
+    # payload is negative for a transform of length 0
+    need = ceil(plan.n_samples / stride) - whole.payload
     least = max(256, 2 ** ceil(log2(4 * (2 * halo + whole.lead))))
-    return ScanGroup(first, last, stride, max(least, min(transform, 2 ** ceil(log2(need)))), halo, ratio, shear)
+    return ScanGroup(first, last, stride, max(least, min(transform, 2 ** ceil(log2(need)))), halo,
+                     ratio, shear)
 
 # %% ../../nbs/44_departures.ipynb #a3b60610
 def _columns(plan, first, last):
-    "The frequency bins that scans first … last can reach, as a half-open range: f_ins is within lint sigma_f of f0."
+    """The frequency bins that scans first … last can reach, as a half-open range: f_ins is
+    within lint sigma_f of f0."""
     reach, step = plan.lint / (2 * pi * plan.q), 1 / (plan.over * plan.noct)
-    highest, lowest = plan.minf * 2.0 ** ((last - 1) * step) * (1 + reach), plan.minf * 2.0 ** (first * step) * (1 - reach)
-    low = floor(plan.noct * log2(plan.maxf / min(highest, plan.maxf)) + 0.5) - 1    # a bin to spare: float32 rounds
-    high = plan.n_bins if lowest <= plan.minf else floor(plan.noct * log2(plan.maxf / lowest) + 0.5) + 2
+    highest, lowest = (plan.minf * 2.0 ** ((last - 1) * step) * (1 + reach),
+                       plan.minf * 2.0 ** (first * step) * (1 - reach))
+    # a bin to spare: float32 rounds
+    low = floor(plan.noct * log2(plan.maxf / min(highest, plan.maxf)) + 0.5) - 1
+    high = (plan.n_bins if lowest <= plan.minf
+            else floor(plan.noct * log2(plan.maxf / lowest) + 0.5) + 2)
     return max(0, min(low, plan.n_bins - 1)), max(1, min(high, plan.n_bins))

@@ -20,45 +20,59 @@ from .steps import _fold_bands, _send
 
 # %% ../../nbs/49_fast.ipynb #62a6c7ca
 class _Fast:
-    "The fast mode: blocks and strides that grow as 1/f, one length of inverse FFT, float32 or float64."
+    """The fast mode: blocks and strides that grow as 1/f, one length of inverse FFT, float32 or
+    float64."""
     def __init__(self, x, plan, boundary, density, silence, window):
-        self.x, self.plan, self.boundary, self.silence, self.window = x, plan, boundary, silence, window
+        self.x, self.plan, self.boundary = x, plan, boundary
+        self.silence, self.window = silence, window
         self.real = x.dtype.type
-        self.precision = max(np.finfo(self.real).eps, exp(-(band_tail**2) / 2))   # rounding, or the band's cut
-        eps = plan.lint / (2 * pi * plan.q)                          # f_ins = f0 (1 - eps Re(m)/lint)
+        # rounding, or the band's cut
+        self.precision = max(np.finfo(self.real).eps, exp(-(band_tail**2) / 2))
+        # f_ins = f0 (1 - eps Re(m)/lint)
+        eps = plan.lint / (2 * pi * plan.q)
         self.log_bins = eps > 0.3
         bend = lambda a: -plan.noct * np.log2(1 - eps * a)
-        fit = np.zeros(8) if self.log_bins else np.polynomial.Chebyshev.interpolate(bend, 7).convert(kind=np.polynomial.Polynomial).coef
+        fit = (np.zeros(8) if self.log_bins else np.polynomial.Chebyshev.interpolate(bend,
+            7).convert(kind=np.polynomial.Polynomial).coef)
         self.poly = np.resize(np.append(fit, np.zeros(8 - len(fit))), 8).astype(self.real)
         self.eps, self.span = eps, plan.noct * log2(plan.maxf / plan.minf)
         self.tasks = []
-        shared = _batches if plan.n_scans <= 20_000 else _batches.__wrapped__   # what many scans need isn't kept
+        # what many scans need isn't kept
+        shared = _batches if plan.n_scans <= 20_000 else _batches.__wrapped__
         for g, batches in shared(plan, density, self.real):
-            reach = _reach(plan, g)                                  # a block that can't send anything into the window is left out
+            # a block that can't send anything into the window is left out
+            reach = _reach(plan, g)
             steps = [n for n in range(0, plan.n_samples, g.payload * g.stride)
-                     if n - reach < window[1] * plan.tdeci and n + g.payload * g.stride + reach > window[0] * plan.tdeci]
+                     if n - reach < window[1] * plan.tdeci and n + g.payload * g.stride
+                     + reach > window[0] * plan.tdeci]
             self.tasks += [(g, batches, begin, c) for begin in steps for c in range(len(x))]
 
 # %% ../../nbs/49_fast.ipynb #43b349f7
 @lru_cache(maxsize=8)
 def _batches(plan, density, real):
     "The groups of a plan, each with its batches; many sounds of one length share them."
-    return [(g, [_batch(plan, real, g, j) for j in range(g.first, g.last, batch_rows * g.ratio)]) for g in scan_groups(plan, density)]
+    return [(g, [_batch(plan, real, g, j) for j in range(g.first, g.last, batch_rows * g.ratio)])
+            for g in scan_groups(plan, density)]
 
 def _batch(plan, real, g, j0):
     "All that a batch of scans needs and that does not depend on the signal."
     j1 = min(j0 + batch_rows * g.ratio, g.last)
-    rows = np.arange(-1, ceil((j1 - j0 - 1) / g.ratio) + 3) * g.ratio           # scans that are transformed
-    j = np.arange(j1 - j0)                                                       # scans that are sent
+    # scans that are transformed
+    rows = np.arange(-1, ceil((j1 - j0 - 1) / g.ratio) + 3) * g.ratio
+    # scans that are sent
+    j = np.arange(j1 - j0)
     f_row = plan.minf * 2.0 ** ((j0 + rows) / (plan.over * plan.noct))
     f = plan.scan_frequencies[j0:j1]
     start = (g.shear * j0 + 0.5) % 1
-    run = lambda k: start + g.shear * k                                          # offset of scan j0 + k, in strides, not wrapped
+    # offset of scan j0 + k, in strides, not wrapped
+    run = lambda k: start + g.shear * k
     offset = g.stride * run(rows)
-    carrier = np.cumsum(np.append(f_row[0] * offset[0], np.diff(offset) * (f_row[1:] + f_row[:-1]) / 2))
+    carrier = np.cumsum(np.append(f_row[0] * offset[0],
+                                  np.diff(offset) * (f_row[1:] + f_row[:-1]) / 2))
     return dict(
         rows=f_row, sigma=f_row / (2 * pi * plan.q), offset=offset - 0.5, phase=-2 * pi * carrier,
-        weights=_cubic(j % g.ratio / g.ratio).astype(real), base=j // g.ratio, shift=np.floor(run(j)).astype(int),
+        weights=_cubic(j % g.ratio / g.ratio).astype(real), base=j // g.ratio,
+        shift=np.floor(run(j)).astype(int),
         late=run(j) % 1, bin=plan.noct * np.log2(plan.maxf / f), run=g.stride * run(j) - 0.5,
         sigma_t=plan.q / f)
 
@@ -68,7 +82,8 @@ def _reach(plan, g):
 
 def _cubic(x):
     "Lagrange's weights of the nodes -1, 0, 1, 2 at `x`, (len(x), 4)."
-    return np.stack([-x * (x - 1) * (x - 2) / 6, (x + 1) * (x - 1) * (x - 2) / 2, -(x + 1) * x * (x - 2) / 2, (x + 1) * x * (x - 1) / 6], axis=1)
+    return np.stack([-x * (x - 1) * (x - 2) / 6, (x + 1) * (x - 1) * (x - 2) / 2,
+                     -(x + 1) * x * (x - 2) / 2, (x + 1) * x * (x - 1) / 6], axis=1)
 
 # %% ../../nbs/49_fast.ipynb #5507e346
 _room = threading.local()
@@ -79,19 +94,22 @@ def _scratch(rows, length, real):
     if getattr(_room, "key", None) != key:
         _room.key = key
         pair = np.empty((2, rows, length), np.result_type(real, np.complex64))
-        _room.arrays = pair, np.empty((12, 512), real), np.empty((2, 513), np.int32), np.empty(512, np.uint8)
+        _room.arrays = (pair, np.empty((12, 512), real), np.empty((2, 513), np.int32),
+                        np.empty(512, np.uint8))
     return _room.arrays
 
 # %% ../../nbs/49_fast.ipynb #abdca369
 def _fast_work(self: _Fast, task):
-    "The tile of one block of one channel: (first row, first column, (rows, columns, 2)); None where it is silent."
+    """The tile of one block of one channel: (first row, first column, (rows, columns, 2)); None
+    where it is silent."""
     g, batches, begin, channel = task
     plan, real, L = self.plan, self.real, g.transform
     zero = begin - (g.halo + g.lead) * g.stride                                  # sample of index 0
     block = _extend(self.x[channel:channel + 1], zero, g.block, self.boundary)[0]
     peak = float(np.abs(block).max())
     if peak == 0: return None
-    power_of_2 = frexp(peak)[1]                                                  # exact scaling: no gain can overflow
+    # exact scaling: no gain can overflow
+    power_of_2 = frexp(peak)[1]
     block = np.ldexp(block, -power_of_2)
     X, square = scipy.fft.rfft(block), float(np.dot(block, block))
     least = self.silence * (silence_margin * self.precision) ** 2 * square * g.stride / L
@@ -99,18 +117,25 @@ def _fast_work(self: _Fast, task):
     reach, (top, bottom, left, right) = _reach(plan, g), self.window
     low, high = max(low, left), min(high, right)
     end = min(begin + g.payload * g.stride, plan.n_samples)
-    row0, row1 = max(top, floor((begin - reach) / plan.tdeci)), min(bottom, ceil((end + reach) / plan.tdeci) + 1)
+    row0, row1 = (max(top, floor((begin - reach) / plan.tdeci)),
+                  min(bottom, ceil((end + reach) / plan.tdeci) + 1))
     if low >= high or row0 >= row1: return None
     tile = np.zeros(((row1 - row0) * (high - low) + 1, 2))
-    par = np.array([1 / plan.lint, g.stride, 1 / plan.tdeci, min(self.span, high - 0.5), max(1 / plan.tdeci - row0, 0), min(plan.n_samples / plan.tdeci - row0, row1 - row0),
+    par = np.array([1 / plan.lint, g.stride, 1 / plan.tdeci, min(self.span, high - 0.5),
+                    max(1 / plan.tdeci - row0, 0),
+                    min(plan.n_samples / plan.tdeci - row0, row1 - row0),
                     low, 0.5, 1, self.eps, plan.noct, plan.lint**2, least, max(0, low - 0.5)], real)
     for b in batches:
         pair, *scratch = _scratch(len(b["rows"]), L, real)
-        _fold_bands(X, L, g.stride, b["rows"], b["sigma"], b["offset"], b["phase"], band_tail, pair[0], pair[1])
+        _fold_bands(X, L, g.stride, b["rows"], b["sigma"], b["offset"], b["phase"], band_tail,
+                    pair[0], pair[1])
         chi, eta = scipy.fft.ifft(pair, axis=-1, overwrite_x=True)
-        scan = np.stack([b["bin"], (zero + b["run"] + 1) / plan.tdeci - row0, b["sigma_t"]], axis=1).astype(real)
-        points = np.minimum(g.payload, np.ceil((plan.n_samples - begin) / g.stride - b["late"])).astype(int)
-        _send(chi.view(real), eta.view(real), b["weights"], b["base"], b["shift"], scan, par, self.poly, self.log_bins, g.halo + g.lead, points,
+        scan = np.stack([b["bin"], (zero + b["run"] + 1) / plan.tdeci - row0, b["sigma_t"]],
+                        axis=1).astype(real)
+        points = np.minimum(g.payload, np.ceil((plan.n_samples - begin) / g.stride
+                                               - b["late"])).astype(int)
+        _send(chi.view(real), eta.view(real), b["weights"], b["base"], b["shift"], scan, par,
+              self.poly, self.log_bins, g.halo + g.lead, points,
               4.0**power_of_2 / g.stride, float(g.stride), np.int32(high - low), *scratch, tile)
     return row0, low, tile[:-1].reshape(row1 - row0, high - low, 2)
 

@@ -13,16 +13,20 @@ import numpy as np
 from .plan import Plan
 
 # %% ../../nbs/51_gate.ipynb #58cccd84
-gate_density = 0.1         # a cell is lit from this density of arrivals on; 1 is the density of departures
+# a cell is lit from this density of arrivals on; 1 is the density of departures
+gate_density = 0.1
 
 # %% ../../nbs/51_gate.ipynb #c0a3606d
 def local_threshold(
     plan: Plan,
 ):              # counts below which a cell is dark, (n_bins,)
-    "The local gate: a fraction of the counts that an undisturbed cell, a tone or a click would leave, whichever is least."
+    """The local gate: a fraction of the counts that an undisturbed cell, a tone or a click would
+    leave, whichever is least."""
     undisturbed = plan.tdeci * plan.over
-    scans = plan.over * plan.noct / log(2) * 2 * plan.lint / (2 * pi * plan.q)        # scans within lint of a tone
-    click = plan.over * 2 * plan.lint * plan.q / plan.bin_frequencies                 # instants within lint of a click
+    # scans within lint of a tone
+    scans = plan.over * plan.noct / log(2) * 2 * plan.lint / (2 * pi * plan.q)
+    # instants within lint of a click
+    click = plan.over * 2 * plan.lint * plan.q / plan.bin_frequencies
     return gate_density * np.minimum(min(undisturbed, plan.tdeci * scans), click)
 
 def check_gate(gate):

@@ -19,12 +19,14 @@ from .running import _extend, _strict
 # %% ../../nbs/47_parity.ipynb #c618249a
 @_strict
 def _send_exact(chi, eta, first, f0, sigma_f, floor_, par, low_col, tile):
-    "Map every sample of one scan and add it to `tile` (rows, columns, 2), in the authors' arithmetic."
+    """Map every sample of one scan and add it to `tile` (rows, columns, 2), in the authors'
+    arithmetic."""
     N, tdeci, noct, minf, maxf, lint = par
     for i in range(chi.shape[0]):
         c, e = chi[i], eta[i]
         power = c.real * c.real + c.imag * c.imag
-        if not (e.real * e.real + e.imag * e.imag < lint * lint * power and power > floor_): continue
+        if not (e.real * e.real + e.imag * e.imag < lint * lint * power and power > floor_):
+            continue
         f = f0 - sigma_f * (e.real * c.real + e.imag * c.imag) / power
         t = first + i + (e.imag * c.real - e.real * c.imag) / power / (2 * np.pi * sigma_f)
         if f > minf and f < maxf and t >= 1 and t < N:
@@ -41,7 +43,8 @@ exact_scans = 16           # scans of one unit of work
 
 # %% ../../nbs/47_parity.ipynb #e4b7a53b
 def _exact_units(plan):
-    "Units of the parity mode: (first scan, last scan, block length, halo); a block of 0 is the whole signal."
+    """Units of the parity mode: (first scan, last scan, block length, halo); a block of 0 is the
+    whole signal."""
     f, s = plan.scan_frequencies, plan.scan_sigma_f
     halo = np.ceil(exact_tail / (2 * pi * s)).astype(int) + 1
     block = np.maximum(exact_block, 2 ** np.ceil(np.log2(8 * halo)).astype(int))
@@ -49,16 +52,19 @@ def _exact_units(plan):
     block = np.where(compact & (plan.n_samples > exact_whole), block, 0)
     cuts = [0, *np.flatnonzero(np.diff(block)) + 1, plan.n_scans]
     for a, b in pairwise(cuts):
-        yield from ((j, min(j + exact_scans, b), int(block[a]), int(halo[a])) for j in range(a, b, exact_scans))
+        yield from ((j, min(j + exact_scans, b), int(block[a]), int(halo[a]))
+                    for j in range(a, b, exact_scans))
 
 # %% ../../nbs/47_parity.ipynb #6e9e4452
 class _Exact:
     "The parity mode: every sample of every scan, the whole signal periodic, float64."
     def __init__(self, x, plan, boundary, silence):
         self.x, self.plan, self.silence, self.tasks = x, plan, silence, list(_exact_units(plan))
-        if boundary != "wrap": raise ValueError(f"boundary={boundary!r}: the parity mode knows only 'wrap'")
+        if boundary != "wrap":
+            raise ValueError(f"boundary={boundary!r}: the parity mode knows only 'wrap'")
         self.power = (x**2).sum(-1)
-        self.par = tuple(float(v) for v in (plan.n_samples, plan.tdeci, plan.noct, plan.minf, plan.maxf, plan.lint))
+        self.par = tuple(float(v) for v in (plan.n_samples, plan.tdeci, plan.noct, plan.minf,
+                                            plan.maxf, plan.lint))
         self.spectra, self.lock = {}, threading.Lock()
 
     def blocks(self, length, halo):
@@ -73,8 +79,10 @@ class _Exact:
 
 # %% ../../nbs/47_parity.ipynb #2b578132
 def _band(f0, sigma_f, length):
-    "Bins of a transform of `length` that lie within the exact tail of a scan; a slice where they don't cross zero."
-    k0, k1 = (ceil((f0 - exact_tail * sigma_f) * length), floor((f0 + exact_tail * sigma_f) * length) + 1)
+    """Bins of a transform of `length` that lie within the exact tail of a scan; a slice where
+    they don't cross zero."""
+    k0, k1 = (ceil((f0 - exact_tail * sigma_f) * length),
+              floor((f0 + exact_tail * sigma_f) * length) + 1)
     return slice(k0, k1) if k0 >= 0 else np.arange(k0, k1) % length
 
 # %% ../../nbs/47_parity.ipynb #61e94f75
@@ -103,7 +111,8 @@ def _exact_work(self: _Exact, task):
                 for i in range(len(chi)):
                     a, z = (b + i) * step if length else 0, halo if length else 0
                     n = min(step if length else N, N - a)
-                    _send_exact(chi[i, z:z + n], eta[i, z:z + n], 1.0 + a, f0, s, floor_, self.par, low, tile)
+                    _send_exact(chi[i, z:z + n], eta[i, z:z + n], 1.0 + a, f0, s, floor_, self.par,
+                                low, tile)
     return 0, low, tile
 
 _Exact.work = _exact_work

@@ -17,7 +17,8 @@ from . import checks
 # %% ../../nbs/43_plan.ipynb #7a0ce5c7
 @dataclass(frozen=True)
 class Plan:
-    "Everything about an analysis that is known before its sound is (the parameters of the authors' MATLAB function)."
+    """Everything about an analysis that is known before its sound is (the parameters of the
+    authors' MATLAB function)."""
     n_samples: int     # length of the signal [samples]
     q: float           # wavelet Q: cycles in one sigma_t
     tdeci: int         # output time stride [samples]
@@ -25,17 +26,22 @@ class Plan:
     noct: int          # output bins per octave
     minf: float        # lowest frequency [cycles per sample]
     maxf: float        # highest frequency [cycles per sample]
-    lint: float = 0.5  # points whose displacement |eta/chi| is not below this stay out of the picture
+    # points whose displacement |eta/chi| is not below this stay out of the picture
+    lint: float = 0.5
 
     def __post_init__(self):
         checked = dict(
-            n_samples=checks.integer("n_samples", self.n_samples, 2), q=checks.number("q", self.q, 0),
+            n_samples=checks.integer("n_samples", self.n_samples, 2),
+            q=checks.number("q", self.q, 0),
             tdeci=checks.integer("tdeci", self.tdeci, 1), over=checks.per_bin("over", self.over),
-            noct=checks.integer("noct", self.noct, 1), maxf=checks.number("maxf", self.maxf, 0, 0.5, high_open=False),
+            noct=checks.integer("noct", self.noct, 1),
+            maxf=checks.number("maxf", self.maxf, 0, 0.5, high_open=False),
             minf=checks.number("minf", self.minf, 0), lint=checks.number("lint", self.lint, 0))
         if not checked["minf"] < checked["maxf"]:
             raise ValueError(f"minf={self.minf!r} is not below maxf={self.maxf!r}")
-        if checked["over"] * checked["noct"] < 1: raise ValueError(f"over={self.over!r} leaves less than one scan in an octave of noct={self.noct!r} bins")
+        if checked["over"] * checked["noct"] < 1:
+            raise ValueError(f"over={self.over!r} leaves less than one scan in an octave of "
+                             f"noct={self.noct!r} bins")
         for name, value in checked.items(): object.__setattr__(self, name, value)
 
     @property
@@ -84,9 +90,11 @@ class Plan:
         self,
         pictures: int = 1,  # how many pictures, for instance one a channel
     ) -> int:               # bytes
-        "Memory that an analysis takes at its peak: energy and counts of all pictures, the working copies of one, the signal."
+        """Memory that an analysis takes at its peak: energy and counts of all pictures, the
+        working copies of one, the signal."""
         cells = self.n_times * self.n_bins
-        return int(cells * 8 * (2 * pictures + 5) + self.n_samples * 8 * (pictures + 2) + self.n_scans * 128 + 64e6)
+        return int(cells * 8 * (2 * pictures + 5) + self.n_samples * 8 * (pictures + 2)
+                   + self.n_scans * 128 + 64e6)
 
     def check_memory(
         self,
@@ -97,8 +105,10 @@ class Plan:
         available = checks.available_memory() if available is None else available
         need = self.memory(pictures)
         if need > available:
-            raise MemoryError(f"{pictures} × {self.n_times} × {self.n_bins} cells from {self.n_scans} scans need {need / 1e9:.3g} GB; "
-                              f"{available / 1e9:.3g} GB are available. Take a larger hop_length (tdeci), fewer bins or a shorter sound")
+            raise MemoryError(f"{pictures} × {self.n_times} × {self.n_bins} cells from "
+                              f"{self.n_scans} scans need {need / 1e9:.3g} GB; "
+                              f"{available / 1e9:.3g} GB are available. Take a larger hop_length "
+                              f"(tdeci), fewer bins or a shorter sound")
 
     @staticmethod
     def from_hz(
@@ -112,18 +122,23 @@ class Plan:
         oversampling: float,   # scans per output bin: an integer, or 1/k
         lint: float = 0.5,     # largest displacement |eta/chi| that enters the picture
     ) -> "Plan":
-        "The plan for parameters in Hz. Raises ValueError where a rule is broken, or the sound is shorter than its lowest wavelet."
+        """The plan for parameters in Hz. Raises ValueError where a rule is broken, or the sound
+        is shorter than its lowest wavelet."""
         sr, q = checks.number("sr", sr, 0), checks.number("q", q, 0)
         fmin = checks.number("fmin", fmin, 0)
         fmax = checks.number("fmax", fmax, 0, sr / 2, high_open=False)
         if not fmin < fmax: raise ValueError(f"fmin={fmin:g} Hz is not below fmax={fmax:g} Hz")
-        hop, bins = checks.integer("hop_length", hop_length, 1), checks.integer("bins_per_octave", bins_per_octave, 1)
+        hop, bins = (checks.integer("hop_length", hop_length, 1),
+                     checks.integer("bins_per_octave", bins_per_octave, 1))
         if n_samples < 2 * q * sr / fmin:
             least = 2 * q * sr / max(n_samples, 1)
-            advice = f"fmin >= {least:.4g} Hz or a lower q" if least < fmax else "a longer sound or a lower q"
-            raise ValueError(f"a sound of {n_samples} samples is shorter than the lowest wavelet, 2·q·sr/fmin = "
+            advice = (f"fmin >= {least:.4g} Hz or a lower q" if least < fmax
+                      else "a longer sound or a lower q")
+            raise ValueError(f"a sound of {n_samples} samples is shorter than the lowest wavelet, "
+                             f"2·q·sr/fmin = "
                              f"{2 * q * sr / fmin:.0f} samples: take {advice}")
-        return Plan(n_samples, q, hop, checks.per_bin("oversampling", oversampling), bins, fmin / sr, fmax / sr, lint)
+        return Plan(n_samples, q, hop, checks.per_bin("oversampling", oversampling), bins,
+                    fmin / sr, fmax / sr, lint)
 
 # %% ../../nbs/43_plan.ipynb #4a01e8bf
 octaves_below = 8        # default fmin: so many octaves below fmax
@@ -143,10 +158,14 @@ def default_plan(
     lint: float = 0.5,                  # largest displacement that enters the picture
 ) -> Plan:
     "The plan of a sound with the defaults filled in. Raises ValueError as `Plan.from_hz` does."
-    sr, q, bins_per_octave = checks.number("sr", sr, 0), checks.number("q", q, 0), checks.integer("bins_per_octave", bins_per_octave, 1)
+    sr, q, bins_per_octave = (checks.number("sr", sr, 0), checks.number("q", q, 0),
+                              checks.integer("bins_per_octave", bins_per_octave, 1))
     fmax = 0.45 * sr if fmax is None else checks.number("fmax", fmax, 0, sr / 2, high_open=False)
     if fmin is None:
-        fmin = min(max(fmax / 2**octaves_below, 2 * q * sr / max(n_samples, 1) * (1 + 1e-9)), fmax / 2)
+        fmin = min(max(fmax / 2**octaves_below, 2 * q * sr / max(n_samples, 1) * (1 + 1e-9)),
+                   fmax / 2)
     hop_length = max(1, round(hop_seconds * sr)) if hop_length is None else hop_length
-    if oversampling is None: oversampling = max(1, ceil(scans_per_sigma * 2 * np.pi * q * log(2) / bins_per_octave))
-    return Plan.from_hz(n_samples, sr, q, fmin, fmax, bins_per_octave, hop_length, oversampling, lint)
+    if oversampling is None:
+        oversampling = max(1, ceil(scans_per_sigma * 2 * np.pi * q * log(2) / bins_per_octave))
+    return Plan.from_hz(n_samples, sr, q, fmin, fmax, bins_per_octave, hop_length, oversampling,
+                        lint)

@@ -29,7 +29,8 @@ def high_resolution_spectrogram(
     maxf: float,        # highest frequency [cycles per sample]
     lint: float = 0.5,  # largest displacement |eta/chi|
 ):                      # energy, (n_times, n_bins), highest frequency first
-    "The authors' function: parity mode, whole signal, global gate. Raises ValueError where the plan does."
+    """The authors' function: parity mode, whole signal, global gate. Raises ValueError where the
+    plan does."""
     x = checks.real_samples(x)
     plan = Plan(len(x), q, tdeci, over, noct, minf, maxf, lint)
     energy, counts = reassign(x, plan, mode="parity", silence=False)
@@ -42,7 +43,8 @@ def _finished_columns(x, plan):
     low_ahead = [_columns(plan, first, last)[1] for first, last, *_ in engine.tasks[1:]] + [0]
     for (_, low, cells), still in zip(_in_order(engine, _cores(), None), low_ahead, strict=True):
         for c in range(cells.shape[1]):
-            open_strips[low + c] = open_strips[low + c] + cells[:, c] if low + c in open_strips else cells[:, c]
+            open_strips[low + c] = (open_strips[low + c] + cells[:, c] if low + c in open_strips
+                                    else cells[:, c])
         for c in sorted(k for k in open_strips if k >= still):
             strip = open_strips.pop(c)
             rows = np.flatnonzero(strip[:, 1])
@@ -59,12 +61,17 @@ def high_resolution_spectrogram_sparse(
     maxf: float,        # highest frequency [cycles per sample]
     lint: float = 0.5,  # largest displacement |eta/chi|
 ) -> sparse.csc_array:  # energy, (n_times, n_bins), highest frequency first
-    "The same result as `high_resolution_spectrogram`, bit for bit, without ever holding a dense histogram."
+    """The same result as `high_resolution_spectrogram`, bit for bit, without ever holding a
+    dense histogram."""
     x = checks.real_samples(x)
     plan = Plan(len(x), q, tdeci, over, noct, minf, maxf, lint)
-    low, high = _columns(plan, 0, 1)                                 # the widest strip: the lowest scan's
-    need, there = (high - low + 2) * plan.n_times * 16 * 4 + plan.n_scans * 64 + 64e6, checks.available_memory()
-    if need > there: raise MemoryError(f"{plan.n_times} instants of {plan.n_scans} scans need {need / 1e9:.3g} GB; {there / 1e9:.3g} GB are available")
+    # the widest strip: the lowest scan's
+    low, high = _columns(plan, 0, 1)
+    need, there = ((high - low + 2) * plan.n_times * 16 * 4 + plan.n_scans * 64 + 64e6,
+                   checks.available_memory())
+    if need > there:
+        raise MemoryError(f"{plan.n_times} instants of {plan.n_scans} scans need {need / 1e9:.3g} "
+                          f"GB; {there / 1e9:.3g} GB are available")
     columns = list(_finished_columns(x, plan))
     gate = sqrt(max((counts.max(initial=0) for *_, counts in columns), default=0))
     kept = [(c, rows[n >= gate], e[n >= gate]) for c, rows, e, n in columns]

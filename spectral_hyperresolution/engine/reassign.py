@@ -19,7 +19,8 @@ def _signal(x, plan, dtype=None):
     "`x`, (N,) or (N, C), as channels first (C, N) in float32 or float64."
     x = checks.real_samples(x)
     if x.ndim > 2 or len(x) != plan.n_samples:
-        raise ValueError(f"x has shape {x.shape}: not (n_samples,) or (n_samples, C) with n_samples={plan.n_samples}")
+        raise ValueError(f"x has shape {x.shape}: not (n_samples,) or (n_samples, C) with "
+                         f"n_samples={plan.n_samples}")
     dtype = dtype or (x.dtype if x.dtype == np.float32 else np.float64)
     x = np.ascontiguousarray(x.reshape(plan.n_samples, -1).T, dtype)
     checks.check_samples(x)
@@ -33,13 +34,16 @@ def _cell_window(plan, window):
     if window is None: return 0, plan.n_times, 0, plan.n_bins
     top, bottom, left, right = (checks.integer("window", edge, 0) for edge in window)
     if not (top < bottom <= plan.n_times and left < right <= plan.n_bins):
-        raise ValueError(f"window={(top, bottom, left, right)} is not within the plan's {plan.n_times} × {plan.n_bins} cells")
+        raise ValueError(f"window={(top, bottom, left, right)} is not within the plan's "
+                         f"{plan.n_times} × {plan.n_bins} cells")
     return top, bottom, left, right
 
 def _engine(x, plan, mode, boundary, density, silence, window=None):
     if mode not in modes: raise ValueError(f"mode={mode!r} is not one of {modes}")
-    if boundary not in boundaries: raise ValueError(f"boundary={boundary!r} is not one of {boundaries}")
-    if mode == "fast": return _Fast(_signal(x, plan), plan, boundary, density, silence, _cell_window(plan, window))
+    if boundary not in boundaries:
+        raise ValueError(f"boundary={boundary!r} is not one of {boundaries}")
+    if mode == "fast":
+        return _Fast(_signal(x, plan), plan, boundary, density, silence, _cell_window(plan, window))
     return _Exact(_signal(x, plan, np.float64), plan, boundary, silence)
 
 # %% ../../nbs/50_reassign.ipynb #5a8bacb0
@@ -52,9 +56,10 @@ def reassign(
     silence: bool = True,         # leave out points whose chi is below its own numerical error
     threads: int | None = None,   # None takes all cores; the result is the same to the bit
     progress=None,                # called with the fraction done
-    window: tuple | None = None,  # first row, end, first column, end: only these cells; None is all of them
-):                                # energy and counts before any gate, both (n_times, n_bins), highest frequency first
-    "Reassign a signal and histogram the arrivals (Gardner & Magnasco 2006). Raises ValueError for a wrong shape, type, mode or value."
+    window: tuple | None = None,  # only cells of rows [0]:[1] and columns [2]:[3]; None: all
+):  # energy and counts before any gate, both (n_times, n_bins), highest frequency first
+    """Reassign a signal and histogram the arrivals (Gardner & Magnasco 2006). Raises ValueError
+    for a wrong shape, type, mode or value."""
     threads = _cores() if threads is None else checks.integer("threads", threads, 1)
     if window is None: plan.check_memory()
     top, bottom, left, right = window = _cell_window(plan, window)
@@ -63,7 +68,8 @@ def reassign(
     for tile in _in_order(engine, threads, progress):
         if tile is None: continue
         row, col, cells = tile
-        cells = cells[max(0, top - row):max(0, bottom - row), max(0, left - col):max(0, right - col)]
+        cells = cells[max(0, top - row):max(0, bottom - row),
+                      max(0, left - col):max(0, right - col)]
         row, col = max(row, top) - top, max(col, left) - left
         both[row:row + cells.shape[0], col:col + cells.shape[1]] += cells
     return np.ascontiguousarray(both[..., 0]), np.ascontiguousarray(both[..., 1])

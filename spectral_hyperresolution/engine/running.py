@@ -19,15 +19,18 @@ def _compiled(**options):
     def compile(function):
         settings = dict(nogil=True, error_model="numpy", **options)
         try: return njit(cache=True, **settings)(function)
-        except RuntimeError: return njit(**settings)(function)   # no folder can be written: compile each time
+        # no folder can be written: compile each time
+        except RuntimeError: return njit(**settings)(function)
     return compile
 
-_loose = _compiled(fastmath={"contract", "arcp", "nsz", "reassoc"})  # NaN and infinity keep their meaning
+# NaN and infinity keep their meaning
+_loose = _compiled(fastmath={"contract", "arcp", "nsz", "reassoc"})
 _strict = _compiled()
 
 # %% ../../nbs/46_running.ipynb #abf92dc6
 def _extend(x, start, length, boundary):
-    "`length` samples of `x` (C, N) from `start` on, which may lie outside: the signal repeats, is mirrored, or is silent there."
+    """`length` samples of `x` (C, N) from `start` on, which may lie outside: the signal repeats,
+    is mirrored, or is silent there."""
     N = x.shape[-1]
     if start >= 0 and start + length <= N: return x[:, start:start + length]
     n = np.arange(start, start + length)

@@ -13,14 +13,16 @@ from .running import _loose
 # %% ../../nbs/48_steps.ipynb #2663370f
 @_loose
 def _fold_bands(X, length, stride, f0, sigma_f, offset, phase, tail, chi, eta):
-    "Multiply a block's spectrum by each scan's Gaussian and fold it to `length` bins: samples of chi and eta, `stride` apart."
+    """Multiply a block's spectrum by each scan's Gaussian and fold it to `length` bins: samples
+    of chi and eta, `stride` apart."""
     block = length * stride
     for r in range(len(f0)):
         chi[r] = 0
         eta[r] = 0
         k0 = max(int(np.ceil((f0[r] - tail * sigma_f[r]) * block)), -(block // 2) + 1)
         k1 = min(int(np.floor((f0[r] + tail * sigma_f[r]) * block)), block // 2)
-        turn = 2 * np.pi * offset[r] / block                        # the departure points are shifted by `offset` samples
+        # the departure points are shifted by `offset` samples
+        turn = 2 * np.pi * offset[r] / block
         w = phase[r] + turn * k0
         z, dz = complex(np.cos(w), np.sin(w)), complex(np.cos(turn), np.sin(turn))
         u, du = (k0 / block - f0[r]) / sigma_f[r], 1 / (block * sigma_f[r])
@@ -39,7 +41,8 @@ def _fold_bands(X, length, stride, f0, sigma_f, offset, phase, tail, chi, eta):
 # %% ../../nbs/48_steps.ipynb #cfa91d5a
 @_loose
 def _between(rows, w, begin, out):
-    "A cubic through four neighbouring scans, (4, …) real and imaginary parts in turn, from `begin` on."
+    """A cubic through four neighbouring scans, (4, …) real and imaginary parts in turn, from
+    `begin` on."""
     end = begin + out.shape[0]
     a, b, c, d = rows[0, begin:end], rows[1, begin:end], rows[2, begin:end], rows[3, begin:end]
     w0, w1, w2, w3 = w[0], w[1], w[2], w[3]
@@ -69,15 +72,19 @@ def _select(power, size, lint2, least, chosen, kept):
 
 # %% ../../nbs/48_steps.ipynb #9d9dcafa
 @_loose
-def _cells(re, im, power, number, par, poly, start, scan_bin, sigma_t, columns, trash, log_bins, cell):
+def _cells(re, im, power, number, par, poly, start, scan_bin, sigma_t, columns, trash, log_bins,
+           cell):
     "Where each arrival falls: the cell's number in the tile, or `trash`."
     unit, stride, rate, span, t_low, t_high, left, half, one, eps, noct, least = (
-        par[0], par[1], par[2], par[3], par[4], par[5], par[6], par[7], par[8], par[9], par[10], par[13])
+        par[0], par[1], par[2], par[3], par[4], par[5], par[6], par[7], par[8], par[9], par[10],
+        par[13])
     for i in range(cell.shape[0]):
         scale = one / power[i]
         a, b = re[i] * scale * unit, im[i] * scale                  # a = Re m / lint, within ±1
         if log_bins: v = scan_bin - noct * np.log2(one - eps * a)
-        else: v = scan_bin + (((((((poly[7] * a + poly[6]) * a + poly[5]) * a + poly[4]) * a + poly[3]) * a + poly[2]) * a + poly[1]) * a + poly[0])
+        else:
+            v = (scan_bin + (((((((poly[7] * a + poly[6]) * a + poly[5]) * a + poly[4]) * a
+                                + poly[3]) * a + poly[2]) * a + poly[1]) * a + poly[0]))
         t = start + (number[i] * stride + b * sigma_t) * rate        # in time bins of the tile
         inside = (v > least) & (v < span) & (t >= t_low) & (t < t_high)
         q = np.int32(t) * columns + np.int32(v - left + half)
@@ -85,11 +92,14 @@ def _cells(re, im, power, number, par, poly, start, scan_bin, sigma_t, columns, 
 
 # %% ../../nbs/48_steps.ipynb #e953db2d
 @_loose
-def _send(chi, eta, weights, base, shift, scan, par, poly, log_bins, first, points, energy_weight, count_weight, columns, real, whole, chosen, tile):
-    "Interpolate, map and deposit all scans of a batch; `scan` has their bin, time base and sigma_t."
+def _send(chi, eta, weights, base, shift, scan, par, poly, log_bins, first, points, energy_weight,
+          count_weight, columns, real, whole, chosen, tile):
+    """Interpolate, map and deposit all scans of a batch; `scan` has their bin, time base and
+    sigma_t."""
     trash = np.int32(tile.shape[0] - 1)
     power, size, re, im, kr, ki, kp, number, bc, be = (
-        real[0], real[1], real[2], real[3], real[4], real[5], real[6], real[7], real[8:10].ravel(), real[10:12].ravel())
+        real[0], real[1], real[2], real[3], real[4], real[5], real[6], real[7], real[8:10].ravel(),
+        real[10:12].ravel())
     kept, cell = whole[0], whole[1]
     chunk = power.shape[0]
     for j in range(len(base)):
@@ -104,7 +114,8 @@ def _send(chi, eta, weights, base, shift, scan, par, poly, log_bins, first, poin
             for i in range(k):
                 p = kept[i]
                 kr[i], ki[i], kp[i], number[i] = re[p], im[p], power[p], n + p
-            _cells(kr, ki, kp, number, par, poly, scan[j, 1], scan[j, 0], scan[j, 2], columns, trash, log_bins, cell[:k])
+            _cells(kr, ki, kp, number, par, poly, scan[j, 1], scan[j, 0], scan[j, 2], columns,
+                   trash, log_bins, cell[:k])
             for i in range(k):
                 tile[cell[i], 0] += kp[i] * energy_weight
                 tile[cell[i], 1] += count_weight

@@ -31,20 +31,24 @@ most_frames = 12       # frames of a column of the ordinary spectrogram
 columns_at_once = 150  # columns of a slice of it
 
 def _rows(power, window, sr, f0, f1, height):
-    "Power of FFT bins (…, bins) at `height` rows between two frequencies: interpolated, or the largest where a row holds several."
+    """Power of FFT bins (…, bins) at `height` rows between two frequencies: interpolated, or the
+    largest where a row holds several."""
     edges = f0 * (f1 / f0) ** (np.arange(height + 1) / height) * window / sr
     middle = np.clip(np.sqrt(edges[1:] * edges[:-1]), 0, power.shape[-1] - 1.001)
     k, part = middle.astype(int), (middle % 1).astype(power.dtype)
     between = power[..., k] * (1 - part) + power[..., k + 1] * part
     low = np.clip(np.round(edges[:-1]).astype(int), 0, power.shape[-1] - 1)
-    return np.maximum(between, np.maximum.reduceat(power, low, axis=-1)) if edges[-1] - edges[-2] > 1 else between
+    return (np.maximum(between, np.maximum.reduceat(power, low, axis=-1))
+            if edges[-1] - edges[-2] > 1 else between)
 
 # %% ../../nbs/61_explorer_passes.ipynb #c033e5d0
 def _frames(sound, view, columns):
-    "Where the frames of the ordinary spectrogram begin, (columns, frames) [samples], and their length."
+    """Where the frames of the ordinary spectrogram begin, (columns, frames) [samples], and their
+    length."""
     q, middle = sorted(view.q)[len(view.q) // 2], sqrt(view.f0 * view.f1)
     span = (view.t1 - view.t0) * sound.sr / columns
-    length = 2 ** int(np.clip(round(log2(max(8 * q * sound.sr / middle, 4 * sound.sr / (view.f1 - view.f0)))), 5, 16))
+    length = 2 ** int(np.clip(round(log2(max(8 * q * sound.sr / middle,
+                                             4 * sound.sr / (view.f1 - view.f0)))), 5, 16))
     k = int(np.clip(ceil(2 * span / length), 1, most_frames))
     at = view.t0 * sound.sr + (np.arange(columns)[:, None] + (np.arange(k) + 0.5) / k) * span
     return np.round(at).astype(int) - length // 2, length
@@ -53,8 +57,9 @@ def _frames(sound, view, columns):
 def ordinary(
     sound: Sound,  # recording
     view: View,    # checked window
-):                 # yields slices: begin and end [s], level (height, columns) [dB re full-scale tone], share of the samples seen
-    "The ordinary spectrogram of a window (Hann), in slices from left to right, each column the largest of its frames."
+):                 # yields begin, end [s], level (height, columns) [dB], share of samples seen
+    """The ordinary spectrogram of a window (Hann), in slices from left to right, each column the
+    largest of its frames."""
     from scipy.fft import rfft
     starts, length = _frames(sound, view, view.width)
     hann = np.hanning(length + 1)[:-1].astype(np.float32)
@@ -63,17 +68,22 @@ def ordinary(
     for a in range(0, view.width, columns_at_once):
         part = starts[a:a + columns_at_once]
         first, end = part[0, 0], part[-1, -1] + length
-        if seen > 0.3:                                               # close together: read all of it, then cut
+        # close together: read all of it, then cut
+        if seen > 0.3:
             whole = sound.cut(first, end - first, view.channel)
-            pieces = np.lib.stride_tricks.sliding_window_view(whole, length, axis=1)[:, part.ravel() - first]
+            pieces = np.lib.stride_tricks.sliding_window_view(whole, length, axis=1)[:,
+                part.ravel() - first]
         else: pieces = np.stack([sound.cut(n, length, view.channel) for n in part.ravel()], axis=1)
         pad = 2 * length if k < 4 else length
-        power = np.square(np.abs(rfft(pieces * hann, pad, axis=-1))).sum(axis=0).reshape(*part.shape, -1).max(axis=1)
+        power = np.square(np.abs(rfft(pieces * hann, pad, axis=-1))).sum(axis=0).reshape(
+            *part.shape, -1).max(axis=1)
         rows = _rows(power, pad, sound.sr, view.f0, view.f1, view.height) * 4 / hann.sum() ** 2
-        yield view.t0 + a * step, view.t0 + (a + len(part)) * step, 10 * np.log10(np.maximum(rows.T, 1e-30)), seen
+        yield (view.t0 + a * step, view.t0 + (a + len(part)) * step,
+               10 * np.log10(np.maximum(rows.T, 1e-30)), seen)
 
 # %% ../../nbs/61_explorer_passes.ipynb #12833f2c
-quick = 0.35           # the first reassigned picture shall take no longer than this, all colours together [s]
+# the first reassigned picture shall take no longer than this, all colours together [s]
+quick = 0.35
 patient = 12.0         # the full grid is computed if that takes no longer [s]
 longest = 150.0        # a window that takes longer than this is not reassigned unless asked for [s]
 slice_work = 0.6       # a slice of a long window [s]
@@ -81,13 +91,17 @@ densities = 2.5, 1.25, 0.6, 0.3, 0.15, 0.08
 
 def encode(level):  # [dB], -inf where dark
     "Levels as unsigned 16-bit numbers: 0 is dark, else 100 (dB + 300)."
-    with np.errstate(invalid="ignore"): return np.where(np.isfinite(level), np.clip(np.round(100 * (level + 300)), 1, 65535), 0).astype("<u2")
+    with np.errstate(invalid="ignore"):
+        return np.where(np.isfinite(level), np.clip(np.round(100 * (level + 300)), 1, 65535),
+                        0).astype("<u2")
 
 def frame(about, level=None):
-    "One message: the length of its description (4 bytes), the description (JSON), the levels (rows from the top, 16 bits each)."
+    """One message: the length of its description (4 bytes), the description (JSON), the levels
+    (rows from the top, 16 bits each)."""
     if level is not None: about = about | dict(rows=level.shape[0], columns=level.shape[1])
     head = json.dumps(about).encode()
-    return len(head).to_bytes(4, "little") + head + (b"" if level is None else encode(level[::-1]).tobytes())
+    return (len(head).to_bytes(4, "little") + head
+            + (b"" if level is None else encode(level[::-1]).tobytes()))
 
 # %% ../../nbs/61_explorer_passes.ipynb #d1ffc966
 class Stale(Exception): "The window is no longer wanted."
@@ -95,12 +109,15 @@ class Stale(Exception): "The window is no longer wanted."
 speed = 60e6   # points a second; measured at the start
 
 def _slices(sound, view, density, seconds):
-    "A window cut into slices of `seconds` of work each, at least 32 columns wide and longer than the margins that each must read."
+    """A window cut into slices of `seconds` of work each, at least 32 columns wide and longer
+    than the margins that each must read."""
     margin = 2 * (halo_sigmas + 0.5) * max(view.q) / view.f0
-    n = int(np.clip(ceil(seconds / slice_work), 1, max(1, min(view.width // 32, (view.t1 - view.t0) / margin))))
+    n = int(np.clip(ceil(seconds / slice_work), 1,
+                    max(1, min(view.width // 32, (view.t1 - view.t0) / margin))))
     edges = np.linspace(view.t0, view.t1, n + 1)
     least = shortest / sound.sr
-    return [replace(view, t0=float(a), t1=float(max(b, a + least)), width=max(pixel_range[0], round(view.width / n))) for a, b in pairwise(edges)]
+    return [replace(view, t0=float(a), t1=float(max(b, a + least)),
+                    width=max(pixel_range[0], round(view.width / n))) for a, b in pairwise(edges)]
 
 def _points(view, sr, q, density):
     plan, _, box = window_plan(view, sr, q, density)
@@ -118,14 +135,18 @@ def answer(
     anyway=False,   # reassign it however long it takes
     only=False,     # the ordinary spectrogram alone
 ):                  # yields frames
-    "Everything that is sent for one window, coarse first. Raises Stale as soon as it is no longer wanted."
+    """Everything that is sent for one window, coarse first. Raises Stale as soon as it is no
+    longer wanted."""
     global speed
     def check(_=None):
         if stale(): raise Stale
     begun, box = time.perf_counter(), dict(f0=view.f0, f1=view.f1)
-    for t0, t1, level, seen in ordinary(sound, replace(view, width=min(view.width, 1000), height=min(view.height, 500))):
+    for t0, t1, level, seen in ordinary(sound,
+                                        replace(view, width=min(view.width, 1000),
+                                                height=min(view.height, 500))):
         check()
-        yield frame(dict(box, kind="ordinary", t0=t0, t1=t1, seen=seen, end=t1 >= view.t1 - 1e-12), level)
+        yield frame(dict(box, kind="ordinary", t0=t0, t1=t1, seen=seen, end=t1 >= view.t1 - 1e-12),
+                    level)
     if only: return
     takes = {}
     for first in densities:
@@ -135,7 +156,8 @@ def answer(
     if takes[first] > longest and not anyway:
         yield frame(dict(kind="long", seconds=takes[first]))
         return
-    passes = [first, densities[0]] if first != densities[0] and takes[densities[0]] <= patient else [first]
+    passes = ([first, densities[0]] if first != densities[0] and takes[densities[0]] <= patient
+              else [first])
     for density in passes:
         for part in _slices(sound, view, density, takes[density]):
             for i, q in enumerate(view.q):
@@ -143,10 +165,14 @@ def answer(
                 picture = compute(sound, replace(part, q=(q,)), density, check)
                 spent = time.perf_counter() - start
                 points = _points(part, sound.sr, q, density)
-                if spent > 0.05: speed += 0.2 * float(np.clip(points / spent - speed, -speed / 2, speed))
-                about = dict(kind="reassigned", q=q, colour=i, density=density, t0=picture.time_edges[0], t1=picture.time_edges[-1],
-                             f0=picture.frequency_edges[0], f1=picture.frequency_edges[-1], hop=picture.plan.tdeci, bins=picture.plan.noct,
-                             done=(part.t1 - view.t0) / (view.t1 - view.t0), last=density == passes[-1] and part.t1 >= view.t1)
+                if spent > 0.05:
+                    speed += 0.2 * float(np.clip(points / spent - speed, -speed / 2, speed))
+                about = dict(kind="reassigned", q=q, colour=i, density=density,
+                             t0=picture.time_edges[0], t1=picture.time_edges[-1],
+                             f0=picture.frequency_edges[0], f1=picture.frequency_edges[-1],
+                             hop=picture.plan.tdeci, bins=picture.plan.noct,
+                             done=(part.t1 - view.t0) / (view.t1 - view.t0),
+                             last=density == passes[-1] and part.t1 >= view.t1)
                 yield frame(about | dict(seconds=time.perf_counter() - begun), picture.level())
 
 # %% ../../nbs/61_explorer_passes.ipynb #b455abac

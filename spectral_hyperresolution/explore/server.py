@@ -54,17 +54,21 @@ except ImportError: HTTPServer, RequestHandler, HTTPError = None, object, Except
 # %% ../../nbs/62_explorer_server.ipynb #3a4bf7e2
 usual_port = 8765
 most_heard = 300.0     # longest window to hear [s]
-page_files = {"style.css": "text/css", "explorer.js": "text/javascript", "picture.js": "text/javascript", "axes.js": "text/javascript"}
+page_files = {"style.css": "text/css", "explorer.js": "text/javascript",
+              "picture.js": "text/javascript", "axes.js": "text/javascript"}
 
 @cache
 def _about_page():
-    "What the page needs to know of the rules and the colours, so that they are written in one place."
+    """What the page needs to know of the rules and the colours, so that they are written in one
+    place."""
     from matplotlib import colormaps
 
     from spectral_hyperresolution import plot
     magma = np.round(255 * colormaps["magma"](np.arange(256))[:, :3]).astype(int).ravel().tolist()
-    return dict(colours=magma, scale=dict(top=plot.scale_top, bottom=plot.scale_bottom, range=plot.scale_range), three=plot.three_qs,
-                q_range=q_range, finest=finest, shortest=shortest, lowest_octave=lowest_octave, passband=passband, most_heard=most_heard)
+    return dict(colours=magma, scale=dict(top=plot.scale_top, bottom=plot.scale_bottom,
+                                          range=plot.scale_range), three=plot.three_qs,
+                q_range=q_range, finest=finest, shortest=shortest, lowest_octave=lowest_octave,
+                passband=passband, most_heard=most_heard)
 
 # %% ../../nbs/62_explorer_server.ipynb #1f07d88e
 class Desk:
@@ -90,11 +94,15 @@ class Desk:
             try: return float(text)
             except ValueError: raise ValueError(f"{name}={text[:40]!r} is not a number") from None
         which = checks.integer("sound", number("sound", "0"), 0)
-        if which >= len(self.sounds): raise ValueError(f"sound={which} is not one of 0 … {len(self.sounds) - 1}")
+        if which >= len(self.sounds):
+            raise ValueError(f"sound={which} is not one of 0 … {len(self.sounds) - 1}")
         try: q = tuple(float(v) for v in given.get("q", "2.8").split(","))
-        except ValueError: raise ValueError(f"q={given['q'][:40]!r} is not one number or three, separated by commas") from None
+        except ValueError:
+            raise ValueError(f"q={given['q'][:40]!r} is not one number or three, separated by "
+                             f"commas") from None
         channel = checks.integer("channel", number("channel"), 1) if given.get("channel") else None
-        view = View(*(number(n) for n in ("t0", "t1", "f0", "f1")), q, number("width", "1200"), number("height", "600"), channel)
+        view = View(*(number(n) for n in ("t0", "t1", "f0", "f1")), q, number("width", "1200"),
+                    number("height", "600"), channel)
         return self.sounds[which], view.check(self.sounds[which])
 
 # %% ../../nbs/62_explorer_server.ipynb #7f17e6e3
@@ -106,32 +114,40 @@ class _Refusal(HTTPError):
 
 class _Handler(RequestHandler):
     "One request, from the right place, with clear errors."
-    known = ()                                                       # names of the arguments that a request may have
+    # names of the arguments that a request may have
+    known = ()
 
     def initialize(self, desk): self.desk, self.gone = desk, False
     def on_connection_close(self): self.gone = True
     def log_exception(self, kind, error, trace):
-        if not isinstance(error, HTTPError | StreamClosedError): super().log_exception(kind, error, trace)
+        if not isinstance(error, HTTPError | StreamClosedError):
+            super().log_exception(kind, error, trace)
 
     def set_default_headers(self):
         self.set_header("Server", "hyperres")
         self.set_header("Cache-Control", "no-store")
         self.set_header("X-Content-Type-Options", "nosniff")
         self.set_header("Cross-Origin-Resource-Policy", "same-origin")
-        self.set_header("Content-Security-Policy", "default-src 'self'; img-src 'self' blob: data:; object-src 'none'; base-uri 'none'; "
+        self.set_header("Content-Security-Policy", "default-src 'self'; img-src 'self' blob: "
+                        "data:; object-src 'none'; base-uri 'none'; "
                         "frame-ancestors 'self' http://localhost:* http://127.0.0.1:*")
 
     def prepare(self):
         host = re.sub(r":\d+$", "", self.request.host).strip("[]").lower()
-        numeric = re.fullmatch(r"[\d.]+|[\da-f:]+", host)             # a rebound name is a name, never an address
-        if host not in {"127.0.0.1", "localhost", "::1", self.desk.host} and not (numeric and self.desk.host in {"0.0.0.0", "::"}):
+        # a rebound name is a name, never an address
+        numeric = re.fullmatch(r"[\d.]+|[\da-f:]+", host)
+        if host not in {"127.0.0.1", "localhost", "::1",
+                        self.desk.host} and not (numeric and self.desk.host in {"0.0.0.0", "::"}):
             raise _Refusal(403, f"host {host[:80]!r} is not this server's")
-        origin, site = self.request.headers.get("Origin"), self.request.headers.get("Sec-Fetch-Site", "same-origin")
-        if origin not in (None, f"http://{self.request.host}") or self.known and site not in ("same-origin", "none"):
+        origin, site = (self.request.headers.get("Origin"),
+                        self.request.headers.get("Sec-Fetch-Site", "same-origin"))
+        if origin not in (None, f"http://{self.request.host}") or self.known and site not in (
+            "same-origin", "none"):
             raise _Refusal(403, "a request from a page of another site")
         self.given = {}
         for name, values in self.request.query_arguments.items():
-            if self.known and name not in self.known: raise _Refusal(400, f"{name[:40]!r} is not one of {', '.join(self.known)}")
+            if self.known and name not in self.known:
+                raise _Refusal(400, f"{name[:40]!r} is not one of {', '.join(self.known)}")
             if len(values) > 1: raise _Refusal(400, f"{name[:40]!r} is given {len(values)} times")
             self.given[name] = self.get_query_argument(name)
 
@@ -142,14 +158,17 @@ class _Handler(RequestHandler):
         self.finish(json.dumps(dict(error=str(said))))
 
     async def work(self, function, *args):
-        "Run a function on the desk's threads; what is wrong with the request or the file becomes status 400."
-        try: return await asyncio.get_running_loop().run_in_executor(self.desk.pool, function, *args)
+        """Run a function on the desk's threads; what is wrong with the request or the file
+        becomes status 400."""
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self.desk.pool, function, *args)
         except (ValueError, OSError, MemoryError) as error: raise _Refusal(400, error) from None
 
 # %% ../../nbs/62_explorer_server.ipynb #8c2f50e8
 class _Page(_Handler):
     def get(self, name="index.html"):
-        if name != "index.html" and name not in page_files: raise _Refusal(404, f"no page {name[:80]!r}")
+        if name != "index.html" and name not in page_files:
+            raise _Refusal(404, f"no page {name[:80]!r}")
         self.set_header("Content-Type", page_files.get(name, "text/html") + "; charset=utf-8")
         self.finish((files("spectral_hyperresolution.explore") / "page" / name).read_bytes())
 
@@ -157,7 +176,8 @@ class _About(_Handler):
     known = ("client",)
     async def get(self):
         rules = await self.work(_about_page)
-        sounds = [dict(name=s.name, sr=s.sr, channels=s.channels, duration=s.frames / s.sr, about=s.about, path=str(s.path or "")) for s in self.desk.sounds]
+        sounds = [dict(name=s.name, sr=s.sr, channels=s.channels, duration=s.frames / s.sr,
+                       about=s.about, path=str(s.path or "")) for s in self.desk.sounds]
         self.finish(dict(rules, sounds=sounds))
 
 class _Missing(_Handler):
@@ -166,13 +186,15 @@ class _Missing(_Handler):
 # %% ../../nbs/62_explorer_server.ipynb #bc8b5295
 class _Picture(_Handler):
     "Frames of a window, flushed as they are made."
-    known = ("sound", "t0", "t1", "f0", "f1", "q", "width", "height", "channel", "client", "anyway", "only")
+    known = ("sound", "t0", "t1", "f0", "f1", "q", "width", "height", "channel", "client", "anyway",
+             "only")
 
     async def get(self):
         try: sound, view = self.desk.view(self.given)
         except ValueError as error: raise _Refusal(400, error) from None
         overtaken = self.desk.turn(self.given.get("client", "")[:64])
-        frames = answer(sound, view, lambda: self.gone or overtaken(), self.given.get("anyway") == "1", self.given.get("only") == "1")
+        frames = answer(sound, view, lambda: self.gone or overtaken(),
+                        self.given.get("anyway") == "1", self.given.get("only") == "1")
         self.set_header("Content-Type", "application/octet-stream")
         begun = False
         while not self.gone:
@@ -189,13 +211,16 @@ class _Picture(_Handler):
 
 # %% ../../nbs/62_explorer_server.ipynb #e97b4902
 def listen(sound, view, speed=1.0, band=False, loudest=False):
-    "A WAV file of a window, in bytes: all channels (mixed where there are more than two), slowed or sped up."
+    """A WAV file of a window, in bytes: all channels (mixed where there are more than two),
+    slowed or sped up."""
     from io import BytesIO
 
     import soundfile
     from scipy.signal import butter, resample_poly, sosfiltfilt
     speed = checks.number("speed", speed, 0.01, 4, low_open=False, high_open=False)
-    if view.t1 - view.t0 > most_heard: raise ValueError(f"the window's {view.t1 - view.t0:.0f} s are not <= {most_heard:g} s: zoom in to hear it")
+    if view.t1 - view.t0 > most_heard:
+        raise ValueError(f"the window's {view.t1 - view.t0:.0f} s are not <= {most_heard:g} s: "
+                         f"zoom in to hear it")
     first = round(view.t0 * sound.sr)
     n, margin = max(1, round(view.t1 * sound.sr) - first), round(0.05 * sound.sr)
     x = sound.cut(first - margin, n + 2 * margin, view.channel)
@@ -204,7 +229,8 @@ def listen(sound, view, speed=1.0, band=False, loudest=False):
         edges = max(view.f0, sound.sr * 1e-4), min(view.f1, 0.499 * sound.sr)
         x = sosfiltfilt(butter(2, edges, "bandpass", fs=sound.sr, output="sos"), x, axis=-1)
     x = x[:, margin:margin + n]
-    rate, up = sound.sr * speed, max(1, ceil(8000 / (sound.sr * speed)))     # browsers play from 8000 Hz on
+    # browsers play from 8000 Hz on
+    rate, up = sound.sr * speed, max(1, ceil(8000 / (sound.sr * speed)))
     if up > 1: x = resample_poly(x, up, 1, axis=-1)
     if loudest and np.abs(x).max() > 0: x = x * (0.9 / np.abs(x).max())
     file = BytesIO()
@@ -222,22 +248,26 @@ kept = json.load(open("settings.json"))
 box = dict(kept["view"], q=tuple(kept["view"]["q"]))
 for q in box["q"]:
     picture = compute(Sound(kept["path"]), View(**dict(box, q=(q,))))
-    print(q, picture.shape, "from", picture.times[0], "s,", picture.frequencies[0], "Hz; energy", picture.energy.sum())
+    print(q, picture.shape, picture.times[0], picture.frequencies[0], picture.energy.sum())
 """
 
 def data(sound, view):
     "The window's pictures at full density, as a zip file of npz files, settings and a program."
     from io import BytesIO
     from zipfile import ZipFile
-    if (takes := estimate(sound, view, densities[0])) > longest: raise ValueError(f"the window's numbers would take {takes:.0f} s, not <= {longest:g} s: zoom in")
+    if (takes := estimate(sound, view, densities[0])) > longest:
+        raise ValueError(f"the window's numbers would take {takes:.0f} s, not <= {longest:g} s: "
+                         f"zoom in")
     file, axes = BytesIO(), {}
     with ZipFile(file, "w") as archive, tempfile.TemporaryDirectory() as folder:
         for q in view.q:
             picture = compute(sound, replace(view, q=(q,)))
             picture.save(Path(folder) / "picture.npz")
             archive.write(Path(folder) / "picture.npz", f"q{q:g}.npz")
-            axes = dict(first_sample=picture.first, first_time=picture.time_edges[0], hop_length=picture.plan.tdeci, bins_per_octave=picture.plan.noct)
-        about = dict(sound=sound.name, path=str(sound.path.resolve() if sound.path else ""), sr=sound.sr, view=asdict(view), **axes)
+            axes = dict(first_sample=picture.first, first_time=picture.time_edges[0],
+                        hop_length=picture.plan.tdeci, bins_per_octave=picture.plan.noct)
+        about = dict(sound=sound.name, path=str(sound.path.resolve() if sound.path else ""),
+                     sr=sound.sr, view=asdict(view), **axes)
         archive.writestr("settings.json", json.dumps(about, indent=1))
         archive.writestr("reproduce.py", reproduce)
     return file.getvalue()
@@ -248,7 +278,8 @@ class _Sound(_Handler):
     async def get(self):
         def make():
             sound, view = self.desk.view(self.given)
-            return listen(sound, view, float(self.given.get("speed", "1")), self.given.get("band") == "1", self.given.get("loudest") == "1")
+            return listen(sound, view, float(self.given.get("speed", "1")),
+                          self.given.get("band") == "1", self.given.get("loudest") == "1")
         self.set_header("Content-Type", "audio/wav")
         self.finish(await self.work(make))
 
@@ -261,16 +292,23 @@ class _Data(_Handler):
 
 # %% ../../nbs/62_explorer_server.ipynb #a3a1ff47
 class Server:
-    "Serve sounds in the background. Raises ImportError without tornado, OSError where the port is taken."
+    """Serve sounds in the background. Raises ImportError without tornado, OSError where the port
+    is taken."""
     def __init__(self, sounds,           # `Sound`s to serve
                  port=0,                 # port; 0 takes any that is free
                  host="127.0.0.1"):      # address to listen on: this machine alone
-        if HTTPServer is None: raise ImportError("the explorer needs tornado:  pip install 'spectral_hyperresolution[explore]'")
+        if HTTPServer is None:
+            raise ImportError("the explorer needs tornado:  pip install "
+                              "'spectral_hyperresolution[explore]'")
         self.desk = Desk(list(sounds), host)
         try: self.sockets = bind_sockets(port, host)
-        except OSError as error: raise OSError(f"port={port} of {host} can't be opened ({error.strerror or error}): choose another with --port") from None
-        name = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
-        self.url, self.loop = f"http://{name}:{self.sockets[0].getsockname()[1]}/", asyncio.new_event_loop()
+        except OSError as error:
+            raise OSError(f"port={port} of {host} can't be opened ({error.strerror or error}): "
+                          f"choose another with --port") from None
+        name = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host,
+            f"[{host}]" if ":" in host else host)
+        self.url, self.loop = (f"http://{name}:{self.sockets[0].getsockname()[1]}/",
+                               asyncio.new_event_loop())
         self.thread = threading.Thread(target=self._run, daemon=True)
         self.thread.start()
         self.warmed = self.desk.pool.submit(warm)
@@ -278,10 +316,13 @@ class Server:
     def _run(self):
         asyncio.set_event_loop(self.loop)
         desk = dict(desk=self.desk)
-        pages = [(r"/", _Page, desk), (r"/page/([\w.]+)", _Page, desk), (r"/about", _About, desk), (r"/picture", _Picture, desk),
+        pages = [(r"/", _Page, desk), (r"/page/([\w.]+)", _Page, desk), (r"/about", _About, desk),
+                 (r"/picture", _Picture, desk),
                  (r"/sound\.wav", _Sound, desk), (r"/data\.zip", _Data, desk)]
         async def open_up():
-            HTTPServer(Application(pages, default_handler_class=_Missing, default_handler_args=desk, log_function=lambda _: None), max_body_size=4096).add_sockets(self.sockets)
+            HTTPServer(Application(pages, default_handler_class=_Missing, default_handler_args=desk,
+                                   log_function=lambda _: None),
+                                   max_body_size=4096).add_sockets(self.sockets)
         self.loop.run_until_complete(open_up())
         self.loop.run_forever()
 

@@ -27,7 +27,8 @@ finest = 5e-5                         # least height of a window, as a fraction 
 shortest = 8                          # least length of a window [samples]
 pixel_range = 16, 4096                # width and height of a window
 longest_halo = 60.0                   # how far beyond a window it may be necessary to read [s]
-passband = 0.45                       # the whole recording is first shown up to this fraction of the sampling rate
+# the whole recording is first shown up to this fraction of the sampling rate
+passband = 0.45
 
 # %% ../../nbs/60_explorer_window.ipynb #d507631e
 @dataclass(frozen=True)
@@ -47,18 +48,22 @@ class View:
         low, top, end = sound.sr / 2 ** (lowest_octave + 1), sound.sr / 2, sound.frames / sound.sr
         size = {n: checks.integer(n, getattr(self, n), pixel_range[0]) for n in ("width", "height")}
         for name, pixels in size.items():
-            if pixels > pixel_range[1]: raise ValueError(f"{name}={pixels} is not <= {pixel_range[1]} pixels")
+            if pixels > pixel_range[1]:
+                raise ValueError(f"{name}={pixels} is not <= {pixel_range[1]} pixels")
         t0 = checks.number("t0", self.t0, 0, end, low_open=False)
         t1 = min(checks.number("t1", self.t1, 0, end * (1 + 1e-6) + 1e-6), end)
         f0 = checks.number("f0", self.f0, low * (1 - 1e-9), top)
         f1 = checks.number("f1", self.f1, low, top * (1 + 1e-9))
         if not (t1 - t0) * sound.sr > shortest - 1e-3 and t1 - t0 < end:
-            raise ValueError(f"t0={t0:.9g} s and t1={t1:.9g} s are not {shortest} samples apart, {shortest / sound.sr:.3g} s")
-        if not f1 > f0 * (1 + finest): raise ValueError(f"f1={f1:.9g} Hz is not above f0={f0:.9g} Hz by {f0 * finest:.3g} Hz")
+            raise ValueError(f"t0={t0:.9g} s and t1={t1:.9g} s are not {shortest} samples apart, "
+                             f"{shortest / sound.sr:.3g} s")
+        if not f1 > f0 * (1 + finest):
+            raise ValueError(f"f1={f1:.9g} Hz is not above f0={f0:.9g} Hz by {f0 * finest:.3g} Hz")
         if len(self.q) not in (1, 3): raise ValueError(f"q={self.q!r} is not one number or three")
         q = tuple(checks.number("q", q, *q_range, low_open=False, high_open=False) for q in self.q)
         if (halo := 6.5 * max(q) / f0) > longest_halo:
-            raise ValueError(f"q={max(q):g} at f0={f0:g} Hz has wavelets that reach {halo:.0f} s: not within {longest_halo:g} s. Take a higher f0 or a lower q")
+            raise ValueError(f"q={max(q):g} at f0={f0:g} Hz has wavelets that reach {halo:.0f} s: "
+                             f"not within {longest_halo:g} s. Take a higher f0 or a lower q")
         if self.channel is not None and checks.integer("channel", self.channel, 1) > sound.channels:
             raise ValueError(f"channel={self.channel!r} is not one of 1 … {sound.channels}")
         return View(t0, t1, f0, min(f1, top), q, **size, channel=self.channel)
@@ -72,20 +77,24 @@ class Sound:
         if isinstance(source, (str, Path)):
             from spectral_hyperresolution.audio import info
             self.path, about = Path(source), info(source)
-            self.sr, self.channels, self.frames, self.about = about.sr, about.channels, about.frames, about.format
+            self.sr, self.channels = about.sr, about.channels
+            self.frames, self.about = about.frames, about.format
         else:
             self.path, self.x = None, checks.as_channels(source)[0]
             self.sr, self.about = checks.number("sr", sr, 0), "samples in memory"
             self.channels, self.frames = self.x.shape
         self.name = name or (self.path.name if self.path else "sound")
-        if self.frames < shortest: raise ValueError(f"{self.name}: {self.frames} samples are fewer than {shortest}")
+        if self.frames < shortest:
+            raise ValueError(f"{self.name}: {self.frames} samples are fewer than {shortest}")
 
     def cut(self, first, length, channel=None):
-        "`length` samples from `first` on, (C, length) float32; silence outside. Raises what `audio.read` does, and ValueError for NaN."
+        """`length` samples from `first` on, (C, length) float32; silence outside. Raises what
+        `audio.read` does, and ValueError for NaN."""
         x = np.zeros((self.channels if channel is None else 1, length), np.float32)
         a, b = max(first, 0), min(first + length, self.frames)
         if a >= b: return x
-        if self.path is None: part = self.x[:, a:b] if channel is None else self.x[channel - 1:channel, a:b]
+        if self.path is None:
+            part = self.x[:, a:b] if channel is None else self.x[channel - 1:channel, a:b]
         else:
             from spectral_hyperresolution.audio import read
             part = read(self.path, (a + 0.25) / self.sr, (b - a) / self.sr, channel)[0]
@@ -99,7 +108,8 @@ def _nearest_step(n):
     return min(_strides(max(2 * n, 2)), key=lambda s: abs(log(s / max(n, 1e-9))))
 
 def _over(q, bins):
-    "Scans per bin: twenty in one sigma_f and at least one in each bin, or 1/k, eight in one sigma_f, where bins are finer than a thousandth of it."
+    """Scans per bin: twenty in one sigma_f and at least one in each bin, or 1/k, eight in one
+    sigma_f, where bins are finer than a thousandth of it."""
     bin = 2 * pi * q * log(2) / bins                                 # [sigma_f]
     return max(1, ceil(scans_per_sigma * bin)) if bin > 1e-3 else 1 / ceil(1 / (7.9 * bin))
 
@@ -109,9 +119,10 @@ def window_plan(
     sr: float,   # sampling rate [Hz]
     q: float,    # wavelet Q
     density: float = 2.5,  # departure points per critical spacing
-):               # the plan of the samples to read, the first of them, and the window's rows and columns in the plan
+):               # plan of the samples to read, the first of them, the window's rows and columns
     "What to read and how to analyse it, so that the window is the same cut of a longer analysis."
-    hop = max(_nearest_step((view.t1 - view.t0) * sr / view.width), _nearest_step(sr / (64 * view.f1)))
+    hop = max(_nearest_step((view.t1 - view.t0) * sr / view.width),
+              _nearest_step(sr / (64 * view.f1)))
     bins = max(1, round(view.height / log2(view.f1 / view.f0)))
     below = lambda f: bins * log2(sr / 2 / f)                        # bins from Nyquist down to f
     reach = 0.5 / (2 * pi * q)
@@ -121,11 +132,13 @@ def window_plan(
     halo = ceil((halo_sigmas + 0.5) * q / minf) + 2
     stride = 2 ** max(0, floor(log2(2 * pi * q / (10 * density * minf))))
     grid = lcm(hop, 3 * stride)                                      # every stride divides it
-    begin, end = floor((view.t0 * sr + 1) / hop), floor((view.t1 * sr + 1) / hop) + 1   # bins begin a sample early
+    # bins begin a sample early
+    begin, end = floor((view.t0 * sr + 1) / hop), floor((view.t1 * sr + 1) / hop) + 1
     first = (begin * hop - halo) // grid * grid
     n = ceil((end * hop + halo - first) / hop) * hop
     plan = Plan(n, q, hop, _over(q, bins), bins, minf, 0.5 * 2 ** (-top / bins))
-    return plan, first, (begin - first // hop, end - first // hop, left - top, max(left + 2, right) - top)
+    return (plan, first, (begin - first // hop, end - first // hop, left - top,
+                          max(left + 2, right) - top))
 
 # %% ../../nbs/60_explorer_window.ipynb #d38ed88d
 @dataclass(frozen=True, eq=False)
@@ -140,7 +153,8 @@ class Window(ReassignedSpectrogram):
     def time_edges(self): return (self.plan.time_edges + self.first) / self.sr
 
     def level(self):
-        "Energy in dB of a full-scale tone: a sine of amplitude A reads 20 log10(A), whatever the window; -inf where dark."
+        """Energy in dB of a full-scale tone: a sine of amplitude A reads 20 log10(A), whatever
+        the window; -inf where dark."""
         p = self.plan
         tone = p.tdeci / 4 * p.over * p.noct / (2 * pi * p.q * log(2)) * sqrt(pi) * erf(p.lint)
         with np.errstate(divide="ignore"): return 10 * np.log10(self.energy / tone)
@@ -153,17 +167,21 @@ def compute(
     progress=None,           # called with the fraction done; may raise to stop the work
     threads: int | None = None,  # None takes all cores
 ) -> Window:
-    "The window of a recording at the screen's resolution, one cell a pixel. Raises ValueError for a box that is not in the sound."
+    """The window of a recording at the screen's resolution, one cell a pixel. Raises ValueError
+    for a box that is not in the sound."""
     view = view.check(sound)
     plan, first, box = window_plan(view, sound.sr, view.q[0], density)
     x = sound.cut(first, plan.n_samples, view.channel)
-    if plan.noct > 20_000: x = x.astype(float)                       # millihertz: float32 would round
+    # millihertz: float32 would round
+    if plan.noct > 20_000: x = x.astype(float)
     energy, counts = reassign(x.T, plan, "fast", "zero", density, True, threads, progress, box)
     top, bottom, left, right = box
     lit = counts >= local_threshold(plan)[left:right]
     columns = plan.bin_frequencies[left:right]
-    shape = Plan((bottom - top) * plan.tdeci, plan.q, plan.tdeci, plan.over, plan.noct, columns[-1] * (1 + 1e-12), columns[0])
-    return Window(np.where(lit, energy, 0).T[::-1], counts.T[::-1], shape, sound.sr, "local", first + top * plan.tdeci)
+    shape = Plan((bottom - top) * plan.tdeci, plan.q, plan.tdeci, plan.over, plan.noct,
+                 columns[-1] * (1 + 1e-12), columns[0])
+    return Window(np.where(lit, energy, 0).T[::-1], counts.T[::-1], shape, sound.sr, "local",
+                  first + top * plan.tdeci)
 
 # %% ../../nbs/60_explorer_window.ipynb #af8426a2
 def work(
@@ -171,11 +189,14 @@ def work(
     box: tuple,      # first row, end, first column, end of the cells that are wanted
     density: float,  # departure points per critical spacing
 ) -> float:          # departure points, folded bins (as two of them) and the blocks' own transforms
-    "What a window costs, counted in departure points: the blocks that can send something into it, with their margins."
+    """What a window costs, counted in departure points: the blocks that can send something into
+    it, with their margins."""
     total = 0.0
     for g in scan_groups(plan, density):
         reach, step = plan.lint * plan.q / plan.scan_frequencies[g.first] + 2, g.payload * g.stride
-        first, last = max(0, (box[0] * plan.tdeci - reach) // step), min(plan.n_samples - 1, box[1] * plan.tdeci + reach) // step
+        first, last = (max(0, (box[0] * plan.tdeci - reach) // step),
+                       min(plan.n_samples - 1, box[1] * plan.tdeci + reach) // step)
         folded = 12 * plan.scan_sigma_f[g.first:g.last].sum() / g.ratio * g.block
-        total += (last - first + 1) * ((g.last - g.first) * g.transform + 2 * folded + 0.05 * g.block * log2(g.block))
+        total += ((last - first + 1) * ((g.last - g.first) * g.transform + 2 * folded
+                                        + 0.05 * g.block * log2(g.block)))
     return total

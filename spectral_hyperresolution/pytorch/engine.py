@@ -24,13 +24,17 @@ from .steps import _signal, _tensor, _wide
 
 # %% ../../nbs/57_torch_engine.ipynb #50b14754
 def _followed(x):
-    "Whether torch keeps track of what becomes of x: for gradients, backward or forward, or for a trace."
+    """Whether torch keeps track of what becomes of x: for gradients, backward or forward, or for
+    a trace."""
     tangent = torch.autograd.forward_ad.unpack_dual(x).tangent is not None
-    return tangent or x.requires_grad and torch.is_grad_enabled() or torch.compiler.is_compiling() or torch.jit.is_tracing()
+    return (tangent or x.requires_grad and torch.is_grad_enabled() or torch.compiler.is_compiling()
+            or torch.jit.is_tracing())
 
 def _lent(x, plan, boundary, density, silence):
-    "The compiled loop of the NumPy engine, for signals (pictures, C, N) on a CPU: energy and counts."
-    each = [engine_reassign(s.T, plan, "fast", boundary, density, silence, torch.get_num_threads()) for s in x.detach().numpy()]
+    """The compiled loop of the NumPy engine, for signals (pictures, C, N) on a CPU: energy and
+    counts."""
+    each = [engine_reassign(s.T, plan, "fast", boundary, density, silence, torch.get_num_threads())
+            for s in x.detach().numpy()]
     return tuple(torch.from_numpy(np.stack(a)) for a in zip(*each, strict=True))
 
 # %% ../../nbs/57_torch_engine.ipynb #f6d9de36
@@ -41,7 +45,8 @@ def _room(device, max_memory):
     if max_memory is not None: return int(checks.number("max_memory", max_memory, 0))
     if device.type == "cuda":
         free, total = torch.cuda.mem_get_info(device)
-        return total // 8 if torch.are_deterministic_algorithms_enabled() else free // 2   # the same jobs every time
+        # the same jobs every time
+        return total // 8 if torch.are_deterministic_algorithms_enabled() else free // 2
     return int(min(cpu_memory, checks.available_memory() / 4))
 
 def _in_order(jobs, size, x):
@@ -67,34 +72,41 @@ def _softness(soft):
 
 def _checked(mode, boundary):
     if mode not in modes: raise ValueError(f"mode={mode!r} is not one of {modes}")
-    if boundary not in boundaries: raise ValueError(f"boundary={boundary!r} is not one of {boundaries}")
-    if mode == "parity" and boundary != "wrap": raise ValueError(f"boundary={boundary!r}: the parity mode knows only 'wrap'")
+    if boundary not in boundaries:
+        raise ValueError(f"boundary={boundary!r} is not one of {boundaries}")
+    if mode == "parity" and boundary != "wrap":
+        raise ValueError(f"boundary={boundary!r}: the parity mode knows only 'wrap'")
 
 # %% ../../nbs/57_torch_engine.ipynb #2d28321a
 def reassign(
-    x,                               # signal, (N,) or (…, N, C), real, array or tensor; channels are pooled
+    x,  # signal, (N,) or (…, N, C), real, array or tensor; channels are pooled
     plan: Plan,                      # what to compute
     mode: str = "fast",              # "fast" or "parity"
-    boundary: str = "wrap",          # outside: "wrap", "zero" or "reflect"; parity knows only "wrap"
+    boundary: str = "wrap",  # outside: "wrap", "zero" or "reflect"; parity knows only "wrap"
     density: float = 2.5,            # departure points per critical spacing, fast mode only
     silence: bool = True,            # leave out points whose chi is below its own numerical error
-    soft: float = False,             # width of a cell's soft edge, 0 (False) to 1 (True, bilinear) [cells]
+    soft: float = False,  # width of a cell's soft edge, 0 (False) to 1 (True, bilinear) [cells]
     device=None,                     # where to compute; None follows x
     dtype=None,                      # float32 or float64; None follows x
-    max_memory: float | None = None, # bytes for work, one block at least, besides signal, tables and result; None asks the device
+    max_memory: float | None = None,  # bytes for work, at least one block; None asks the device
     step: int | None = None,         # scans at a time, parity mode only; None fills max_memory
     compiled: bool = True,           # fast mode: let a compiled kernel take over where it can
-):                                   # energy and counts before any gate, both (…, n_times, n_bins), highest frequency first
-    "Reassign signals and histogram the arrivals (theory §7). Raises ValueError for a wrong shape, type, device, mode or value."
+):  # energy and counts before any gate, both (…, n_times, n_bins), highest frequency first
+    """Reassign signals and histogram the arrivals (theory §7). Raises ValueError for a wrong
+    shape, type, device, mode or value."""
     _checked(mode, boundary)
     soft, density = _softness(soft), checks.number("density", density, 0)
     x, lead = _signal(x, plan, device, dtype)
-    item, room = torch.arange(len(x), device=x.device).repeat_interleave(x.shape[1]), _room(x.device, max_memory)
+    item, room = (torch.arange(len(x), device=x.device).repeat_interleave(x.shape[1]),
+                  _room(x.device, max_memory))
     compiled = compiled and mode == "fast" and not soft and not _followed(x)
-    with torch.autocast(x.device.type, enabled=False) if torch.amp.is_autocast_available(x.device.type) else nullcontext():
+    with torch.autocast(x.device.type, enabled=False) if torch.amp.is_autocast_available(
+        x.device.type) else nullcontext():
         if compiled and x.device.type == "cpu": both = _lent(x, plan, boundary, density, silence)
         else:
-            if mode == "fast": jobs = _fast_work(x.flatten(0, 1), item, plan, boundary, density, silence, soft, compiled and _fused(x), room)
+            if mode == "fast":
+                jobs = _fast_work(x.flatten(0, 1), item, plan, boundary, density, silence, soft,
+                                  compiled and _fused(x), room)
             else: jobs = _exact_work(x.flatten(0, 1), item, plan, silence, soft, room, step)
             both = _in_order(jobs, len(x) * plan.n_times * plan.n_bins, x)
     return tuple(a.reshape(*lead, *plan.shape).to(x.dtype) for a in both)
@@ -108,12 +120,15 @@ def open_cells(
     "Decide which cells are lit. Raises ValueError for an unknown gate."
     if gate is None: return torch.ones_like(counts, dtype=torch.bool)
     if gate == "global": return counts >= counts.amax((-2, -1), keepdim=True).sqrt()
-    if gate == "local": return counts >= torch.as_tensor(local_threshold(plan), dtype=counts.dtype, device=counts.device)
+    if gate == "local":
+        return counts >= torch.as_tensor(local_threshold(plan), dtype=counts.dtype,
+                                         device=counts.device)
     raise ValueError(f"gate={gate!r} is not 'local', 'global' or None")
 
 # %% ../../nbs/57_torch_engine.ipynb #c853b5a4
 def _published(x, q, tdeci, over, noct, minf, maxf, device, dtype, lint, chunks=None):
-    "The authors' function: parity mode, whole signal, global gate; scans in at most `chunks` parts."
+    """The authors' function: parity mode, whole signal, global gate; scans in at most `chunks`
+    parts."""
     x = _tensor(x, device, dtype)
     plan = Plan(x.shape[max(-2, -x.ndim)] if x.ndim else 0, q, tdeci, over, noct, minf, maxf, lint)
     step = None if chunks is None else ceil(plan.n_scans / checks.integer("chunks", chunks, 1))
@@ -137,7 +152,7 @@ def high_resolution_spectrogram(
 
 # %% ../../nbs/57_torch_engine.ipynb #f1e5dc64
 def high_resolution_spectrogram_vectorized(
-    x,                        # signal, (N,) or (…, N, C), real, array or tensor; channels are pooled
+    x,  # signal, (N,) or (…, N, C), real, array or tensor; channels are pooled
     q: float,                 # wavelet Q
     tdeci: int,               # output time stride [samples]
     over: int,                # scans per output bin
@@ -146,8 +161,8 @@ def high_resolution_spectrogram_vectorized(
     maxf: float,              # highest frequency [cycles per sample]
     device=None,              # where to compute; None follows x
     dtype=None,               # float32 or float64; None follows x
-    chunks: int | None = None,# parts into which the scans are divided; None fills the memory that is free
+    chunks: int | None = None,  # parts of the scans; None fills the memory that is free
     lint: float = 0.5,        # largest displacement |eta/chi|
-) -> torch.Tensor:            # energy, (…, n_times, n_bins), highest frequency first, on that device
+) -> torch.Tensor:  # energy, (…, n_times, n_bins), highest frequency first, on that device
     "`engine.high_resolution_spectrogram` with a say in how many scans are computed together."
     return _published(x, q, tdeci, over, noct, minf, maxf, device, dtype, lint, chunks)

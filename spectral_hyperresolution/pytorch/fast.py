@@ -36,14 +36,17 @@ class _Table:
     start: torch.Tensor     # time of index 0, (blocks, scans) [time bins, after row0]
     points: torch.Tensor    # how many points a scan sends, (blocks, scans)
     row0: torch.Tensor      # first row that a block can reach, (blocks,)
-    late: torch.Tensor      # times that a block accepts, half-open, (blocks, 2) [time bins, after row0]
+    # times that a block accepts, half-open, (blocks, 2) [time bins, after row0]
+    late: torch.Tensor
 
     @property
-    def bytes(self): return sum(v.nbytes for v in vars(self).values() if isinstance(v, torch.Tensor))
+    def bytes(self):
+        return sum(v.nbytes for v in vars(self).values() if isinstance(v, torch.Tensor))
 
 # %% ../../nbs/55_torch_fast.ipynb #d7c28e27
 def _fold_bands(b, length, stride):
-    "For each row and each of `length` bins: the spectrum's bins that fold onto it, their weights, and -u."
+    """For each row and each of `length` bins: the spectrum's bins that fold onto it, their
+    weights, and -u."""
     block, f0, s = length * stride, b["rows"][:, None, None], b["sigma"][:, None, None]
     k0 = np.maximum(np.ceil((f0 - band_tail * s) * block).astype(int), -(block // 2) + 1)
     k1 = np.minimum(np.floor((f0 + band_tail * s) * block).astype(int), block // 2)
@@ -57,20 +60,28 @@ def _fold_bands(b, length, stride):
 def _table(plan, g, batches, real, device):
     "Lay the batches of a group end to end."
     rows, scans = (np.cumsum([0, *(len(b[key]) for b in batches)]) for key in ("rows", "bin"))
-    joined = {key: np.concatenate([b[key] for b in batches]) for key in ("rows", "sigma", "offset", "phase", "weights", "shift", "late", "run", "bin", "sigma_t")}
+    joined = {key: np.concatenate([b[key] for b in batches])
+              for key in ("rows", "sigma", "offset", "phase", "weights", "shift", "late", "run",
+                          "bin", "sigma_t")}
     N, begin = plan.n_samples, np.arange(0, plan.n_samples, g.payload * g.stride)[:, None]
     reach = _reach(plan, g)
     row0 = np.maximum(0, np.floor((begin - reach) / plan.tdeci))
-    row1 = np.minimum(plan.n_times, np.ceil((np.minimum(begin + g.payload * g.stride, N) + reach) / plan.tdeci) + 1)
+    row1 = np.minimum(plan.n_times, np.ceil((np.minimum(begin + g.payload * g.stride, N)
+                                             + reach) / plan.tdeci) + 1)
     start = (begin - (g.halo + g.lead) * g.stride + joined["run"] + 1) / plan.tdeci - row0
     points = np.minimum(g.payload, np.ceil((N - begin) / g.stride - joined["late"]))
-    late = np.concatenate([np.maximum(1 / plan.tdeci - row0, 0), np.minimum(N / plan.tdeci - row0, row1 - row0)], axis=1)
+    late = np.concatenate([np.maximum(1 / plan.tdeci - row0, 0),
+                           np.minimum(N / plan.tdeci - row0, row1 - row0)], axis=1)
     on = lambda a, dtype=real: torch.from_numpy(np.ascontiguousarray(a)).to(dtype).to(device)
     take, gauss, minus_u = _fold_bands(joined, g.transform, g.stride)
     return _Table(
-        g, tuple(zip(rows[:-1].tolist(), rows[1:].tolist(), scans[:-1].tolist(), scans[1:].tolist(), strict=True)),
-        on(take, torch.int64), on(gauss, real.to_complex()), on(minus_u), on(np.concatenate([b["base"] + r for b, r in zip(batches, rows[:-1], strict=True)]), torch.int64),
-        on(joined["weights"].T), on(g.halo + g.lead - joined["shift"], torch.int64), on(joined["bin"]), on(joined["sigma_t"]),
+        g, tuple(zip(rows[:-1].tolist(), rows[1:].tolist(), scans[:-1].tolist(), scans[1:].tolist(),
+                     strict=True)),
+        on(take, torch.int64), on(gauss, real.to_complex()), on(minus_u),
+        on(np.concatenate([b["base"] + r for b, r in zip(batches, rows[:-1], strict=True)]),
+           torch.int64),
+        on(joined["weights"].T), on(g.halo + g.lead - joined["shift"], torch.int64),
+        on(joined["bin"]), on(joined["sigma_t"]),
         on(start), on(points, torch.int64), on(row0[:, 0], torch.int64), on(late))
 
 @lru_cache(maxsize=4)
@@ -84,33 +95,42 @@ def _fast_job(blocks, item, t, rows, scans, b, plan, boundary_error, soft, fused
     "Deposit some scans of some blocks (signals, blocks, samples)."
     g, signals = t.group, len(blocks)
     peak = blocks.detach().abs().amax(-1, keepdim=True)
-    unit = torch.where(peak > torch.finfo(peak.dtype).tiny, torch.frexp(peak).mantissa / peak, 1)   # a power of 2: exact
+    # a power of 2: exact
+    unit = torch.where(peak > torch.finfo(peak.dtype).tiny, torch.frexp(peak).mantissa / peak, 1)
     block = (blocks * unit).flatten(0, 1)
     least = boundary_error**2 * (block.detach() ** 2).sum(-1) * g.stride / g.transform
     chi, eta = (torch.fft.ifft(v) for v in _fold(torch.fft.fft(block), t, rows))
     send = _send_fused if fused else _send
     scale = unit.flatten().to(_wide(block)) ** -2 / g.stride
-    send(chi, eta, t, rows, scans, b.repeat(signals), least, plan, into, item.repeat_interleave(len(b)), scale, soft)
+    send(chi, eta, t, rows, scans, b.repeat(signals), least, plan, into,
+         item.repeat_interleave(len(b)), scale, soft)
 
 # %% ../../nbs/55_torch_fast.ipynb #8e1aca56
 def _words(t, fused):
     "Numbers that a block holds, and that a batch of scans adds to it."
     rows, scans = (max(c[i + 1] - c[i] for c in t.cuts) for i in (0, 2))
     g = t.group
-    return 8 * g.block, row_words * rows * t.take[0].numel() + (not fused) * fast_words * scans * (g.lead + g.payload)
+    return (8 * g.block, row_words * rows * t.take[0].numel()
+            + (not fused) * fast_words * scans * (g.lead + g.payload))
 
 def _fast_work(x, item, plan, boundary, density, silence, soft, fused, room):
     "The fast mode as small jobs, functions that deposit into a pair of histograms."
-    error = silence * silence_margin * max(torch.finfo(x.dtype).eps, exp(-(band_tail**2) / 2))   # rounding, or the band's cut
+    # rounding, or the band's cut
+    error = silence * silence_margin * max(torch.finfo(x.dtype).eps, exp(-(band_tail**2) / 2))
     tables = _tables.__wrapped__ if torch.compiler.is_compiling() else _tables
     for t in tables(plan, density, x.dtype, x.device):
         g = t.group
-        blocks = _blocks(x, -(g.halo + g.lead) * g.stride, g.block, g.payload * g.stride, len(t.row0), boundary)
+        blocks = _blocks(x, -(g.halo + g.lead) * g.stride, g.block, g.payload * g.stride,
+                         len(t.row0), boundary)
         per_block, per_batch = (n * x.element_size() for n in _words(t, fused))
         for r, b in _pieces(*blocks.shape[:2], room // (per_block + per_batch)):
             n = (r.stop - r.start) * (b.stop - b.start)
             step = max(1, (room // n - per_block) // per_batch)
             for i in range(0, len(t.cuts), step):
-                (row, *_), (*_, scan, _), (_, row_end, _, scan_end) = t.cuts[i], t.cuts[i], t.cuts[min(i + step, len(t.cuts)) - 1]
-                yield lambda into, t=t, r=r, b=b, blocks=blocks, rows=slice(row, row_end), scans=slice(scan, scan_end): _fast_job(
-                    blocks[r, b], item[r], t, rows, scans, torch.arange(b.start, b.stop, device=x.device), plan, error, soft, fused, into)
+                (row, *_), (*_, scan, _), (_, row_end, _,
+                                           scan_end) = t.cuts[i], t.cuts[i], t.cuts[min(i + step,
+                    len(t.cuts)) - 1]
+                yield lambda into, t=t, r=r, b=b, blocks=blocks, rows=slice(row,
+                    row_end), scans=slice(scan, scan_end): _fast_job(
+                    blocks[r, b], item[r], t, rows, scans,
+                    torch.arange(b.start, b.stop, device=x.device), plan, error, soft, fused, into)

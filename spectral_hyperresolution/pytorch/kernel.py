@@ -17,15 +17,18 @@ try:
 except ImportError: triton = None
 
 def _fused(x):
-    "Whether the kernel takes the place of the plain steps: on CUDA, where the order of additions is left free."
+    """Whether the kernel takes the place of the plain steps: on CUDA, where the order of
+    additions is left free."""
     return bool(triton and x.is_cuda and not torch.are_deterministic_algorithms_enabled())
 
 # %% ../../nbs/56_torch_kernel.ipynb #9e502052
 if triton:
     @triton.jit
     def _send_kernel(
-        chi, eta, base, weights, shift, scan_bin, sigma_t, start, points, row0, late, block, least, item, scale, energy, counts,
-        lint2, noct, turn, span, rate, stride, rows, length, first_scan, n_scans, width, n_times, n_bins, BLOCK: tl.constexpr,
+        chi, eta, base, weights, shift, scan_bin, sigma_t, start, points, row0, late, block, least,
+        item, scale, energy, counts,
+        lint2, noct, turn, span, rate, stride, rows, length, first_scan, n_scans, width, n_times,
+        n_bins, BLOCK: tl.constexpr,
     ):
         u, j = tl.program_id(0), tl.program_id(1)
         s, b = first_scan + j, tl.load(block + u)
@@ -42,16 +45,20 @@ if triton:
             ei += w * tl.load(eta + at + 1, live, 0.0)
             at += length * 2
         power = cr * cr + ci * ci                             # products
-        keep = live & (er * er + ei * ei < lint2 * power) & (power > tl.load(least + u))     # select
+        # select
+        keep = live & (er * er + ei * ei < lint2 * power) & (power > tl.load(least + u))
         over = 1 / tl.where(keep, power, 1.0)
         re = tl.where(keep, er * cr + ei * ci, 0.0) * over
         im = tl.where(keep, ei * cr - er * ci, 0.0) * over
         v = tl.load(scan_bin + s) - noct * tl.log2(1 - re * turn)                            # cells
         t = tl.load(start + b * width + s) + (n * stride + im * tl.load(sigma_t + s)) * rate
-        keep = keep & (v > 0) & (v < span) & (t >= tl.load(late + 2 * b)) & (t < tl.load(late + 2 * b + 1))
+        keep = keep & (v > 0) & (v < span) & (t >= tl.load(late + 2 * b)) & (t
+            < tl.load(late + 2 * b + 1))
         row = tl.load(row0 + b) + tl.where(keep, t, 0.0).to(tl.int64)
-        cell = (tl.load(item + u) * n_times + row) * n_bins + tl.where(keep, v + 0.5, 0.0).to(tl.int64)
-        tl.atomic_add(energy + cell, power.to(energy.dtype.element_ty) * tl.load(scale + u), keep)   # deposit
+        cell = ((tl.load(item + u) * n_times + row) * n_bins
+                + tl.where(keep, v + 0.5, 0.0).to(tl.int64))
+        # deposit
+        tl.atomic_add(energy + cell, power.to(energy.dtype.element_ty) * tl.load(scale + u), keep)
         tl.atomic_add(counts + cell, tl.where(keep, stride, 0).to(counts.dtype.element_ty), keep)
 
 # %% ../../nbs/56_torch_kernel.ipynb #ce956990
@@ -62,6 +69,8 @@ def _send_fused(chi, eta, t, rows, scans, b, least, plan, into, item, scale, sof
     real = lambda z: torch.view_as_real(z.contiguous())
     grid = (len(chi), n, triton.cdiv(g.payload, BLOCK))
     _send_kernel[grid](
-        real(chi), real(eta), base, t.weights, t.shift, t.bin, t.sigma_t, t.start, t.points, t.row0, t.late, b, least, item, scale, *into,
-        plan.lint**2, float(plan.noct), 1 / (2 * pi * plan.q), plan.noct * log2(plan.maxf / plan.minf), 1 / plan.tdeci, g.stride,
+        real(chi), real(eta), base, t.weights, t.shift, t.bin, t.sigma_t, t.start, t.points, t.row0,
+        t.late, b, least, item, scale, *into,
+        plan.lint**2, float(plan.noct), 1 / (2 * pi * plan.q),
+        plan.noct * log2(plan.maxf / plan.minf), 1 / plan.tdeci, g.stride,
         chi.shape[1], g.transform, scans.start, n, len(t.bin), *plan.shape, BLOCK=BLOCK)

@@ -21,15 +21,19 @@ from .steps import _tensor
 def _pcm(x):
     "Samples of (…, time), integers scaled to ±1."
     x = torch.as_tensor(x)
-    if x.ndim == 0 or x.numel() == 0: raise ValueError(f"x has shape {tuple(x.shape)}: an empty sound")
-    if x.dtype in (torch.int8, torch.int16, torch.int32): return (x.double() / -torch.iinfo(x.dtype).min).float()
+    if x.ndim == 0 or x.numel() == 0:
+        raise ValueError(f"x has shape {tuple(x.shape)}: an empty sound")
+    if x.dtype in (torch.int8, torch.int16, torch.int32):
+        return (x.double() / -torch.iinfo(x.dtype).min).float()
     if x.dtype == torch.uint8: return (x.float() - 128) / 128
     if x.is_floating_point(): return _tensor(x)
-    raise ValueError(f"x is {x.dtype}: not real floating-point numbers or 8-, 16- or 32-bit PCM integers")
+    raise ValueError(f"x is {x.dtype}: not real floating-point numbers or 8-, 16- or 32-bit PCM "
+                     f"integers")
 
 # %% ../../nbs/58_torch_layer.ipynb #0e05becc
 class LinearReassignment(torch.nn.Module):
-    "Linear reassignment of sounds (…, time) as a layer (Gardner & Magnasco 2006; theory §7). Raises ValueError as the front door."
+    """Linear reassignment of sounds (…, time) as a layer (Gardner & Magnasco 2006; theory §7).
+    Raises ValueError as the front door."""
     def __init__(
         self,
         sr: float,                        # sampling rate [Hz]
@@ -41,30 +45,36 @@ class LinearReassignment(torch.nn.Module):
         hop_length: int | None = None,    # output time stride [samples]; None: 2.5 ms
         oversampling: int | None = None,  # scans per output bin; None: 20 scans in one sigma_f
         gate: str | None = "local",       # "local", "global" (the authors'), or None
-        boundary: str = "zero",           # outside the sound: "zero", "reflect" or "wrap" (the authors')
+        boundary: str = "zero",  # outside the sound: "zero", "reflect" or "wrap" (the authors')
         mode: str = "fast",               # "fast", or "parity" with boundary="wrap"
         density: float = 2.5,             # departure points per critical spacing, fast mode
         lint: float = 0.5,                # largest displacement |eta/chi| that enters the picture
-        soft: float = False,              # width of a cell's soft edge, 0 (False) to 1 (True, bilinear) [cells]
+        soft: float = False,  # width of a cell's soft edge, 0 (False) to 1 (True, bilinear) [cells]
         max_memory: float | None = None,  # bytes for work; None asks the device
     ):
         super().__init__()
-        long = default_plan(2**40, sr, q, fmin, fmax, bins_per_octave, hop_length, oversampling, lint)
+        long = default_plan(2**40, sr, q, fmin, fmax, bins_per_octave, hop_length, oversampling,
+                            lint)
         _checked(mode, boundary)
-        self.settings = dict(sr=float(sr), q=long.q, fmin=long.minf * sr, fmax=long.maxf * sr, bins_per_octave=long.noct, hop_length=long.tdeci,
+        self.settings = dict(sr=float(sr), q=long.q, fmin=long.minf * sr, fmax=long.maxf * sr,
+                             bins_per_octave=long.noct, hop_length=long.tdeci,
                              oversampling=long.over, lint=long.lint)
         if max_memory is not None: checks.number("max_memory", max_memory, 0)
-        self.how = dict(mode=mode, boundary=boundary, density=checks.number("density", density, 0), soft=_softness(soft), max_memory=max_memory)
+        self.how = dict(mode=mode, boundary=boundary, density=checks.number("density", density, 0),
+                        soft=_softness(soft), max_memory=max_memory)
         self.gate = gate
         open_cells(torch.zeros(1, long.n_bins), long, gate)          # refuses an unknown gate
-        self.register_buffer("frequencies", torch.tensor(long.bin_frequencies[::-1] * sr, dtype=torch.get_default_dtype()))
-        self.register_buffer("threshold", torch.tensor(local_threshold(long) * np.ones(long.n_bins), dtype=torch.get_default_dtype()))
+        self.register_buffer("frequencies", torch.tensor(long.bin_frequencies[::-1] * sr,
+            dtype=torch.get_default_dtype()))
+        self.register_buffer("threshold", torch.tensor(local_threshold(long) * np.ones(long.n_bins),
+            dtype=torch.get_default_dtype()))
 
     def plan(
         self,
         n_samples: int,  # length of a sound [samples]
     ) -> Plan:
-        "The plan for a sound of this length. Raises ValueError where it is shorter than the lowest wavelet."
+        """The plan for a sound of this length. Raises ValueError where it is shorter than the
+        lowest wavelet."""
         return default_plan(n_samples, **self.settings)
 
     def forward(
@@ -73,18 +83,24 @@ class LinearReassignment(torch.nn.Module):
     ) -> torch.Tensor:   # energy, (…, n_frequencies, n_times)
         "The picture of each sound, on its device."
         x = _pcm(x)
-        if x.device != self.frequencies.device: raise ValueError(f"x is on {x.device}, the layer on {self.frequencies.device}: move one with .to()")
+        if x.device != self.frequencies.device:
+            raise ValueError(f"x is on {x.device}, the layer on {self.frequencies.device}: move "
+                             f"one with .to()")
         if x.requires_grad and not self.how["soft"]:
-            warnings.warn("soft=False: gradients flow through the energy, none through its position; soft=True has both", stacklevel=2)
+            warnings.warn("soft=False: gradients flow through the energy, none through its "
+                          "position; soft=True has both", stacklevel=2)
         plan = self.plan(x.shape[-1])
         energy, counts = reassign(x[..., None], plan, silence=self.gate != "global", **self.how)
-        lit = counts >= self.threshold.to(counts.dtype) if self.gate == "local" else open_cells(counts, plan, self.gate)
+        lit = (counts >= self.threshold.to(counts.dtype) if self.gate == "local"
+               else open_cells(counts, plan, self.gate))
         return torch.where(lit, energy, 0).flip(-1).mT
 
     def get_extra_state(self): return dict(self.settings, gate=self.gate, **self.how)
 
     def set_extra_state(self, state):
-        other = {k: v for k, v in self.get_extra_state().items() if k != "max_memory" and state.get(k) != v}
-        if other: raise ValueError(f"the state belongs to a layer of other parameters: here {other}")
+        other = {k: v for k, v in self.get_extra_state().items() if k != "max_memory"
+                 and state.get(k) != v}
+        if other:
+            raise ValueError(f"the state belongs to a layer of other parameters: here {other}")
 
     def extra_repr(self): return ", ".join(f"{k}={v!r}" for k, v in self.get_extra_state().items())

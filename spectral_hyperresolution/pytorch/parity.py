@@ -19,7 +19,8 @@ from .steps import _deposit, _wide
 
 # %% ../../nbs/54_torch_parity.ipynb #a1d01c8a
 def _send_exact(chi, eta, first, f0, sigma_f, floor_, plan, into, item, soft):
-    "Map samples (signals, blocks, scans, samples) from instant `first` on, and deposit them, in the authors' arithmetic."
+    """Map samples (signals, blocks, scans, samples) from instant `first` on, and deposit them,
+    in the authors' arithmetic."""
     power = chi.real**2 + chi.imag**2
     size = eta.real**2 + eta.imag**2
     keep = (size < plan.lint**2 * power) & (power > floor_) & (first <= plan.n_samples)
@@ -28,7 +29,8 @@ def _send_exact(chi, eta, first, f0, sigma_f, floor_, plan, into, item, soft):
     t = first + (eta.imag * chi.real - eta.real * chi.imag) / over / (2 * pi * sigma_f)
     keep = keep & (f > plan.minf) & (f < plan.maxf) & (t >= 1) & (t < plan.n_samples)
     f = torch.where(keep, f, plan.maxf)
-    _deposit(into, item, torch.where(keep, t, 1) / plan.tdeci + 1, -plan.noct * torch.log2(f / plan.maxf) + 1.5,
+    _deposit(into, item, torch.where(keep, t, 1) / plan.tdeci + 1,
+             -plan.noct * torch.log2(f / plan.maxf) + 1.5,
              torch.where(keep, power, 0), keep, plan.shape, soft)
 
 # %% ../../nbs/54_torch_parity.ipynb #b4a705c2
@@ -37,24 +39,31 @@ fast_words = 40         # the same in the fast mode, per departure point
 row_words = 24          # and per sample of a transformed scan
 
 def _pieces(rows, blocks, most):
-    "Slices of rows and of blocks that cover all of them, at most `most` blocks at a time if that can be."
+    """Slices of rows and of blocks that cover all of them, at most `most` blocks at a time if
+    that can be."""
     b = min(blocks, max(1, most))
     r = max(1, most // b)
     for i in range(0, rows, r):
         for j in range(0, blocks, b): yield slice(i, min(i + r, rows)), slice(j, min(j + b, blocks))
 
 def _blocks(x, start, length, step, count, boundary):
-    "Blocks of signals (rows, N), which may lie outside, as a view (rows, count, length) of one extended copy."
-    take = _extend(np.arange(1, x.shape[-1] + 1)[None], start, (count - 1) * step + length, boundary)[0]   # 0 is silence
+    """Blocks of signals (rows, N), which may lie outside, as a view (rows, count, length) of one
+    extended copy."""
+    # 0 is silence
+    take = _extend(np.arange(1, x.shape[-1] + 1)[None], start, (count - 1) * step + length,
+                   boundary)[0]
     padded = torch.nn.functional.pad(x, (1, 0))
     return padded.index_select(-1, torch.as_tensor(take, device=x.device)).unfold(-1, length, step)
 
 # %% ../../nbs/54_torch_parity.ipynb #3ce7a032
 def _exact_work(x, item, plan, silence, soft, room, step=None):
-    "The parity mode as small jobs, functions that deposit into a pair of histograms; `step` scans at a time."
+    """The parity mode as small jobs, functions that deposit into a pair of histograms; `step`
+    scans at a time."""
     N, real = plan.n_samples, x.dtype
-    floor_ = silence * (silence_margin * torch.finfo(real).eps) ** 2 * (x.detach() ** 2).sum(-1)[:, None, None, None] / N
-    for (length, halo), run in groupby(_exact_units(plan), lambda unit: (unit[2], unit[2] and unit[3])):
+    floor_ = (silence * (silence_margin * torch.finfo(real).eps) ** 2 * (x.detach() ** 2).sum(-1)[:,
+        None, None, None] / N)
+    for (length, halo), run in groupby(_exact_units(plan),
+                                       lambda unit: (unit[2], unit[2] and unit[3])):
         units, L, payload = list(run), length or N, length - 2 * halo if length else N
         blocks = _blocks(x, -halo, L, payload, len(range(0, N, payload)), "wrap")
         most, last = room // (exact_words * L * x.element_size()), units[-1][1]
@@ -63,16 +72,20 @@ def _exact_work(x, item, plan, silence, soft, room, step=None):
             f0, sigma_f, g, minus_ug = _exact_bands(plan, slice(j, min(j + together, last)), L, x)
             for r, b in _pieces(*blocks.shape[:2], most // len(f0)):
                 first = torch.arange(payload, dtype=_wide(x), device=x.device) + 1
-                first = first + payload * torch.arange(b.start, b.stop, device=x.device)[:, None, None]
-                def job(into, r=r, b=b, blocks=blocks, halo=halo, payload=payload, first=first, f0=f0, sigma_f=sigma_f, g=g, ug=minus_ug):
+                first = (first + payload * torch.arange(b.start, b.stop, device=x.device)[:, None,
+                    None])
+                def job(into, r=r, b=b, blocks=blocks, halo=halo, payload=payload, first=first,
+                        f0=f0, sigma_f=sigma_f, g=g, ug=minus_ug):
                     X = torch.fft.fft(blocks[r, b])[:, :, None]
                     chi, eta = (torch.fft.ifft(X * w)[..., halo:halo + payload] for w in (g, ug))
-                    _send_exact(chi, eta, first, f0, sigma_f, floor_[r], plan, into, item[r, None, None, None], soft)
+                    _send_exact(chi, eta, first, f0, sigma_f, floor_[r], plan, into,
+                                item[r, None, None, None], soft)
                 yield job
 
 # %% ../../nbs/54_torch_parity.ipynb #d9b41655
 def _exact_bands(plan, scans, length, like):
-    "Frequencies and widths of scans, (scans, 1), and their Gaussians for chi and eta, (scans, length)."
+    """Frequencies and widths of scans, (scans, 1), and their Gaussians for chi and eta, (scans,
+    length)."""
     on = lambda a: torch.as_tensor(a, dtype=like.dtype, device=like.device)
     f = np.arange(length) / length
     f[f > 0.5] -= 1

@@ -17,7 +17,8 @@ def _precision(dtype):
     "A torch dtype: float32 or float64, from torch's or NumPy's names for them."
     if not isinstance(dtype, torch.dtype):
         with suppress(TypeError, AttributeError): dtype = getattr(torch, np.dtype(dtype).name)
-    if dtype not in (torch.float32, torch.float64): raise ValueError(f"dtype={dtype!r} is not float32 or float64")
+    if dtype not in (torch.float32, torch.float64):
+        raise ValueError(f"dtype={dtype!r} is not float32 or float64")
     return dtype
 
 def _place(device):
@@ -26,7 +27,8 @@ def _place(device):
         if torch.device(device).type == "meta": raise RuntimeError("it holds no numbers")
         return torch.empty(0, device=device).device
     except (RuntimeError, AssertionError, TypeError) as error:
-        raise ValueError(f"device={device!r} can't be used here: {str(error).splitlines()[0]}") from None
+        raise ValueError(
+            f"device={device!r} can't be used here: {str(error).splitlines()[0]}") from None
 
 # %% ../../nbs/53_torch_steps.ipynb #edca1519
 def _tensor(x, device=None, dtype=None):
@@ -34,24 +36,31 @@ def _tensor(x, device=None, dtype=None):
     if not isinstance(x, torch.Tensor):
         x = np.asarray(x)
         if x.dtype.kind not in "fiub": raise ValueError(f"x is {x.dtype}: not real numbers")
-        x = torch.from_numpy(np.array(x, x.dtype.newbyteorder("=") if x.dtype.itemsize <= 8 else np.float64))
-    if x.is_complex() or x.dtype == torch.bool: raise ValueError(f"x is {x.dtype}: not real numbers")
+        x = torch.from_numpy(np.array(x, x.dtype.newbyteorder("=") if x.dtype.itemsize <= 8
+                                      else np.float64))
+    if x.is_complex() or x.dtype == torch.bool:
+        raise ValueError(f"x is {x.dtype}: not real numbers")
     if x.is_meta: raise ValueError("x is on the device 'meta': it holds no numbers")
-    if dtype is None: dtype = torch.float32 if x.is_floating_point() and x.dtype != torch.float64 else torch.float64
+    if dtype is None:
+        dtype = (torch.float32 if x.is_floating_point() and x.dtype != torch.float64
+                 else torch.float64)
     return x.to(x.device if device is None else _place(device), _precision(dtype))
 
 def _refuse_infinite(x):
     "Raise a ValueError that names the first sample of x (…, N) that is not finite."
     if torch.compiler.is_compiling(): return
     bad = (~torch.isfinite(x.detach())).flatten(0, -2).any(0)
-    if bad.any(): raise ValueError(f"x is not finite at {int(bad.sum())} of {len(bad)} samples, first at sample {int(bad.nonzero()[0])}")
+    if bad.any():
+        raise ValueError(f"x is not finite at {int(bad.sum())} of {len(bad)} samples, first at "
+                         f"sample {int(bad.nonzero()[0])}")
 
 # %% ../../nbs/53_torch_steps.ipynb #ad86583d
 def _signal(x, plan, device=None, dtype=None):
     "`x`, (N,) or (…, N, C), as (pictures, C, N), and the leading shape."
     x = _tensor(x, device, dtype)
     if x.ndim == 0 or x.shape[max(-2, -x.ndim)] != plan.n_samples:
-        raise ValueError(f"x has shape {tuple(x.shape)}: not (n_samples,) or (…, n_samples, C) with n_samples={plan.n_samples}")
+        raise ValueError(f"x has shape {tuple(x.shape)}: not (n_samples,) or (…, n_samples, C) "
+                         f"with n_samples={plan.n_samples}")
     if x.numel() == 0: raise ValueError(f"x has shape {tuple(x.shape)}: an empty sound")
     x = x.unsqueeze(-1) if x.ndim == 1 else x
     lead, x = x.shape[:-2], x.reshape(-1, *x.shape[-2:]).mT.contiguous()
@@ -83,31 +92,37 @@ def _wide(x):
 
 # %% ../../nbs/53_torch_steps.ipynb #d308c743
 def _fold(X, t, rows):
-    "Bands of spectra X (blocks, bins), multiplied by each row's Gaussian and folded to L bins: for chi and for eta."
+    """Bands of spectra X (blocks, bins), multiplied by each row's Gaussian and folded to L bins:
+    for chi and for eta."""
     V = X[:, t.take[rows]] * t.gauss[rows]
     return V.sum(-2), (V * t.minus_u[rows]).sum(-2)
 
 def _between(rows, base, weights, window):
-    "A cubic through four neighbouring rows (blocks, rows, L): (blocks, scans, samples of the window)."
+    """A cubic through four neighbouring rows (blocks, rows, L): (blocks, scans, samples of the
+    window)."""
     rows = rows[..., window]
     return sum(weights[i, :, None] * rows.index_select(1, base + i) for i in range(4))
 
 def _products(chi, eta):
     "|chi|², |eta|² and eta·conj(chi): the quotient m = eta/chi before its division."
     power, size = chi.real**2 + chi.imag**2, eta.real**2 + eta.imag**2
-    return power, size, eta.real * chi.real + eta.imag * chi.imag, eta.imag * chi.real - eta.real * chi.imag
+    return (power, size, eta.real * chi.real + eta.imag * chi.imag,
+            eta.imag * chi.real - eta.real * chi.imag)
 
 # %% ../../nbs/53_torch_steps.ipynb #8d128584
 def _select(power, size, plan, least, number, first, points):
     "True for points of the block's own, with |m| < lint and a power above the numerical error."
-    return (size < plan.lint**2 * power) & (power > least) & (number >= first) & (number < first + points)
+    return (size < plan.lint**2 * power) & (power > least) & (number >= first) & (number < first
+        + points)
 
 def _cells(re, im, power, number, keep, plan, stride, start, scan_bin, sigma_t, late):
-    "Where each arrival falls, in rows and columns from 1 on, and whether that is inside the picture."
+    """Where each arrival falls, in rows and columns from 1 on, and whether that is inside the
+    picture."""
     over = 1 / torch.where(keep, power, 1)
     v = scan_bin - plan.noct * torch.log2(1 - torch.where(keep, re, 0) * over / (2 * pi * plan.q))
     t = start + (number * stride + torch.where(keep, im, 0) * over * sigma_t) / plan.tdeci
-    inside = keep & (v > 0) & (v < plan.noct * log2(plan.maxf / plan.minf)) & (t >= late[0]) & (t < late[1])
+    inside = keep & (v > 0) & (v < plan.noct * log2(plan.maxf / plan.minf)) & (t >= late[0]) & (t
+        < late[1])
     return t + 1, v + 1.5, inside
 
 # %% ../../nbs/53_torch_steps.ipynb #f9faa5b8
@@ -116,9 +131,13 @@ def _send(chi, eta, t, rows, scans, b, least, plan, into, item, scale, soft):
     g, base, per_block = t.group, t.base[scans] - rows.start, lambda a: a[:, None, None]
     window = slice(g.halo, g.halo + g.lead + g.payload)
     number = torch.arange(window.start, window.stop, device=chi.device)
-    power, size, re, im = _products(*(_between(z, base, t.weights[:, scans], window) for z in (chi, eta)))
-    keep = _select(power, size, plan, per_block(least), number, t.shift[scans, None], t.points[b, scans, None])
-    row, col, keep = _cells(re, im, power, number, keep, plan, g.stride, t.start[b, scans, None], t.bin[scans, None],
+    power, size, re, im = _products(*(_between(z, base, t.weights[:, scans], window)
+                                      for z in (chi, eta)))
+    keep = _select(power, size, plan, per_block(least), number, t.shift[scans, None],
+                   t.points[b, scans, None])
+    row, col, keep = _cells(re, im, power, number, keep, plan, g.stride, t.start[b, scans, None],
+                            t.bin[scans, None],
                             t.sigma_t[scans, None], t.late[b].T[..., None, None])
     row, col = (torch.where(keep, a, 1) for a in (row, col))
-    _deposit(into, per_block(item), row + per_block(t.row0[b]), col, torch.where(keep, power, 0) * per_block(scale), keep * g.stride, plan.shape, soft)
+    _deposit(into, per_block(item), row + per_block(t.row0[b]), col,
+             torch.where(keep, power, 0) * per_block(scale), keep * g.stride, plan.shape, soft)

@@ -26,7 +26,8 @@ def carry(
     t_ins,  # arrival times [samples]
     f_ins,  # arrival frequencies [cycles per sample]
 ):          # the transform with the phase that it brings to its arrival; arrays or tensors
-    "χ·exp(i(ω + ω_ins)(t_ins − t)/2): mean frequency times displacement (Gardner & Magnasco 2006, Fig. 5)."
+    """χ·exp(i(ω + ω_ins)(t_ins − t)/2): mean frequency times displacement (Gardner & Magnasco
+    2006, Fig. 5)."""
     turn = 1j * pi * (f + f_ins) * (t_ins - t)
     return chi * (turn.exp() if _torch(chi) else np.exp(turn))
 
@@ -39,7 +40,8 @@ def _torch(x):
 def _straighten(chi, zeta, m, known, sigma_t):
     "The second-order factor √v*: exact for any linear sweep, and for a click."
     where = torch.where if (torch := _torch(chi)) else np.where
-    v = 1 - where(known, zeta, 0) / where(known, chi, 1) + m * m  # frequency-weighted: m = iη/χ of Eq. 5
+    # frequency-weighted: m = iη/χ of Eq. 5
+    v = 1 - where(known, zeta, 0) / where(known, chi, 1) + m * m
     least = (1 / (2 * pi * sigma_t**2)).clip(max=1)
     return where(abs(v) < least, least, v).conj() ** 0.5
 
@@ -47,8 +49,10 @@ def _straighten(chi, zeta, m, known, sigma_t):
 def admissibility(
     q: float,  # wavelet Q, > 0.3
 ) -> float:
-    "The integral of exp(−(2πq)²(r − 1)²/2)/r over r > 0.01: what the scans at one frequency add up to. ValueError for q <= 0.3."
-    q = checks.number("q", q, 0.3)  # below, a wavelet passes zero frequency too, and the integral has no end
+    """The integral of exp(−(2πq)²(r − 1)²/2)/r over r > 0.01: what the scans at one frequency
+    add up to. ValueError for q <= 0.3."""
+    # below, a wavelet passes zero frequency too, and the integral has no end
+    q = checks.number("q", q, 0.3)
     r = np.geomspace(0.01, 1 + 9 / (2 * pi * q), 20001)
     return float(np.trapezoid(np.exp(-((2 * pi * q * (r - 1)) ** 2) / 2), np.log(r)))
 
@@ -60,15 +64,18 @@ class Bank:
     frequencies: np.ndarray  # centres of the rows (S,) [cycles per sample]
     sigma_f: np.ndarray      # their widths (S,) [cycles per sample]
     share: np.ndarray        # (S,): the sound is twice the real part of the sum of share·χ
-    f_edges: np.ndarray      # edges of the picture's frequency cells, ascending (F + 1,) [cycles per sample]
+    # edges of the picture's frequency cells, ascending (F + 1,) [cycles per sample]
+    f_edges: np.ndarray
     band: tuple              # lowest and highest frequency analysed [cycles per sample]
-    wraps: bool = False      # whether a pass that reaches beyond half the sampling rate comes in again below
+    # whether a pass that reaches beyond half the sampling rate comes in again below
+    wraps: bool = False
 
     @staticmethod
     def constant_q(plan: Plan):
         "The scans of a plan, and its bins. Raises ValueError for q <= 0.3."
         share = np.full(plan.n_scans, log(2) / (plan.over * plan.noct) / admissibility(plan.q))
-        return Bank(plan.n_samples, plan.scan_frequencies, plan.scan_sigma_f, share, plan.bin_edges[::-1].copy(), (plan.minf, plan.maxf))
+        return Bank(plan.n_samples, plan.scan_frequencies, plan.scan_sigma_f, share,
+                    plan.bin_edges[::-1].copy(), (plan.minf, plan.maxf))
 
     @staticmethod
     def uniform(
@@ -77,18 +84,23 @@ class Bank:
         rows: int,        # departure frequencies between 0 and half the sampling rate
         bins: int = 256,  # frequency cells between the same
     ):
-        "The Gabor transform of a real sound (Gardner & Magnasco 2006, Eq. 1). Raises ValueError for a bad number."
-        n_samples, rows, bins = checks.integer("n_samples", n_samples, 2), checks.integer("rows", rows, 1), checks.integer("bins", bins, 1)
+        """The Gabor transform of a real sound (Gardner & Magnasco 2006, Eq. 1). Raises
+        ValueError for a bad number."""
+        n_samples, rows, bins = (checks.integer("n_samples", n_samples, 2),
+                                 checks.integer("rows", rows, 1), checks.integer("bins", bins, 1))
         sigma_f = 1 / (2 * pi * checks.number("sigma_t", sigma_t, 3, low_open=False))
         share = np.full(rows, 1 / (2 * rows * sqrt(2 * pi) * sigma_f))
         middles = (np.arange(rows) + 0.5) / (2 * rows)
-        return Bank(n_samples, middles, np.full(rows, sigma_f), share, np.linspace(0, 0.5, bins + 1), (0.0, 0.5), True)
+        return Bank(n_samples, middles, np.full(rows, sigma_f), share,
+                    np.linspace(0, 0.5, bins + 1), (0.0, 0.5), True)
 
 # %% ../../nbs/26_phase.ipynb #589205e0
 def _bands(bank, rows):
-    "Bins k (rows, K) that some rows pass, their distances u from the centre in sigma_f, and the Gaussian."
+    """Bins k (rows, K) that some rows pass, their distances u from the centre in sigma_f, and
+    the Gaussian."""
     N, f0, s = bank.n_samples, bank.frequencies[rows, None], bank.sigma_f[rows, None]
-    low, high = np.ceil((f0 - exact_tail * s) * N).astype(int), np.floor((f0 + exact_tail * s) * N).astype(int)
+    low, high = (np.ceil((f0 - exact_tail * s) * N).astype(int),
+                 np.floor((f0 + exact_tail * s) * N).astype(int))
     if not bank.wraps: low, high = np.maximum(low, -((N - 1) // 2)), np.minimum(high, N // 2)
     high = np.minimum(high, low + N - 1)
     k = low + np.arange((high - low).max() + 1)
@@ -97,16 +109,19 @@ def _bands(bank, rows):
 
 def _widths(bank):
     "Bins that each row passes, at most, (S,)."
-    return np.minimum(bank.n_samples, np.ceil(2 * exact_tail * bank.sigma_f * bank.n_samples).astype(int) + 1)
+    return np.minimum(bank.n_samples, np.ceil(2 * exact_tail * bank.sigma_f
+                                              * bank.n_samples).astype(int) + 1)
 
 # %% ../../nbs/26_phase.ipynb #98ebc242
 def _passes(X, bank, rows, points, most=2):
-    "χ, η and, where most is 3, ζ of some rows at `points` evenly spaced instants: (rows, points) each."
+    """χ, η and, where most is 3, ζ of some rows at `points` evenly spaced instants: (rows,
+    points) each."""
     torch = _torch(X)
     on = (lambda a: torch.as_tensor(a, device=X.device)) if torch else np.asarray
     ifft = torch.fft.ifft if torch else scipy.fft.ifft
     k, u, g = _bands(bank, rows)
-    place, band, out = (on(np.arange(len(k))[:, None]), on(k % points)), X[on(k % bank.n_samples)] * on(g), []
+    place, band, out = ((on(np.arange(len(k))[:, None]), on(k % points)),
+                        X[on(k % bank.n_samples)] * on(g), [])
     for power in (np.ones(1), -u, u * u)[:most]:
         spectrum = X.new_zeros((len(k), points)) if torch else np.zeros((len(k), points), X.dtype)
         spectrum[place] = (band * on(power)).to(X.dtype) if torch else band * power
@@ -114,7 +129,8 @@ def _passes(X, bank, rows, points, most=2):
     return out
 
 def _arrive(chi, eta, t, f, sigma_f, floor):
-    "Where each point's sound is, the quotient m = η/χ, and whether it is known (Gardner & Magnasco 2006, their program)."
+    """Where each point's sound is, the quotient m = η/χ, and whether it is known (Gardner &
+    Magnasco 2006, their program)."""
     where = torch.where if (torch := _torch(chi)) else np.where
     known = abs(chi) > floor
     m = where(known, eta, 0) / where(known, chi, 1)
@@ -125,7 +141,8 @@ def _sound(x):
     "A sound (n,), n >= 2, of finite real numbers: float64, or a tensor of its own precision."
     if torch := _torch(x):
         if x.ndim != 1 or len(x) < 2 or x.dtype not in (torch.float32, torch.float64):
-            raise ValueError(f"x is {x.dtype} of shape {tuple(x.shape)}, not float32 or float64 of shape (n,) with n >= 2")
+            raise ValueError(f"x is {x.dtype} of shape {tuple(x.shape)}, not float32 or float64 of "
+                             f"shape (n,) with n >= 2")
         if not torch.isfinite(x.detach()).all(): raise ValueError("x is not finite")
         return x
     x = np.asarray(checks.vector("x", checks.real_samples(x)), float)
@@ -142,8 +159,10 @@ def _floor(x):
 
 def _cell(edges, values):
     "The cell of each value, within range, and whether it lies inside."
-    if torch := _torch(values): edges = torch.as_tensor(edges, dtype=values.dtype, device=values.device)
-    cell = torch.searchsorted(edges, values.detach(), right=True) if torch else np.searchsorted(edges, values, "right")
+    if torch := _torch(values):
+        edges = torch.as_tensor(edges, dtype=values.dtype, device=values.device)
+    cell = (torch.searchsorted(edges, values.detach(), right=True) if torch
+            else np.searchsorted(edges, values, "right"))
     return (cell - 1).clip(0, len(edges) - 2), (cell > 0) & (cell < len(edges))
 
 def _add(out, cells, values):
@@ -151,7 +170,8 @@ def _add(out, cells, values):
     cells, values = cells.reshape(-1), values.reshape(-1)
     if _torch(out): return out.index_add(0, cells.long(), values.to(out.dtype))
     cells = cells.astype(int)
-    return out + np.bincount(cells, values.real, len(out)) + 1j * np.bincount(cells, values.imag, len(out))
+    return (out + np.bincount(cells, values.real, len(out))
+            + 1j * np.bincount(cells, values.imag, len(out)))
 
 def _batches(rows, points):
     "The rows in runs of about a quarter of a million points."

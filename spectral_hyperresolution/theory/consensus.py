@@ -14,21 +14,31 @@ from .drift import arrivals
 
 # %% ../../nbs/30_consensus.ipynb #36c89143
 def agreement(
-    footprints,        # (n, …, F, T), true where a picture's footprint is, in the order of the windows' widths
+    footprints,        # (n, …, F, T), true in a picture's footprint, narrowest window first
     tolerance=0,       # bins by which each is widened: a number, or (frequency, time)
     agree=None,        # how many neighbouring pictures must agree, 1 … n; None: all
-) -> tuple:            # which pictures agree in each cell (n, …, F, T); the longest run of agreeing pictures (…, F, T)
-    "Intersect the footprints of neighbouring windows (Gardner & Magnasco 2006, Fig. 6); ValueError for a bad number."
+) -> tuple:            # agreeing pictures in each cell (n, …, F, T); their longest run (…, F, T)
+    """Intersect the footprints of neighbouring windows (Gardner & Magnasco 2006, Fig. 6);
+    ValueError for a bad number."""
     wide = np.asarray(footprints, bool)
-    if wide.ndim < 3 or len(wide) == 0: raise ValueError(f"footprints has shape {wide.shape}, not (n, …, F, T) with n >= 1")
-    if np.shape(tolerance) not in ((), (2,)): raise ValueError(f"tolerance={tolerance!r} is not one number or two")
-    f_tol, t_tol = (checks.integer("tolerance", v, 0) for v in np.broadcast_to(tolerance, 2).tolist())
+    if wide.ndim < 3 or len(wide) == 0:
+        raise ValueError(f"footprints has shape {wide.shape}, not (n, …, F, T) with n >= 1")
+    if np.shape(tolerance) not in ((), (2,)):
+        raise ValueError(f"tolerance={tolerance!r} is not one number or two")
+    f_tol, t_tol = (checks.integer("tolerance", v, 0)
+                    for v in np.broadcast_to(tolerance, 2).tolist())
     agree = len(wide) if agree is None else checks.integer("agree", agree, 1)
-    if agree > len(wide): raise ValueError(f"agree={agree} is more than there are pictures: {len(wide)}")
-    if f_tol or t_tol: wide = maximum_filter(wide, (1,) * (wide.ndim - 2) + (2 * f_tol + 1, 2 * t_tol + 1), mode="constant")
+    if agree > len(wide):
+        raise ValueError(f"agree={agree} is more than there are pictures: {len(wide)}")
+    if f_tol or t_tol:
+        wide = maximum_filter(wide, (1,) * (wide.ndim - 2) + (2 * f_tol + 1, 2 * t_tol + 1),
+                              mode="constant")
     runs = wide.astype(int)
-    for i in range(1, len(runs)): runs[i] += wide[i] * runs[i - 1]                                  # its length so far
-    for i in range(len(runs) - 2, -1, -1): runs[i] = np.where(wide[i] & wide[i + 1], runs[i + 1], runs[i])  # its whole length
+    # its length so far
+    for i in range(1, len(runs)): runs[i] += wide[i] * runs[i - 1]
+    # its whole length
+    for i in range(len(runs) - 2, -1, -1):
+        runs[i] = np.where(wide[i] & wide[i + 1], runs[i + 1], runs[i])
     return runs >= agree, runs.max(0)
 
 # %% ../../nbs/30_consensus.ipynb #e227faf7
@@ -47,8 +57,10 @@ def consensus_histogram(
     tolerance=0,           # bins by which a footprint is widened: a number, or (frequency, time)
     agree=None,            # how many neighbouring windows must agree; None: all
 ) -> tuple:                # energy (F, T) in units of the sound's own; support (F, T)
-    "What several windows on a uniform grid agree on (Gardner & Magnasco 2006, Fig. 6); ValueError for a bad argument."
+    """What several windows on a uniform grid agree on (Gardner & Magnasco 2006, Fig. 6);
+    ValueError for a bad argument."""
     sigmas, density = checks.edges("sigmas", sigmas), checks.number("density", density, 0)
-    energies, densities = map(np.array, zip(*(arrivals(x, s, t_edges, f_edges, grid) for s in sigmas), strict=True))
+    energies, densities = map(np.array, zip(*(arrivals(x, s, t_edges, f_edges, grid)
+                                              for s in sigmas), strict=True))
     members, support = agreement(densities >= density, tolerance, agree)
     return _mean(energies, densities >= density, members), support

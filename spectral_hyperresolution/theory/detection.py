@@ -24,18 +24,22 @@ rates = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)  # shares of false alarms
 def tone_scores(
     x,                # real signal (n,), n >= 64
 ) -> np.ndarray:      # one score for each of `detectors`
-    "Largest energy in a strip, in four pictures of a sound (after Gardner & Magnasco 2006, Fig. 4); ValueError for bad x."
+    """Largest energy in a strip, in four pictures of a sound (after Gardner & Magnasco 2006,
+    Fig. 4); ValueError for bad x."""
     x = checks.vector("x", x)
     if np.iscomplexobj(x) or len(x) < 64:
         raise ValueError(f"x is {x.dtype} of length {len(x)}, not real and at least 64 long")
     n, sigma_t = len(x), isotropic_sigma(len(x))
-    omegas, rows = 2 * np.pi / n * np.arange(n // 2 + 1), 2 * np.pi / n * (np.arange(n // 2 + 2) - 0.5)
+    omegas, rows = (2 * np.pi / n * np.arange(n // 2 + 1),
+                    2 * np.pi / n * (np.arange(n // 2 + 2) - 0.5))
     chi, eta = gabor_transform(x, omegas, sigma_t)
     power, (_, w) = np.abs(chi) ** 2, reassign(chi, eta, np.arange(n), omegas, sigma_t, floor=0)
     arrived = deposit(np.zeros(w.shape), w, power, [-1, 1], rows)[:, 0]
-    margin, five = int(np.ceil(n / (2 * np.pi * sigma_t) * 1.5)), np.ones(5)  # not the ends, where ω and −ω mix
+    # not the ends, where ω and −ω mix
+    margin, five = int(np.ceil(n / (2 * np.pi * sigma_t) * 1.5)), np.ones(5)
     best = lambda sums: sums[margin:-margin].max()
-    return np.array([best(np.convolve(power.sum(axis=1), five, "same")), best(np.convolve(arrived, five, "same")),
+    return np.array([best(np.convolve(power.sum(axis=1), five, "same")),
+                     best(np.convolve(arrived, five, "same")),
                      best(arrived), best(np.abs(np.fft.rfft(x)[: n // 2 + 1]) ** 2)])
 
 def detection(
@@ -45,8 +49,10 @@ def detection(
     n: int = 256,             # length of each [samples]
     workers: int = 1,         # threads
 ) -> tuple:                   # scores: noise (noise_trials, 4), tones (A, trials, 4)
-    "Scores of noise with and without a tone (after Gardner & Magnasco 2006, Fig. 4); ValueError for bad numbers."
-    checks.whole(1, trials=trials, noise_trials=noise_trials, workers=workers); checks.whole(64, n=n)
+    """Scores of noise with and without a tone (after Gardner & Magnasco 2006, Fig. 4);
+    ValueError for bad numbers."""
+    checks.whole(1, trials=trials, noise_trials=noise_trials, workers=workers); checks.whole(64,
+        n=n)
     def score(job):
         a, seed = job
         omega, phase = np.random.default_rng([seed, 4]).uniform((0.5, 0), (2.6, 2 * np.pi))
@@ -61,6 +67,7 @@ def detected(
     tones,               # scores with one (A, trials, 4)
     false_alarm: float,  # share of false alarms, above 0 and below 1
 ) -> np.ndarray:         # share of tones found (A, 4)
-    "Share of tones found, where noise alone exceeds the thresholds in a given share of runs; ValueError for a bad share."
+    """Share of tones found, where noise alone exceeds the thresholds in a given share of runs;
+    ValueError for a bad share."""
     checks.number("false_alarm", false_alarm, 0, 1)
     return (np.asarray(tones) > np.quantile(noise, 1 - false_alarm, axis=0)).mean(axis=1)

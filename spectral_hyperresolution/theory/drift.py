@@ -12,14 +12,17 @@ from ..engine import checks
 from .histogram import _sent, deposit
 
 # %% ../../nbs/31_drift.ipynb #8aac4246
-def _ratio(a, b): return np.divide(a, b, out=np.full(np.shape(b), complex(np.nan, np.nan)), where=np.asarray(b) != 0)
+def _ratio(a, b):
+    return np.divide(a, b, out=np.full(np.shape(b), complex(np.nan, np.nan)),
+                     where=np.asarray(b) != 0)
 
 # %% ../../nbs/31_drift.ipynb #063bc6ef
 def drift(
     chi, eta,   # Gabor transform and its time-weighted twin, any shape
     mu2, mu3,   # the same weighted by the square and the cube of (t′−t)/σ
-) -> tuple:     # motion per relative change of σ, complex: time [σ] + i frequency [1/σ]; the local line's angle [rad]
-    "How an arrival moves when σ changes, and along which line it lies (after Gardner & Magnasco 2006, Fig. 6)."
+) -> tuple:  # motion per relative change of σ: time [σ] + i frequency [1/σ]; the line's angle [rad]
+    """How an arrival moves when σ changes, and along which line it lies (after Gardner &
+    Magnasco 2006, Fig. 6)."""
     r, second, third = _ratio(eta, chi), _ratio(mu2, chi), _ratio(mu3, chi)
     s = third - r * second
     return s.real + 1j * (s - 2 * r).imag, np.angle(second - r**2 - 0.5) / 2
@@ -30,18 +33,21 @@ def arrivals(
     sigma_t: float,      # standard deviation of the Gaussian window, a time [samples]
     t_edges,             # edges of the time cells (T + 1,), within 0 … n [samples]
     f_edges,             # edges of the frequency cells (F + 1,), within 0 … 2π [rad/sample]
-    grid=(1024, 512),    # departure points over n samples, and over 2π; fast where the first is a multiple of n
-    most=None,           # drop points that drift more [σ or 1/σ per relative change of σ]; None keeps all
+    grid=(1024, 512),    # departure points in time and in frequency; a multiple of n is fast
+    most=None,  # drop points that drift more [σ or 1/σ per relative change of σ]; None keeps all
     across=False,        # count only the drift across the local line
-) -> tuple:              # energy (F, T), summing to Σ|x|² over the whole plane; density of arrivals (F, T)
-    "Energy and density of what arrives, of all points or of those that stay; ValueError as `reassigned_histogram`."
+) -> tuple:  # energy (F, T), summing to Σ|x|² over the whole plane; density of arrivals (F, T)
+    """Energy and density of what arrives, of all points or of those that stay; ValueError as
+    `reassigned_histogram`."""
     if most is not None: most = checks.number("most", most, 0)
-    cells, energy, density = np.outer(np.diff(checks.edges("f_edges", f_edges)), np.diff(checks.edges("t_edges", t_edges))), 0, 0
+    cells, energy, density = (np.outer(np.diff(checks.edges("f_edges", f_edges)),
+                                       np.diff(checks.edges("t_edges", t_edges))), 0, 0)
     for t, w, moments, area in _sent(x, sigma_t, grid, order=1 if most is None else 3):
         if most is not None:
             v, angle = drift(*moments)
             t = np.where(np.abs((v * np.exp(-1j * angle)).imag if across else v) < most, t, np.nan)
-        energy = energy + deposit(t, w, np.abs(moments[0]) ** 2 * (area / (2 * np.pi**1.5 * sigma_t)), t_edges, f_edges)
+        energy = (energy + deposit(t, w, np.abs(moments[0]) ** 2
+                                   * (area / (2 * np.pi**1.5 * sigma_t)), t_edges, f_edges))
         density = density + deposit(t, w, area, t_edges, f_edges) / cells
     return energy, density
 
@@ -55,5 +61,7 @@ def stable_histogram(
     most: float = 0.1,   # largest drift [σ or 1/σ per relative change of σ]
     across: bool = False, # count only the drift across the local line, so that sweeps stay
 ) -> np.ndarray:         # energy (F, T), mean over the windows, in units of the sound's own
-    "The points of several windows that don't move with σ (Gardner & Magnasco 2006, Fig. 6); ValueError as `arrivals`."
-    return np.mean([arrivals(x, s, t_edges, f_edges, grid, checks.number("most", most, 0), across)[0] for s in checks.edges("sigmas", sigmas)], 0)
+    """The points of several windows that don't move with σ (Gardner & Magnasco 2006, Fig. 6);
+    ValueError as `arrivals`."""
+    return np.mean([arrivals(x, s, t_edges, f_edges, grid, checks.number("most", most, 0),
+                             across)[0] for s in checks.edges("sigmas", sigmas)], 0)

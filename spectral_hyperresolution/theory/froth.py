@@ -18,13 +18,15 @@ from .signals import white_noise
 from .zeros import isotropic_sigma
 
 # %% ../../nbs/24_froth.ipynb #77e00029
-published_fit = (-0.3435, -0.8678)     # entropy = a·ln N + b for N = 128 … 4096 (Gardner & Magnasco 2006, Fig. 3)
+# entropy = a·ln N + b for N = 128 … 4096 (Gardner & Magnasco 2006, Fig. 3)
+published_fit = (-0.3435, -0.8678)
 law_edges = np.geomspace(1e-3, 1e5, 33)  # of the energies' histogram, four to a decade
 
 # %% ../../nbs/24_froth.ipynb #6cd9e8b2
 @_strict
 def _carry(chi, eta, first, omegas, sigma_t, carried, bilinear, out):
-    "Send every point on its way (Eq. 6) and add it to `out`, cells that close on themselves; times count from `first`."
+    """Send every point on its way (Eq. 6) and add it to `out`, cells that close on themselves;
+    times count from `first`."""
     n = out.shape[0]
     for j in range(chi.shape[0]):
         for i in range(chi.shape[1]):
@@ -50,9 +52,11 @@ def froth(
     carried: bool = True,     # turn each arrival's phase along its way
     method: str = "nearest",  # "nearest" or "bilinear"
 ) -> np.ndarray:              # (n, n) complex128; rows are frequencies, 2π/n apart, columns samples
-    "Complex reassignment, n × n cells, isotropic window (Gardner & Magnasco 2006, Fig. 3); ValueError for bad input."
+    """Complex reassignment, n × n cells, isotropic window (Gardner & Magnasco 2006, Fig. 3);
+    ValueError for bad input."""
     x = checks.vector("x", x); checks.whole(1, density=density)
-    if method not in ("nearest", "bilinear"): raise ValueError(f"method={method!r} is not 'nearest' or 'bilinear'")
+    if method not in ("nearest", "bilinear"):
+        raise ValueError(f"method={method!r} is not 'nearest' or 'bilinear'")
     n, sigma_t, out = len(x), isotropic_sigma(len(x)), np.zeros((len(x), len(x)), complex)
     parts = (np.arange(density) + 0.5) / density - 0.5
     rows = (np.arange(n)[:, None] + parts).ravel()
@@ -64,8 +68,9 @@ def froth(
 
 def entropy(
     energy,   # energies >= 0, any shape
-) -> float:   # 0 for a flat picture, −(1−γ) = −0.42278 for the law exp(−E), lower where few cells hold all
-    "Sparseness −mean(E ln E), E of mean one (Gardner & Magnasco 2006, Fig. 3); ValueError for energies < 0 or all zero."
+) -> float:   # 0 for a flat picture, −(1−γ) = −0.42278 for exp(−E), lower if few cells hold all
+    """Sparseness −mean(E ln E), E of mean one (Gardner & Magnasco 2006, Fig. 3); ValueError for
+    energies < 0 or all zero."""
     energy = np.asarray(energy, float)
     if not (energy.size and np.isfinite(energy).all() and energy.min() >= 0 and energy.max() > 0):
         raise ValueError("energy is not a non-empty array of finite numbers >= 0, some > 0")
@@ -76,9 +81,11 @@ def entropy(
 def _one(n, seed, is_complex, options):
     "One realisation: entropies and histograms of the energies, the spectrogram's first."
     x = white_noise(n, seed, is_complex)
-    chi = gabor_transform(x, 2 * np.pi / n * np.arange(0, n, 4), isotropic_sigma(n))[0]  # every fourth row is enough
+    # every fourth row is enough
+    chi = gabor_transform(x, 2 * np.pi / n * np.arange(0, n, 4), isotropic_sigma(n))[0]
     pictures = [np.abs(p) ** 2 for p in (chi, froth(x, **options))]
-    return [entropy(p) for p in pictures], [np.histogram(p / p.mean(), law_edges)[0] / p.size for p in pictures]
+    return ([entropy(p) for p in pictures], [np.histogram(p / p.mean(), law_edges)[0] / p.size
+                                             for p in pictures])
 
 def sparsity(
     sizes=(128, 256, 512),     # lengths of the noise N [samples]
@@ -86,21 +93,24 @@ def sparsity(
     is_complex: bool = True,   # complex noise, or real
     workers: int = 1,          # threads
     **options,                 # density, carried, method of `froth`
-) -> dict:                     # "entropy" (sizes, realisations, 2) and "law" (sizes, 2, bins): spectrogram, then froth
-    "Sparseness of white noise, laws of its energies (Gardner & Magnasco 2006, Fig. 3); ValueError for bad numbers."
+) -> dict:  # "entropy" (sizes, realisations, 2) and "law" (sizes, 2, bins): spectrogram, then froth
+    """Sparseness of white noise, laws of its energies (Gardner & Magnasco 2006, Fig. 3);
+    ValueError for bad numbers."""
     checks.whole(1, realisations=realisations, workers=workers)
     for n in sizes: checks.whole(2, size=n)
     one = partial(_one, is_complex=is_complex, options=options)
     with ThreadPoolExecutor(workers) as pool:
         runs = [list(pool.map(partial(one, n), range(realisations))) for n in sizes]
-    law = [[np.mean([r[1][k] for r in run], axis=0) / np.diff(law_edges) for k in (0, 1)] for run in runs]
+    law = [[np.mean([r[1][k] for r in run], axis=0) / np.diff(law_edges) for k in (0, 1)]
+           for run in runs]
     return {"entropy": np.array([[r[0] for r in run] for run in runs]), "law": np.array(law)}
 
 def line(
     sizes,      # lengths N (S,)
     entropies,  # their mean entropies (S,)
 ) -> tuple:     # slope and intercept
-    "Straight line through entropies over ln N (Gardner & Magnasco 2006, Fig. 3); ValueError for fewer than two sizes."
+    """Straight line through entropies over ln N (Gardner & Magnasco 2006, Fig. 3); ValueError
+    for fewer than two sizes."""
     if len(sizes) < 2 or len(sizes) != len(entropies):
         raise ValueError(f"{len(sizes)} sizes, {len(entropies)} entropies: no line")
     return tuple(float(v) for v in np.polyfit(np.log(sizes), entropies, 1))

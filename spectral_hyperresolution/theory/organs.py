@@ -21,20 +21,24 @@ def sung_line(
     seed: int = 0,          # another seed, another melody
     vowel: str = "a",       # one of "aeiou"
 ) -> np.ndarray:            # (duration·sr,) float64 within ±0.9
-    "Half-second notes with vibrato: Rosenberg's glottal pulses, Klatt's resonators; ValueError for an unknown vowel."
+    """Half-second notes with vibrato: Rosenberg's glottal pulses, Klatt's resonators; ValueError
+    for an unknown vowel."""
     checks.whole(0, seed=seed)
     if vowel not in tuple(_FORMANTS): raise ValueError(f"vowel={vowel!r} is not one of 'aeiou'")
     n, rng = _start(duration, sr, seed, 8000, 7)
     fine, opening, closing = 4 * sr, 0.4, 0.16  # of a period
     t = np.arange(4 * n) / fine
-    notes = 12 * np.log2(196) + np.cumsum(rng.choice([-3, -2, -1, 2, 4, 5], int(2 * duration) + 2))  # semitones
+    # semitones
+    notes = 12 * np.log2(196) + np.cumsum(rng.choice([-3, -2, -1, 2, 4, 5], int(2 * duration) + 2))
     knots = np.repeat(np.arange(len(notes)) / 2, 2) + np.tile([0.06, 0.5], len(notes))
     hz = 2 ** ((np.interp(t, knots, np.repeat(notes, 2)) + 0.5 * np.sin(2 * np.pi * 5.5 * t)) / 12)
     turn = np.cumsum(hz) / fine % 1
-    flow = np.where(turn < opening, (1 - np.cos(np.pi * turn / opening)) / 2, np.cos(np.pi / 2 * (turn - opening) / closing))
+    flow = np.where(turn < opening, (1 - np.cos(np.pi * turn / opening)) / 2,
+                    np.cos(np.pi / 2 * (turn - opening) / closing))
     x = np.diff(np.where(turn < opening + closing, flow, 0), prepend=0)
     for f, width in zip((*_FORMANTS[vowel], 3400), (60, 90, 120, 180), strict=True):
-        c, b = -np.exp(-2 * np.pi * width / fine), 2 * np.exp(-np.pi * width / fine) * np.cos(2 * np.pi * f / fine)
+        c, b = (-np.exp(-2 * np.pi * width / fine),
+                2 * np.exp(-np.pi * width / fine) * np.cos(2 * np.pi * f / fine))
         x = lfilter([1 - b - c], [1, -b, -c], x)
     return _finish(resample_poly(x, 1, 4)[:n] * _fade(n, 0.03), 0.0005, rng)
 
@@ -46,14 +50,19 @@ def syrinx(
     friction: float = 1000,  # b [1/s]
     seed: int = 0,           # of the faint noise from which the motion starts
 ) -> np.ndarray:             # position x (n,), in units in which d is b, so about 2√(p/b − 1)
-    "Laje, Gardner & Mindlin's oscillator (2002), in steps of a quarter sample; ValueError for bad arrays."
+    """Laje, Gardner & Mindlin's oscillator (2002), in steps of a quarter sample; ValueError for
+    bad arrays."""
     checks.positive(sr=sr, friction=friction); checks.whole(0, seed=seed)
     p, k = np.asarray(pressure, float), np.asarray(stiffness, float)
-    if p.ndim != 1 or p.shape != k.shape or p.size == 0: raise ValueError(f"pressure {p.shape}, stiffness {k.shape}: not both (n,)")
-    if not (np.isfinite(p).all() and np.isfinite(k).all() and k.min() >= 0): raise ValueError("not finite, or stiffness < 0")
-    h, omega, noise = 1 / (4 * sr), np.sqrt(k), 1e-4 * np.random.default_rng(seed).standard_normal(len(p))
+    if p.ndim != 1 or p.shape != k.shape or p.size == 0:
+        raise ValueError(f"pressure {p.shape}, stiffness {k.shape}: not both (n,)")
+    if not (np.isfinite(p).all() and np.isfinite(k).all() and k.min() >= 0):
+        raise ValueError("not finite, or stiffness < 0")
+    h, omega, noise = (1 / (4 * sr), np.sqrt(k),
+                       1e-4 * np.random.default_rng(seed).standard_normal(len(p)))
     x, y, out = 0.0, 0.0, np.empty(len(p))  # y is the velocity over omega
-    for i, (drive, turn, kick) in enumerate(zip((p - friction).tolist(), (omega * h).tolist(), noise.tolist(), strict=True)):
+    for i, (drive, turn, kick) in enumerate(zip((p - friction).tolist(), (omega * h).tolist(),
+                                                noise.tolist(), strict=True)):
         c, s = cos(turn), sin(turn)
         y += kick
         for _ in range(4):                      # half of the growth, a turn, the other half
@@ -69,13 +78,15 @@ def bird_gestures(
     sr: float = 44100,      # sampling rate, >= 16000 [Hz]
     seed: int = 0,          # another seed, another motif
 ) -> tuple:                 # pressure [1/s], stiffness [1/s²]: (duration·sr,) each
-    "Phrases of elliptic gestures (Gardner et al. 2001), as `syrinx_song` sings them; ValueError as `bird_song`."
+    """Phrases of elliptic gestures (Gardner et al. 2001), as `syrinx_song` sings them;
+    ValueError as `bird_song`."""
     n, rng = _start(duration, sr, seed, 16000, 8)
     pressure, stiffness, at = np.zeros(n), np.full(n, (2 * np.pi * 3000.0) ** 2), round(0.02 * sr)
     while at < n:
         times, rate, delta = rng.integers(3, 7), rng.uniform(6, 18), rng.uniform(-np.pi, np.pi)
         low, high = (2 * np.pi * np.sort(rng.uniform(1800, 6500, 2))) ** 2
-        phi = 2 * np.pi * np.arange(round(times * sr / rate)) / sr * rate - np.pi  # from silence to silence
+        # from silence to silence
+        phi = 2 * np.pi * np.arange(round(times * sr / rate)) / sr * rate - np.pi
         here = slice(at, min(n, at + len(phi)))
         pressure[here] = (1200 + 1500 * np.cos(phi))[: n - at]
         stiffness[here] = ((high + low) / 2 + (high - low) / 2 * np.cos(phi + delta))[: n - at]
@@ -87,7 +98,8 @@ def syrinx_song(
     sr: float = 44100,      # sampling rate, >= 16000 [Hz]
     seed: int = 0,          # another seed, another motif
 ) -> np.ndarray:            # (duration·sr,) float64 within ±0.9
-    "A bird's motif: gestures, syrinx, and a windpipe of 3.5 cm that reflects; ValueError as `bird_song`."
+    """A bird's motif: gestures, syrinx, and a windpipe of 3.5 cm that reflects; ValueError as
+    `bird_song`."""
     x = np.diff(syrinx(*bird_gestures(duration, sr, seed), sr, seed=seed), prepend=0.0)
     echo = np.zeros(max(2, round(2 * 0.035 / 350 * sr)) + 1)  # there and back, at 350 m/s
     echo[[0, -1]] = 1, 0.3

@@ -32,10 +32,13 @@ from spectral_hyperresolution.theory.bank import (
 
 # %% ../../nbs/27_complex.ipynb #57e7aac2
 def _weights(X, bank, rows, points, floor, second_order):
-    "Arrivals of some rows: what each brings to the sound, its time and its frequency; those without an answer bring 0."
+    """Arrivals of some rows: what each brings to the sound, its time and its frequency; those
+    without an answer bring 0."""
     torch, N = _torch(X), bank.n_samples
-    lift = (lambda a: torch.as_tensor(a, dtype=X.real.dtype, device=X.device)) if torch else np.asarray
-    t, f, s = lift(np.arange(points) * (N / points)), lift(bank.frequencies[rows, None]), lift(bank.sigma_f[rows, None])
+    lift = ((lambda a: torch.as_tensor(a, dtype=X.real.dtype, device=X.device)) if torch
+            else np.asarray)
+    t, f, s = (lift(np.arange(points) * (N / points)), lift(bank.frequencies[rows, None]),
+               lift(bank.sigma_f[rows, None]))
     chi, eta, zeta = _passes(X, bank, rows, points, 3)
     t_ins, f_ins, m, known = _arrive(chi, eta, t, f, s, floor)
     weight = known * carry(chi, t, f, t_ins, f_ins) * lift(2 * N / points * bank.share[rows, None])
@@ -49,15 +52,19 @@ def complex_histogram(
     density: float = 2.0,       # departure points per sample, in each row
     second_order: bool = True,  # straighten local sweeps; False: the paper's weight
     centre: bool = True,        # turn each arrival's phase to the centre of its cell
-    linear: bool = True,        # divide each arrival between two cells; False: the nearest takes all
-):                              # complex (F, n/hop), lowest frequency first; the real part of a column's sum is the sound
-    "Complex reassignment (Gardner & Magnasco 2006, Fig. 5); ValueError for a bad sound or number, MemoryError."
+    linear: bool = True,  # divide each arrival between two cells; False: the nearest takes all
+):  # complex (F, n/hop), lowest frequency first; the real part of a column's sum is the sound
+    """Complex reassignment (Gardner & Magnasco 2006, Fig. 5); ValueError for a bad sound or
+    number, MemoryError."""
     x, hop, density = _sound(x), checks.integer("hop", hop, 1), checks.number("density", density, 0)
-    if bank.n_samples != len(x): raise ValueError(f"x has {len(x)} samples, not bank.n_samples={bank.n_samples}")
+    if bank.n_samples != len(x):
+        raise ValueError(f"x has {len(x)} samples, not bank.n_samples={bank.n_samples}")
     if len(x) % hop: raise ValueError(f"hop={hop} does not divide the sound's {len(x)} samples")
     shape, torch = (len(bank.f_edges) - 1, len(x) // hop), _torch(x)
-    checks.room(64 * shape[0] * shape[1] + 2**27, f"a picture of {shape[0]} × {shape[1]} complex cells")
-    X, exp, where = (torch.fft.fft(x), torch.exp, torch.where) if torch else (scipy.fft.fft(x), np.exp, np.where)
+    checks.room(64 * shape[0] * shape[1] + 2**27, f"a picture of {shape[0]} × {shape[1]} complex "
+                                                  f"cells")
+    X, exp, where = ((torch.fft.fft(x), torch.exp, torch.where) if torch
+                     else (scipy.fft.fft(x), np.exp, np.where))
     out = X.new_zeros(shape[0] * shape[1]) if torch else np.zeros(shape[0] * shape[1], complex)
     points = scipy.fft.next_fast_len(max(ceil(density * len(x)), int(_widths(bank).max())))
     for rows in _batches(np.arange(len(bank.frequencies)), points):
@@ -65,7 +72,8 @@ def complex_histogram(
         row, inside = _cell(bank.f_edges, f_ins)
         weight = where(inside, weight, 0) / hop
         low = _plain(t_ins / hop if linear else t_ins / hop + 0.5) // 1
-        for cell, part in ((low, low + 1 - t_ins / hop), (low + 1, t_ins / hop - low)) if linear else ((low, 1),):
+        for cell, part in ((low, low + 1 - t_ins / hop),
+                           (low + 1, t_ins / hop - low)) if linear else ((low, 1),):
             turned = weight * exp(2j * pi * f_ins * (cell * hop - t_ins)) if centre else weight
             out = _add(out, row * shape[1] + cell % shape[1], turned * part)
     return out.reshape(shape)
@@ -73,17 +81,25 @@ def complex_histogram(
 # %% ../../nbs/27_complex.ipynb #3d7f8973
 def _front(n, sr, q, sigma_t, fmin, fmax, per_sigma, boundary, hop, noct, bins):
     "The bank for a sound of n samples with parameters in Hz and s."
-    if boundary not in ("zero", "wrap"): raise ValueError(f"boundary={boundary!r} is not 'zero' or 'wrap'")
-    if q is not None and sigma_t is not None: raise ValueError(f"q={q!r} and sigma_t={sigma_t!r}: give one of them")
+    if boundary not in ("zero", "wrap"):
+        raise ValueError(f"boundary={boundary!r} is not 'zero' or 'wrap'")
+    if q is not None and sigma_t is not None:
+        raise ValueError(f"q={q!r} and sigma_t={sigma_t!r}: give one of them")
     per_sigma = checks.number("per_sigma", per_sigma, 0.5, low_open=False)
     if sigma_t is None:
         q = checks.number("q", 4.0 if q is None else q, 0.3)
-        plan = default_plan(n, sr, q, fmin, fmax, noct, 1, ceil(per_sigma * 2 * pi * q * log(2) / noct))
+        plan = default_plan(n, sr, q, fmin, fmax, noct, 1,
+                            ceil(per_sigma * 2 * pi * q * log(2) / noct))
         wide = q / plan.minf
-    elif fmin is None and fmax is None: wide = checks.number("sigma_t", sigma_t, 3 / sr, low_open=False) * sr
-    else: raise ValueError(f"fmin={fmin!r} and fmax={fmax!r}: with sigma_t, all frequencies are analysed")
-    N = n if boundary == "wrap" else hop * scipy.fft.next_fast_len(ceil((n + min(n, ceil(6 * wide))) / hop))
-    if sigma_t is None: return Bank.constant_q(Plan(N, q, 1, plan.over, plan.noct, plan.minf, plan.maxf))
+    elif fmin is None and fmax is None:
+        wide = checks.number("sigma_t", sigma_t, 3 / sr, low_open=False) * sr
+    else:
+        raise ValueError(f"fmin={fmin!r} and fmax={fmax!r}: with sigma_t, all frequencies are "
+                         f"analysed")
+    N = (n if boundary == "wrap" else hop * scipy.fft.next_fast_len(
+        ceil((n + min(n, ceil(6 * wide))) / hop)))
+    if sigma_t is None:
+        return Bank.constant_q(Plan(N, q, 1, plan.over, plan.noct, plan.minf, plan.maxf))
     return Bank.uniform(N, wide, ceil(pi * wide * per_sigma), bins)
 
 @dataclass(frozen=True, eq=False)
@@ -123,10 +139,12 @@ def complex_spectrogram(
     second_order: bool = True,     # straighten local sweeps; False: the paper's weight
     boundary: str = "zero",        # outside the sound: "zero", or "wrap": it repeats
 ) -> ComplexSpectrogram:
-    "The reassigned picture with phase (Gardner & Magnasco 2006, Fig. 5); ValueError for a bad sound or number, MemoryError."
+    """The reassigned picture with phase (Gardner & Magnasco 2006, Fig. 5); ValueError for a bad
+    sound or number, MemoryError."""
     x, sr, hop = _sound(x), checks.number("sr", sr, 0), checks.integer("hop_length", hop_length, 1)
     bins = 256 if bin_hz is None else max(1, round(sr / 2 / checks.number("bin_hz", bin_hz, 0)))
-    bank = _front(len(x), sr, q, sigma_t, fmin, fmax, per_sigma, boundary, hop, bins_per_octave, bins)
+    bank = _front(len(x), sr, q, sigma_t, fmin, fmax, per_sigma, boundary, hop, bins_per_octave,
+                  bins)
     silence, torch = (0, bank.n_samples - len(x)), _torch(x)
     padded = torch.nn.functional.pad(x, silence) if torch else np.pad(x, silence)
     whole = complex_histogram(padded, bank, hop, density, second_order)
@@ -136,7 +154,8 @@ def phase_colours(
     z,                 # complex picture
     span: float = 40,  # range of magnitudes shown [dB]
 ) -> np.ndarray:       # red, green and blue, z's shape and 3, 0 … 1
-    "Hue for the phase, brightness for the magnitude in dB below the largest; ValueError for a range that is not > 0."
+    """Hue for the phase, brightness for the magnitude in dB below the largest; ValueError for a
+    range that is not > 0."""
     from matplotlib.colors import hsv_to_rgb
     z, span = np.asarray(z), checks.number("span", span, 0)
     size = np.abs(z) / (np.abs(z).max(initial=0) or 1)

@@ -30,8 +30,10 @@ def in_cells(
     frequency_edges,  # edges of the cells (F + 1,), increasing [Hz]
 ):                    # a region, for `Sources.select`
     "Cells of a picture; ValueError where the edges do not fit the mask."
-    mask, te, fe = np.asarray(mask, bool), checks.edges("time_edges", time_edges), checks.edges("frequency_edges", frequency_edges)
-    if mask.shape != (shape := (len(fe) - 1, len(te) - 1)): raise ValueError(f"mask has shape {mask.shape}, not {shape}")
+    mask, te, fe = (np.asarray(mask, bool), checks.edges("time_edges", time_edges),
+                    checks.edges("frequency_edges", frequency_edges))
+    if mask.shape != (shape := (len(fe) - 1, len(te) - 1)):
+        raise ValueError(f"mask has shape {mask.shape}, not {shape}")
     framed = np.pad(mask, 1)  # what lies outside, and NaN, comes to the frame
     return lambda t, f: framed[np.searchsorted(fe, f, "right"), np.searchsorted(te, t, "right")]
 
@@ -40,7 +42,10 @@ def near_contour(
     hz,             # its frequencies (n,) [Hz]
     within: float,  # largest distance from it [Hz]
 ):                  # a region, for `Sources.select`
-    "A strip along a contour; ValueError for times that do not increase, or arrays that do not match."
-    times, hz, within = checks.edges("times", times), checks.vector("hz", hz), checks.number("within", within, 0)
+    """A strip along a contour; ValueError for times that do not increase, or arrays that do not
+    match."""
+    times, hz, within = (checks.edges("times", times), checks.vector("hz", hz),
+                         checks.number("within", within, 0))
     if hz.shape != times.shape: raise ValueError(f"hz has shape {hz.shape}, not {times.shape}")
-    return lambda t, f: (t >= times[0]) & (t <= times[-1]) & (np.abs(f - np.interp(t, times, hz)) <= within)
+    return (lambda t, f: (t >= times[0]) & (t <= times[-1]) & (
+        np.abs(f - np.interp(t, times, hz)) <= within))

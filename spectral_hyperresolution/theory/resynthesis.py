@@ -31,7 +31,8 @@ from .phase import _front
 # %% ../../nbs/28_way_back.ipynb #c3766036
 @dataclass(frozen=True, eq=False)
 class Sources:
-    "Every departure point of a sound, and where it arrives: one long row of points, band pass after band pass."
+    """Every departure point of a sound, and where it arrives: one long row of points, band pass
+    after band pass."""
     chi: np.ndarray  # transform (P,), complex
     t: np.ndarray    # arrival times (P,), NaN where there is no answer [s]
     f: np.ndarray    # arrival frequencies (P,), NaN where there is no answer [Hz]
@@ -41,28 +42,34 @@ class Sources:
     n_samples: int   # length of the sound, without added silence [samples]
 
     def select(self, region: Callable) -> np.ndarray:
-        "True for the points that arrive in a region, a function of arrival times [s] and frequencies [Hz]: (P,)."
+        """True for the points that arrive in a region, a function of arrival times [s] and
+        frequencies [Hz]: (P,)."""
         inside = np.asarray(region(self.t, self.f))
-        if inside.shape != self.t.shape: raise ValueError(f"region gave shape {inside.shape}, not {self.t.shape}")
+        if inside.shape != self.t.shape:
+            raise ValueError(f"region gave shape {inside.shape}, not {self.t.shape}")
         return inside.astype(bool) & np.isfinite(self.t)
 
     def synthesise(self, mask=None) -> np.ndarray:
         "The sound (n,) of all points, or of those in a mask (P,) of False and True or 0 … 1."
         mask = np.ones(self.chi.shape, bool) if mask is None else np.asarray(mask)
-        if mask.shape != self.chi.shape: raise ValueError(f"mask has shape {mask.shape}, not {self.chi.shape}")
-        if mask.dtype.kind not in "biuf" or not np.isfinite(mask).all(): raise ValueError("mask is not of finite real numbers")
+        if mask.shape != self.chi.shape:
+            raise ValueError(f"mask has shape {mask.shape}, not {self.chi.shape}")
+        if mask.dtype.kind not in "biuf" or not np.isfinite(mask).all():
+            raise ValueError("mask is not of finite real numbers")
         N, at = self.bank.n_samples, 0
         Y = np.zeros(N, complex)
         for rows, points in self.runs:
             part = slice(at, at := at + len(rows) * points)
-            spectrum = scipy.fft.fft((self.chi[part] * mask[part]).reshape(len(rows), points)) * (N / points)
+            spectrum = (scipy.fft.fft((self.chi[part] * mask[part]).reshape(len(rows), points))
+                        * (N / points))
             k, _, g = _bands(self.bank, rows)
             _gather(Y, k % N, g * np.take_along_axis(spectrum, k % points, 1))
         return scipy.fft.ifft((Y + _mirrored(Y).conj()) / self._frame).real[:self.n_samples]
 
 @cached_property
 def _frame(self: Sources):
-    "The sum of all squared band passes and their mirror images; outside the analysed band never below its least inside."
+    """The sum of all squared band passes and their mirror images; outside the analysed band
+    never below its least inside."""
     N = self.bank.n_samples
     total, f = np.zeros(N), np.abs(scipy.fft.fftfreq(N))
     for rows, _ in self.runs:
@@ -93,24 +100,30 @@ def analyse(
     density: float = 1.0,          # departure points per bin of a row's band, >= 1
     boundary: str = "zero",        # outside the sound: "zero", or "wrap": it repeats
 ) -> Sources:
-    "Send a sound's points and keep the source of every arrival; ValueError for a bad sound or number, MemoryError."
+    """Send a sound's points and keep the source of every arrival; ValueError for a bad sound or
+    number, MemoryError."""
     if _torch(x): raise ValueError("x is a tensor: analyse takes an array")
-    x, sr, density = _sound(x), checks.number("sr", sr, 0), checks.number("density", density, 1, low_open=False)
+    x, sr, density = (_sound(x), checks.number("sr", sr, 0),
+                      checks.number("density", density, 1, low_open=False))
     bank = _front(len(x), sr, q, sigma_t, fmin, fmax, per_sigma, boundary, 1, 12, 1)
     N, each = bank.n_samples, _points(bank, density)
     total = int(each.sum())
-    checks.room(50 * total + 64 * N + 2**27, f"{total:.3g} departure points, {total / len(x):.0f} for each of {len(x)} samples")
+    checks.room(50 * total + 64 * N + 2**27, f"{total:.3g} departure points, {total / len(x):.0f} "
+                                             f"for each of {len(x)} samples")
     cuts = [0, *np.flatnonzero(np.diff(each)) + 1, len(each)]
-    runs = [(rows, int(each[a])) for a, b in pairwise(cuts) for rows in _batches(np.arange(a, b), each[a])]
+    runs = [(rows, int(each[a])) for a, b in pairwise(cuts)
+            for rows in _batches(np.arange(a, b), each[a])]
     chi, t, f, at = np.empty(total, complex), np.empty(total), np.empty(total), 0
     X = scipy.fft.fft(x, N)
     for rows, points in runs:
         part = slice(at, at := at + len(rows) * points)
         here, eta = _passes(X, bank, rows, points)
-        t_ins, f_ins, _, known = _arrive(here, eta, np.arange(points) * (N / points), bank.frequencies[rows, None],
+        t_ins, f_ins, _, known = _arrive(here, eta, np.arange(points) * (N / points),
+                                         bank.frequencies[rows, None],
                                          bank.sigma_f[rows, None], _floor(x))
         chi[part] = here.ravel()
-        t[part], f[part] = (np.where(known, a, np.nan).ravel() for a in (t_ins % N / sr, f_ins * sr))
+        t[part], f[part] = (np.where(known, a, np.nan).ravel()
+                            for a in (t_ins % N / sr, f_ins * sr))
     return Sources(chi, t, f, tuple(runs), bank, sr, len(x))
 
 def _points(bank, density):

@@ -15,7 +15,8 @@ def tone(
     n: int,         # length [samples]
     omega0: float,  # frequency [rad/sample]
 ) -> np.ndarray:    # (n,) complex128
-    "A pure tone exp(iω₀t), t = 0 … n−1 (Gardner & Magnasco 2006, Table 1); ValueError for n < 1 or ω₀ not finite."
+    """A pure tone exp(iω₀t), t = 0 … n−1 (Gardner & Magnasco 2006, Table 1); ValueError for n <
+    1 or ω₀ not finite."""
     checks.whole(1, n=n); checks.finite(omega0=omega0)
     return np.exp(1j * omega0 * np.arange(n))
 
@@ -24,7 +25,8 @@ def click(
     n: int,       # length [samples]
     t0: int,      # the click's instant, 0 … n−1 [samples]
 ) -> np.ndarray:  # (n,) complex128, one at t0 and zero elsewhere
-    "A click δ(t−t₀) (Gardner & Magnasco 2006, Table 1); ValueError for an instant outside the sound."
+    """A click δ(t−t₀) (Gardner & Magnasco 2006, Table 1); ValueError for an instant outside the
+    sound."""
     checks.whole(1, n=n); checks.whole(0, t0=t0)
     if t0 >= n: raise ValueError(f"t0={t0} is not below n={n}")
     return (np.arange(n) == t0).astype(complex)
@@ -36,7 +38,8 @@ def sweep(
     t0: float = 0.0,      # instant at which the frequency is omega0 [samples]
     omega0: float = 0.0,  # frequency at t0 [rad/sample]
 ) -> np.ndarray:          # (n,) complex128
-    "A linear sweep exp(iα(t−t₀)²/2 + iω₀(t−t₀)) (Gardner & Magnasco 2006, Appendix); ValueError for n < 1."
+    """A linear sweep exp(iα(t−t₀)²/2 + iω₀(t−t₀)) (Gardner & Magnasco 2006, Appendix);
+    ValueError for n < 1."""
     checks.whole(1, n=n); checks.finite(alpha=alpha, t0=t0, omega0=omega0)
     t = np.arange(n) - t0
     return np.exp(1j * (alpha * t**2 / 2 + omega0 * t))
@@ -48,7 +51,8 @@ def sweep_curve(
     t0: float = 0.0,      # instant at which the frequency is omega0 [samples]
     omega0: float = 0.0,  # frequency at t0 [rad/sample]
 ) -> tuple:               # times (n,) [samples], frequencies (n,) [rad/sample]
-    "Instantaneous frequency ω₀ + α(t−t₀) of a tone, a sweep or their Gaussian-enveloped kin; ValueError for n < 1."
+    """Instantaneous frequency ω₀ + α(t−t₀) of a tone, a sweep or their Gaussian-enveloped kin;
+    ValueError for n < 1."""
     checks.whole(1, n=n); checks.finite(alpha=alpha, t0=t0, omega0=omega0)
     t = np.arange(n, dtype=float)
     return t, omega0 + alpha * (t - t0)
@@ -69,7 +73,8 @@ def gaussian_sweep(
     t0: float,        # centre of the envelope [samples]
     lambda_t: float,  # the envelope's standard deviation [samples]
 ) -> np.ndarray:      # (n,) complex128
-    "A sweep under the envelope exp(−(t−t₀)²/2λ²) (Gardner & Magnasco 2006, Fig. 5); ValueError for λ ≤ 0 or n < 1."
+    """A sweep under the envelope exp(−(t−t₀)²/2λ²) (Gardner & Magnasco 2006, Fig. 5); ValueError
+    for λ ≤ 0 or n < 1."""
     checks.positive(lambda_t=lambda_t)
     return sweep(n, alpha, t0, omega0) * np.exp(-(((np.arange(n) - t0) / lambda_t) ** 2) / 2)
 
@@ -79,7 +84,8 @@ def gaussian_tone(
     t0: float,        # centre of the envelope [samples]
     lambda_t: float,  # the envelope's standard deviation [samples]
 ) -> np.ndarray:      # (n,) complex128
-    "A tone exp(−(t−t₀)²/2λ² + iω₀(t−t₀)) (Gardner & Magnasco 2006, Table 1); ValueError for λ ≤ 0 or n < 1."
+    """A tone exp(−(t−t₀)²/2λ² + iω₀(t−t₀)) (Gardner & Magnasco 2006, Table 1); ValueError for λ
+    ≤ 0 or n < 1."""
     return gaussian_sweep(n, 0.0, omega0, t0, lambda_t)
 
 # %% ../../nbs/20_signals.ipynb #7a151b6b
@@ -88,7 +94,8 @@ def white_noise(
     seed: int = 0,            # the same seed, the same noise
     is_complex: bool = False, # complex, with independent real and imaginary parts
 ) -> np.ndarray:              # (n,) float64 or complex128, of mean square 1 on average
-    "Gaussian white noise (Gardner & Magnasco 2006, Figs. 2–4); ValueError for n < 1 or a negative seed."
+    """Gaussian white noise (Gardner & Magnasco 2006, Figs. 2–4); ValueError for n < 1 or a
+    negative seed."""
     checks.whole(1, n=n); checks.whole(0, seed=seed)
     parts = np.random.default_rng(seed).standard_normal((2, n))
     return (parts[0] + 1j * parts[1]) / np.sqrt(2) if is_complex else parts[0]

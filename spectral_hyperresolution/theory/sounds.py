@@ -17,11 +17,14 @@ def sing_contour(
     sr: float,           # sampling rate [Hz]
     harmonics=(1.0,),    # amplitudes of the fundamental, the octave, the twelfth …
 ) -> np.ndarray:         # (n,) float64
-    "A sound Σₖ aₖ sin(2πk∫f dt) whose frequency follows a curve; ValueError where the curve is not finite and >= 0."
+    """A sound Σₖ aₖ sin(2πk∫f dt) whose frequency follows a curve; ValueError where the curve is
+    not finite and >= 0."""
     checks.positive(sr=sr)
     hz = np.asarray(hz, dtype=float)
-    if hz.ndim != 1 or hz.size == 0: raise ValueError(f"hz has shape {hz.shape}, not (n,) with n >= 1")
-    if not (np.isfinite(hz).all() and hz.min() >= 0): raise ValueError("hz has values that are not finite and >= 0")
+    if hz.ndim != 1 or hz.size == 0:
+        raise ValueError(f"hz has shape {hz.shape}, not (n,) with n >= 1")
+    if not (np.isfinite(hz).all() and hz.min() >= 0):
+        raise ValueError("hz has values that are not finite and >= 0")
     phase = 2 * np.pi / sr * (np.cumsum(hz) - (hz + hz[0]) / 2)  # the trapezoid rule
     x = np.zeros(len(hz))
     for k, amplitude in enumerate(harmonics, 1):
@@ -43,7 +46,8 @@ def pulses(
     for at, gain in np.broadcast(times, strength):
         first = max(0, round(at * sr) - reach)
         t = np.arange(first, min(n, round(at * sr) + reach + 1)) / sr - at
-        x[first : first + len(t)] += gain * np.exp(-((t / width) ** 2) / 2) * np.cos(2 * np.pi * hz * t)
+        x[first : first + len(t)] += (gain * np.exp(-((t / width) ** 2) / 2)
+                                      * np.cos(2 * np.pi * hz * t))
     return x
 
 # %% ../../nbs/21_sounds.ipynb #1b0d2c2f
@@ -58,7 +62,8 @@ def _add(x, start, voice):
 def _start(duration, sr, seed, least, stream):
     checks.positive(duration=duration, sr=sr); checks.whole(0, seed=seed)
     if sr < least: raise ValueError(f"sr={sr!r} is not >= {least} Hz, which this sound needs")
-    if round(duration * sr) < 2: raise ValueError(f"duration={duration!r} is less than two samples at sr={sr!r}")
+    if round(duration * sr) < 2:
+        raise ValueError(f"duration={duration!r} is less than two samples at sr={sr!r}")
     return round(duration * sr), np.random.default_rng([seed, stream])
 
 def _finish(x, noise, rng):
@@ -71,13 +76,16 @@ def dolphin_contours(
     sr: float = 96000,      # sampling rate, >= 16000 [Hz]
     seed: int = 0,          # another seed, other whistles
 ) -> list:                  # of (times [s], frequencies [Hz]), one pair of arrays per whistle
-    "The whistles that `dolphin_like` sings with the same arguments; ValueError for a duration or rate too small."
+    """The whistles that `dolphin_like` sings with the same arguments; ValueError for a duration
+    or rate too small."""
     n, rng = _start(duration, sr, seed, 16000, 1)
     contours = []
     for i in range(count := max(1, round(2.5 * duration))):
         size = max(2, int(min(1, duration) * rng.uniform(0.35, 0.85) * sr))
-        start = int(np.clip((i + rng.uniform(-0.2, 0.5)) / count * (n - 0.8 * size), 0, max(0, n - size)))
-        low, high, loops = rng.uniform(5e3, 8e3), rng.uniform(14e3, 25e3), rng.choice([0.5, 1, 1.5, 2, 3])
+        start = int(np.clip((i + rng.uniform(-0.2, 0.5)) / count * (n - 0.8 * size), 0,
+                            max(0, n - size)))
+        low, high, loops = (rng.uniform(5e3, 8e3), rng.uniform(14e3, 25e3),
+                            rng.choice([0.5, 1, 1.5, 2, 3]))
         u, tilt = np.linspace(0, 1, size), rng.uniform(-0.5, 0.5)
         wave = 0.5 - 0.5 * np.cos(2 * np.pi * (loops * u ** rng.uniform(0.8, 1.25) + rng.uniform()))
         height = wave + abs(tilt) * ((u if tilt > 0 else 1 - u) - wave)
@@ -90,11 +98,13 @@ def dolphin_like(
     sr: float = 96000,      # sampling rate, >= 16000 [Hz]
     seed: int = 0,          # another seed, another pod
 ) -> np.ndarray:            # (duration·sr,) float64 within ±0.9
-    "Whistles with harmonics, quickening click trains and faint noise; ValueError for a duration or rate too small."
+    """Whistles with harmonics, quickening click trains and faint noise; ValueError for a
+    duration or rate too small."""
     n, rng = _start(duration, sr, seed, 16000, 2)
     x = np.zeros(n)
     for t, hz in dolphin_contours(duration, sr, seed):
-        _add(x, round(t[0] * sr), rng.uniform(0.4, 1) * _fade(len(t)) * sing_contour(hz, sr, (1, 0.12, 0.04)))
+        _add(x, round(t[0] * sr), rng.uniform(0.4, 1) * _fade(len(t)) * sing_contour(hz, sr,
+            (1, 0.12, 0.04)))
     train = np.cumsum(np.geomspace(0.05, 0.0025, 60))  # gaps from 50 to 2.5 ms
     for start in np.arange(rng.uniform(0, 0.4), duration, 1.1):
         x += pulses(n, sr, start + train, sr / 4, 1.1 / sr, np.linspace(1, 3, 60))
@@ -108,14 +118,17 @@ def bird_song(
     sr: float = 44100,      # sampling rate, >= 16000 [Hz]
     seed: int = 0,          # another seed, another song
 ) -> np.ndarray:            # (duration·sr,) float64 within ±0.9
-    "Phrases of repeated, bent syllables between 2 and 8 kHz; ValueError for a duration or rate too small."
+    """Phrases of repeated, bent syllables between 2 and 8 kHz; ValueError for a duration or rate
+    too small."""
     n, rng = _start(duration, sr, seed, 16000, 3)
     x, at = np.zeros(n), 0.02
     while at < duration:
         size, gain = rng.uniform(0.03, 0.16), rng.uniform(0.4, 1)
         u = np.linspace(0, 1, max(2, int(size * sr)))
         first, last = rng.uniform(2e3, 6.5e3, 2)
-        hz = first * (last / first) ** u * (1 + rng.uniform(-0.2, 0.2) * np.sin(np.pi * rng.integers(1, 4) * u))
+        hz = (first * (last / first) ** u * (1
+                                             + rng.uniform(-0.2, 0.2)
+                                             * np.sin(np.pi * rng.integers(1, 4) * u)))
         syllable = gain * _fade(len(u), 0.2) * sing_contour(hz, sr, (1, 0.1, 0.03))
         for _ in range(rng.integers(2, 5)):
             _add(x, round(at * sr), syllable)
@@ -129,13 +142,15 @@ def whale_like(
     sr: float = 8000,        # sampling rate, >= 2000 [Hz]
     seed: int = 0,           # another seed, another whale
 ) -> np.ndarray:             # (duration·sr,) float64 within ±0.9
-    "Moans between 60 and 400 Hz with harmonics, and ringing clicks; ValueError for a duration or rate too small."
+    """Moans between 60 and 400 Hz with harmonics, and ringing clicks; ValueError for a duration
+    or rate too small."""
     n, rng = _start(duration, sr, seed, 2000, 4)
     x, at = np.zeros(n), 0.1
     while at < duration:
         u = np.linspace(0, 1, max(2, int((size := rng.uniform(0.8, 2.4)) * sr)))
         first, last = rng.uniform(60, 200), rng.uniform(80, 400)
-        hz = first * (last / first) ** (u**2) * (1 + 0.08 * np.sin(2 * np.pi * rng.uniform(1, 3) * u))
+        hz = (first * (last / first) ** (u**2)
+              * (1 + 0.08 * np.sin(2 * np.pi * rng.uniform(1, 3) * u)))
         _add(x, round(at * sr), _fade(len(u)) * sing_contour(hz, sr, 0.6 ** np.arange(8)))
         at += size * rng.uniform(0.7, 1.3)
     for ring in range(4):  # one click, four pulses 5 ms apart
@@ -154,16 +169,19 @@ def harmonic_voice(
     seed: int = 0,          # another seed, another melody
     vowels: str = "aiueo",  # sung one after the other, gliding
 ) -> np.ndarray:            # (duration·sr,) float64 within ±0.9
-    "A voice: harmonics of a pitch with vibrato, shaped by three gliding formants; ValueError for an unknown vowel."
+    """A voice: harmonics of a pitch with vibrato, shaped by three gliding formants; ValueError
+    for an unknown vowel."""
     checks.whole(0, seed=seed)
-    if not vowels or set(vowels) - set(_FORMANTS): raise ValueError(f"vowels={vowels!r} are not all in 'aeiou'")
+    if not vowels or set(vowels) - set(_FORMANTS):
+        raise ValueError(f"vowels={vowels!r} are not all in 'aeiou'")
     n, rng = _start(duration, sr, seed, 8000, 5)
     t, u = np.arange(n) / sr, np.linspace(0, 1, n)
     tune = np.interp(u, np.linspace(0, 1, 6), rng.uniform(-4, 5, 6)) / 12  # octaves
     hz = 130 * 2**tune * (1 + 0.025 * np.sin(2 * np.pi * 5.5 * t))
     x, phase = np.zeros(n), 2 * np.pi / sr * np.cumsum(hz)
     corners = np.array([_FORMANTS[v] for v in vowels])
-    mouth = np.array([np.interp(u * max(1, len(vowels) - 1), np.arange(len(vowels)), f) for f in corners.T])
+    mouth = np.array([np.interp(u * max(1, len(vowels) - 1), np.arange(len(vowels)), f)
+                      for f in corners.T])
     for k in range(1, int(sr / 2 / hz.min()) + 1):
         formants = sum(1 / (1 + ((k * hz - f) / 70) ** 2) for f in mouth) + 0.01
         x += formants / k * np.clip(10 - 20 * k * hz / sr, 0, 1) * np.cos(k * phase)
@@ -175,7 +193,8 @@ def machine_hum(
     sr: float = 16000,      # sampling rate, >= 4000 [Hz]
     seed: int = 0,          # another seed, another machine
 ) -> np.ndarray:            # (duration·sr,) float64 within ±0.9
-    "Orders of a shaft that runs up to 48 revolutions a second, knocks and mains hum; ValueError as `dolphin_like`."
+    """Orders of a shaft that runs up to 48 revolutions a second, knocks and mains hum;
+    ValueError as `dolphin_like`."""
     n, rng = _start(duration, sr, seed, 4000, 6)
     t = np.arange(n) / sr
     speed = 48 - 40 * np.exp(-3 * t / duration)  # revolutions a second
@@ -184,4 +203,5 @@ def machine_hum(
     turns = np.cumsum(speed) / sr
     knocks = np.interp(np.arange(1, turns[-1], 3.57), turns, t)
     mains = 0.3 * np.sin(2 * np.pi * 100 * t)
-    return _finish(sing_contour(speed, sr, orders) + mains + pulses(n, sr, knocks, 0.15 * sr, 4 / sr, 1.2), 0.003, rng)
+    return _finish(sing_contour(speed, sr, orders) + mains
+                   + pulses(n, sr, knocks, 0.15 * sr, 4 / sr, 1.2), 0.003, rng)

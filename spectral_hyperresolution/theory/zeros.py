@@ -19,14 +19,16 @@ from .histogram import _wrap
 def isotropic_sigma(
     n: int,    # length of the sound [samples]
 ) -> float:    # [samples]
-    "The σ = √(n/2π) for which n samples by 2π are a square (Gardner & Magnasco 2006, Fig. 2); ValueError for n < 1."
+    """The σ = √(n/2π) for which n samples by 2π are a square (Gardner & Magnasco 2006, Fig. 2);
+    ValueError for n < 1."""
     checks.whole(1, n=n)
     return float(np.sqrt(n / (2 * np.pi)))
 
 reach = 9.0    # beyond nine sigma_t the window is below 1e-17
 faint = 1e-10  # where |chi| is below this share of its rms, a zero can't be told from rounding
 
-def _rms(x, sigma_t): return float(np.sqrt(np.sqrt(np.pi) * sigma_t * np.mean(np.abs(x) ** 2)))  # of chi over a tile
+# of chi over a tile
+def _rms(x, sigma_t): return float(np.sqrt(np.sqrt(np.pi) * sigma_t * np.mean(np.abs(x) ** 2)))
 
 def _corners(x, t, omegas, sigma_t):
     "The transforms on a grid, from short pieces of the sound: chi, eta, (2, F, T)."
@@ -36,7 +38,8 @@ def _corners(x, t, omegas, sigma_t):
         piece = x[np.arange(first - halo, last + halo + 2) % len(x)]
         for rows in np.array_split(np.arange(len(omegas)), -(-len(omegas) * len(piece) // 2**19)):
             times = t[columns] - first + halo
-            out[np.ix_((0, 1), rows, columns)] = gabor_transform(piece, omegas[rows], sigma_t, times)
+            out[np.ix_((0, 1), rows, columns)] = gabor_transform(piece, omegas[rows], sigma_t,
+                times)
     return out
 
 # %% ../../nbs/23_zeros.ipynb #858c3f23
@@ -51,9 +54,11 @@ def winding(
     t_edges,         # edges of the cells in time, increasing (T + 1,) [samples]
     omega_edges,     # edges of the cells in frequency, increasing (F + 1,) [rad/sample]
 ) -> np.ndarray:     # (F, T) int; 0 where a corner is too faint to tell
-    "Zeros in each cell, by the argument principle (Gardner & Magnasco 2006, Eq. 4); ValueError for bad edges."
+    """Zeros in each cell, by the argument principle (Gardner & Magnasco 2006, Eq. 4); ValueError
+    for bad edges."""
     checks.window(sigma_t)
-    x, t, omegas = checks.vector("x", x), checks.edges("t_edges", t_edges), checks.edges("omega_edges", omega_edges)
+    x, t, omegas = (checks.vector("x", x), checks.edges("t_edges", t_edges),
+                    checks.edges("omega_edges", omega_edges))
     chi, eta = _corners(x, t, omegas, sigma_t)
     m = np.divide(eta, chi, out=np.zeros_like(chi), where=chi != 0)
     along_t = _steps(chi * np.exp(-1j * np.outer(omegas, t)), m, np.diff(t) / sigma_t)
@@ -70,10 +75,12 @@ def gabor_at(
     omegas,          # their frequencies (P,) [rad/sample]
     sigma_t: float,  # standard deviation of the Gaussian window, a time [samples]
 ) -> tuple:          # chi, eta: (P,) complex128 each
-    "χ and η at single points, as sums over time (Gardner & Magnasco 2006, Eqs. 1, 5); ValueError for bad arrays."
+    """χ and η at single points, as sums over time (Gardner & Magnasco 2006, Eqs. 1, 5);
+    ValueError for bad arrays."""
     checks.window(sigma_t)
     x, t, omegas = checks.vector("x", x), checks.vector("t", t), checks.vector("omegas", omegas)
-    if t.shape != omegas.shape: raise ValueError(f"t {t.shape} and omegas {omegas.shape} have not the same shape")
+    if t.shape != omegas.shape:
+        raise ValueError(f"t {t.shape} and omegas {omegas.shape} have not the same shape")
     near = np.arange(-int(np.ceil(reach * sigma_t)) - 1, int(np.ceil(reach * sigma_t)) + 2)
     chi, eta = np.empty((2, len(t)), complex)
     for part in np.array_split(np.arange(len(t)), -(-len(t) * len(near) // 2**18)):
@@ -108,7 +115,8 @@ def _newton(x, t, omegas, sigma_t, rms):
 
 def _span(name, span, period):
     "A range as two numbers, and whether it is a whole period."
-    low, high = (0.0, period) if span is None else np.asarray(span, float).reshape(-1) if np.size(span) == 2 else (0, 0)
+    low, high = ((0.0, period) if span is None else np.asarray(span, float).reshape(-1)
+                 if np.size(span) == 2 else (0, 0))
     if not (np.isfinite([low, high]).all() and 0 < high - low <= period * (1 + 1e-12)):
         raise ValueError(f"{name}={span!r} is not two numbers, increasing by at most {period:.6g}")
     return float(low), float(high), bool(high - low > period * (1 - 1e-12))
@@ -116,7 +124,8 @@ def _span(name, span, period):
 def _lattice(low, high, whole, step):
     "Edges of cells not wider than `step`; beyond both ends unless the range closes on itself."
     count = int(np.ceil((high - low) / step))
-    place = np.arange(count + 1 if whole else count + 4) - (0.618 if whole else 1.618)  # off ω = 0, as above
+    # off ω = 0, as above
+    place = np.arange(count + 1 if whole else count + 4) - (0.618 if whole else 1.618)
     return low + (high - low) / count * place
 
 def _starts(cells, t_edges, omega_edges):
@@ -132,7 +141,8 @@ def _distinct(points, scale, box):
     return [np.delete(p, pairs[:, 1]) for p in points]
 
 def _closer(x, sigma_t, cells, edges, found, finer):
-    "Count anew, on a finer lattice, where the zeros found aren't as many as counted; starts from around there."
+    """Count anew, on a finer lattice, where the zeros found aren't as many as counted; starts
+    from around there."""
     reached, starts = np.histogram2d(found[1], found[0], bins=edges[::-1])[0], [[np.empty(0)] * 2]
     for j, i in np.argwhere(reached != cells):
         sides = [(e[k], e[k + 1]) for e, k in zip(edges, (i, j), strict=True)]
@@ -148,26 +158,31 @@ def find_zeros(
     sigma_t: float,         # standard deviation of the Gaussian window, a time [samples]
     t_range=None,           # first and last time [samples]; None: all n
     omega_range=None,       # lowest and highest frequency [rad/sample]; None: 0 … 2π
-    spacing: float = 0.5,   # side of the cells searched, in units of sigma_t and 1/sigma_t, at most 1
+    spacing: float = 0.5,   # side of the cells searched [sigma_t, 1/sigma_t], at most 1
 ) -> Zeros:                 # t, omega, residual
-    "All zeros of the transform in a region (Gardner & Magnasco 2006, Fig. 2); ValueError for bad or silent sounds."
+    """All zeros of the transform in a region (Gardner & Magnasco 2006, Fig. 2); ValueError for
+    bad or silent sounds."""
     checks.window(sigma_t); checks.number("spacing", spacing, 0, 1, high_open=False)
     x, rms = checks.vector("x", x), _rms(checks.vector("x", x), sigma_t)
     spans = _span("t_range", t_range, float(len(x))), _span("omega_range", omega_range, 2 * np.pi)
     if rms == 0: raise ValueError("x is silent: its transform is zero everywhere")
     scale = np.array([1 / sigma_t, sigma_t])
     edges = [_lattice(*span, spacing / s) for span, s in zip(spans, scale, strict=True)]
-    box = np.array([(high - low) * s if whole else 0.0 for (low, high, whole), s in zip(spans, scale, strict=True)])
+    box = np.array([(high - low) * s if whole else 0.0
+                    for (low, high, whole), s in zip(spans, scale, strict=True)])
     cells = winding(x, sigma_t, *edges)
     found = _distinct(_newton(x, *_starts(cells, *edges), sigma_t, rms), scale, box)
     for finer in (4, 16, 64):
         if len(found[0]) >= cells.sum(): break
         more = _newton(x, *_closer(x, sigma_t, cells, edges, found, finer), sigma_t, rms)
-        found = _distinct([np.concatenate(pair) for pair in zip(found, more, strict=True)], scale, box)
+        found = _distinct([np.concatenate(pair) for pair in zip(found, more, strict=True)], scale,
+                          box)
     if len(found[0]) < cells.sum():
-        raise RuntimeError(f"{len(found[0])} separate zeros, but {cells.sum()} turns of phase: some coincide")
+        raise RuntimeError(f"{len(found[0])} separate zeros, but {cells.sum()} turns of phase: "
+                           f"some coincide")
     into = lambda v, low, high, whole: low + _wrap(v - low, high - low) if whole else v
     t, omega = (into(v, *span) for v, span in zip(found[:2], spans, strict=True))
-    inside = np.flatnonzero((t >= spans[0][0]) & (t < spans[0][1]) & (omega >= spans[1][0]) & (omega < spans[1][1]))
+    inside = np.flatnonzero((t >= spans[0][0]) & (t < spans[0][1]) & (omega >= spans[1][0]) & (omega
+        < spans[1][1]))
     inside = inside[np.argsort(t[inside])]
     return Zeros(t[inside], omega[inside], found[2][inside])
