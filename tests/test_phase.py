@@ -8,12 +8,14 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from spectral_hyperresolution.engine import checks
 from spectral_hyperresolution.engine.plan import Plan
 from spectral_hyperresolution.testing import check_close
-from spectral_hyperresolution.theory import bank, phase, regions, resynthesis
+from spectral_hyperresolution.theory import phase, regions, resynthesis
+from spectral_hyperresolution.theory.bank import Bank, admissibility
 
 x, sr = np.random.default_rng(0).standard_normal(600), 8000
-bank = bank.Bank.uniform(600, 16, 20, 8)
+bank = Bank.uniform(600, 16, 20, 8)
 
 
 @pytest.mark.parametrize("call, says", [
@@ -24,9 +26,9 @@ bank = bank.Bank.uniform(600, 16, 20, 8)
     (lambda: phase.complex_histogram(x[:-1], bank), "not bank.n_samples=600"),
     (lambda: phase.complex_histogram(x, bank, hop=7), "hop=7 does not divide"),
     (lambda: phase.complex_histogram(x, bank, density=0), "density=0 is not"),
-    (lambda: bank.Bank.uniform(600, 2, 20), "sigma_t=2 is not a finite number >= 3"),
-    (lambda: bank.Bank.uniform(600, 16, 0), "rows=0 is not an integer >= 1"),
-    (lambda: bank.admissibility(0.2), "q=0.2 is not"),
+    (lambda: Bank.uniform(600, 2, 20), "sigma_t=2 is not a finite number >= 3"),
+    (lambda: Bank.uniform(600, 16, 0), "rows=0 is not an integer >= 1"),
+    (lambda: admissibility(0.2), "q=0.2 is not"),
     (lambda: phase.complex_spectrogram(x, 0), "sr=0 is not"),
     (lambda: phase.complex_spectrogram(x, sr, bin_hz=-1, sigma_t=0.002), "bin_hz=-1 is not"),
     (lambda: phase.complex_spectrogram(x, sr, q=2, sigma_t=0.002), "give one of them"),
@@ -50,7 +52,7 @@ def test_refused(call, says):
 
 
 def test_too_long_a_sound_is_refused_before_any_work(monkeypatch):
-    monkeypatch.setattr(phase, "available_memory", lambda: 10**6)
+    monkeypatch.setattr(checks, "available_memory", lambda: 10**6)
     with pytest.raises(MemoryError, match=r"departure points, \d+ for each of 600 samples: .* GB are needed"):
         resynthesis.analyse(x, sr, sigma_t=0.002)
     with pytest.raises(MemoryError, match="a picture of 8 × 600 complex cells"): phase.complex_histogram(x, bank)
@@ -98,7 +100,7 @@ def test_regions_agree():
 
 def test_torch_is_numpys():
     torch = pytest.importorskip("torch")
-    for on in (bank, bank.Bank.constant_q(Plan(600, 2, 1, 1, 24, 0.05, 0.45))):
+    for on in (bank, Bank.constant_q(Plan(600, 2, 1, 1, 24, 0.05, 0.45))):
         for more in ({}, dict(linear=False), dict(centre=False), dict(hop=6), dict(density=3)):
             one, other = (phase.complex_histogram(a, on, second_order=False, **more) for a in (torch.tensor(x), x))
             check_close(one.numpy(), other, rtol=1e-12)
@@ -113,8 +115,8 @@ def test_torch_is_numpys():
 
 
 def test_no_torch_is_loaded():
-    use = "from spectral_hyperresolution import phase; phase.complex_spectrogram(np.ones(400), 8000, sigma_t=0.002)"
-    code = f"import sys, numpy as np; {use}; assert 'torch' not in sys.modules"
+    use = "phase.complex_spectrogram(np.ones(400), 8000, sigma_t=0.002); assert 'torch' not in sys.modules"
+    code = f"import sys, numpy as np; from spectral_hyperresolution.theory import phase; {use}"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 

@@ -285,6 +285,6 @@ def test_the_axes_of_a_plan(p):
     assert (
         p.scan_frequencies[0] == p.minf and p.bin_frequencies[0] == p.maxf and p.bin_edges[-1] <= p.minf * (1 + 1e-12)
     )
-    groups = p.groups()
+    groups = scan_groups(p)
     assert [g.first for g in groups] == [0, *(g.last for g in groups[:-1])] and groups[-1].last == p.n_scans
     assert all(g.payload > 0 for g in groups)
