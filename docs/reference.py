@@ -64,6 +64,14 @@ def parameters(thing, prose):
     return "\n".join(fields)
 
 
+def sections(text):
+    "A docstring without its numpydoc sections, and its example as a code block; the comments give the rest again."
+    told = re.split(r"\n\n(?=(?:Parameters|Attributes|Returns|Examples)\n-+\n)", "\n\n" + text)
+    examples = [part.split("\n", 2)[2] for part in told[1:] if part.startswith("Examples")]
+    if told[0].strip().split("\n")[0] in ("Parameters", "Attributes", "Returns"): told[0] = ""
+    return told[0].strip(), "\n\n".join(f"```python\n{part}\n```" for part in examples)
+
+
 def directive(kind, head, body, module, index, **options):
     "One MyST directive, fenced with more backticks than anything inside it."
     ticks = "`" * max([3, *(len(run) + 1 for run in re.findall(r"`{3,}", body))])
@@ -97,7 +105,8 @@ def describe(
         thing = getattr(thing, "py_func", thing)  # numba's dispatchers hold the function that was written
         kind, head = "method" if holder else "function", signature(thing)
     else: return value(module, name, thing, index, prose)
-    parts = [prose(inspect.getdoc(thing) or ""), parameters(thing, prose)]
+    told, example = sections(inspect.getdoc(thing) or "")
+    parts = [prose(told), parameters(thing, prose), example]
     if kind == "property" and not any(parts) and (note := re.search(r"#[ ]*(.*)$", inspect.getsource(thing))):
         parts = [prose(note[1])]
     if index and not holder: parts.insert(1, f"[Where it is written](#{code_label(module, name)})")

@@ -1,4 +1,8 @@
-"""Linear reassignment: time-frequency pictures of sound, far sharper than a spectrogram."""
+"""Linear reassignment: time-frequency pictures of sound, far sharper than a spectrogram
+
+Modules:
+
+- `spectral_hyperresolution.docstrings`: The parameters of every public function in its docstring: `help`, an editor and Jupyter's Shift-Tab show them."""
 
 from importlib import import_module
 

@@ -33,7 +33,17 @@ def _pieces(x):
 def sparsest(
     pictures: dict,  # q → list of pictures, one a piece
 ) -> float:
-    "The q whose pictures have the fewest lit cells; the smallest of them where several do."
+    """The q whose pictures have the fewest lit cells; the smallest of them where several do.
+
+    Parameters
+    ----------
+    pictures : dict
+        q → list of pictures, one a piece
+
+    Returns
+    -------
+    float
+    """
     return min(pictures, key=lambda q: sum(int((S.energy > 0).sum()) for S in pictures[q]))
 
 # %% ../nbs/12_advice.ipynb #af1d86c6
@@ -45,7 +55,20 @@ def blocks(
     S,       # a picture
     rows=16, # height of a block [bins]
 ) -> list:   # of (lowest frequency [Hz], highest [Hz], energies per area (n,))
-    "Energy per hertz and second in blocks of equal area, one entry a band of `rows` bins."
+    """Energy per hertz and second in blocks of equal area, one entry a band of `rows` bins.
+
+    Parameters
+    ----------
+    S
+        a picture
+    rows : int, default: 16
+        height of a block [bins]
+
+    Returns
+    -------
+    list
+        of (lowest frequency [Hz], highest [Hz], energies per area (n,))
+    """
     found, hop = [], S.plan.tdeci / S.sr
     for first in range(0, S.shape[0] - rows + 1, rows):
         low, high = S.frequency_edges[[first, first + rows]]
@@ -58,7 +81,17 @@ def blocks(
 def occupied(
     pictures: list,  # one a piece
 ):                   # (lowest, highest frequency) [Hz], or None where nothing stands out
-    "The range in which some block stands out of the floor."
+    """The range in which some block stands out of the floor.
+
+    Parameters
+    ----------
+    pictures : list
+        one a piece
+
+    Returns
+    -------
+    (lowest, highest frequency) [Hz], or None where nothing stands out
+    """
     every = [band for S in pictures for band in blocks(S)]
     density = np.concatenate([d for *_, d in every]) if every else np.zeros(1)
     if not density.any(): return None
@@ -71,7 +104,15 @@ def occupied(
 # %% ../nbs/12_advice.ipynb #e5a9cb2f
 @dataclass(frozen=True)
 class Advice:
-    "Values for the front door's parameters, with a reason for each."
+    """Values for the front door's parameters, with a reason for each.
+
+    Attributes
+    ----------
+    settings : dict
+        reassigned_spectrogram(x, sr, **settings)
+    reasons : dict
+        the same names → why
+    """
     settings: dict   # reassigned_spectrogram(x, sr, **settings)
     reasons: dict    # the same names → why
 
@@ -99,8 +140,28 @@ def advise(
     sr: float,    # sampling rate [Hz]
     qs=trial_qs,  # values of q to try; fewer, where you know what you look for
 ) -> Advice:
-    """Propose q, the band, the hop and the bins from a recording. Raises ValueError as the front
-    door does, or where qs is empty."""
+    """Propose q, the band, the hop and the bins from a recording. Raises ValueError as the
+    front door does, or where qs is empty.
+
+    Parameters
+    ----------
+    x
+        sound, (N,) or (…, N); of several channels the loudest is heard
+    sr : float
+        sampling rate [Hz]
+    qs : default: trial_qs
+        values of q to try; fewer, where you know what you look for
+
+    Returns
+    -------
+    Advice
+
+    Examples
+    --------
+    >>> proposal = advise(x, sr)
+    >>> print(proposal)                                    # values, with reasons
+    >>> S = reassigned_spectrogram(x, sr, **proposal.settings)
+    """
     flat, _ = checks.as_channels(x)
     sr, qs = (checks.number("sr", sr, 0), [checks.number("q", q, 0)
                                            for q in (qs if np.iterable(qs) else [qs])])

@@ -22,7 +22,21 @@ class SoundError(ValueError):
 # %% ../nbs/13_sound_files.ipynb #b199d336
 @dataclass(frozen=True)
 class SoundInfo:
-    "What a sound file says of itself."
+    """What a sound file says of itself.
+
+    Attributes
+    ----------
+    path : Path
+        the file
+    sr : int
+        sampling rate [Hz]
+    channels : int
+        number of channels
+    frames : int
+        length [samples]
+    format : str
+        container and encoding, such as "WAV, Signed 16 bit PCM"
+    """
     path: Path      # the file
     sr: int         # sampling rate [Hz]
     channels: int   # number of channels
@@ -76,7 +90,17 @@ def _open(path):
 def info(
     path,         # sound file
 ) -> SoundInfo:
-    "What a sound file says of itself. Raises SoundError where it can't be used."
+    """What a sound file says of itself. Raises SoundError where it can't be used.
+
+    Parameters
+    ----------
+    path
+        sound file
+
+    Returns
+    -------
+    SoundInfo
+    """
     with _open(path) as file:
         return SoundInfo(Path(path), file.samplerate, file.channels, file.frames,
                          f"{file.format}, {file.subtype_info}")
@@ -89,7 +113,24 @@ def read(
     channel: int | None = None,     # one channel, counted from 1; None: all
 ) -> tuple:                         # samples (C, N), float32 within ±1, and the sampling rate [Hz]
     """Read a sound file, or a part of it. Raises SoundError where it can't be used, ValueError
-    for a part that is not in it, MemoryError before reading more than fits."""
+    for a part that is not in it, MemoryError before reading more than fits.
+
+    Parameters
+    ----------
+    path
+        sound file
+    start : float, default: 0.0
+        where to begin [s]
+    duration : float | None, default: None
+        how much to read [s]; None: to the end
+    channel : int | None, default: None
+        one channel, counted from 1; None: all
+
+    Returns
+    -------
+    tuple
+        samples (C, N), float32 within ±1, and the sampling rate [Hz]
+    """
     import soundfile
     with _open(path) as file:
         sr, total = file.samplerate, file.frames / file.samplerate

@@ -7,7 +7,9 @@ __all__ = ['help_text', 'draw_text', 'long_sound', 'main']
 
 # %% ../nbs/15_command_line.ipynb #d4d91d52
 import argparse
+import signal
 import sys
+import threading
 from pathlib import Path
 
 # %% ../nbs/15_command_line.ipynb #a92bcb5e
@@ -195,17 +197,57 @@ def _demo(args):
            "whistles and clicks a synthetic sound")
     print(target.resolve())
 
+# %% ../nbs/15_command_line.ipynb #dccb0fe8
+class _Interruption:
+    "While it lasts, SIGINT and SIGTERM raise KeyboardInterrupt, again and again until it is heard."
+    def __enter__(self):
+        self.signal, self.before = None, {}
+        if threading.current_thread() is not threading.main_thread(): return self
+        for name in ("SIGALRM", "SIGTERM", "SIGINT"):
+            number = getattr(signal, name, None)            # Windows has no SIGALRM
+            if number is None or signal.getsignal(number) is signal.SIG_IGN: continue
+            self.before[number] = signal.signal(number, self.raise_again)
+        return self
+
+    def raise_again(self, number, frame):
+        "Raise KeyboardInterrupt in the main thread, unless one is being handled already."
+        again = getattr(signal, "SIGALRM", None)
+        if number != again: self.signal = self.signal or number
+        if again in self.before: signal.setitimer(signal.ITIMER_REAL, 0.1)
+        error = sys.exc_info()[1]
+        while error is not None and not isinstance(error, KeyboardInterrupt):
+            error = error.__context__
+        if error is None: raise KeyboardInterrupt
+
+    def __exit__(self, *_):
+        if hasattr(signal, "setitimer"): signal.setitimer(signal.ITIMER_REAL, 0)
+        for number, handler in self.before.items(): signal.signal(number, handler)
+
 # %% ../nbs/15_command_line.ipynb #d120e5f5
 def main(
     argv=None,  # arguments; None takes the command line's
-) -> int:       # exit status: 0, or 2 after one line that says what is wrong
-    "The command `hyperres`."
-    args = _parser().parse_args(argv)
-    try: dict(draw=_draw, explore=_explore, info=_info, demo=_demo)[args.verb](args)
-    except (ValueError, OSError, MemoryError, ImportError) as error:
-        print(f"hyperres: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
+) -> int:       # 0; 2 after one line that says what is wrong; 128 + the signal that ended it
+    """The command `hyperres`.
+
+    Parameters
+    ----------
+    argv : default: None
+        arguments; None takes the command line's
+
+    Returns
+    -------
+    int
+        0; 2 after one line that says what is wrong; 128 + the signal that ended it
+    """
+    try:
+        with _Interruption() as interruption:
+            args = _parser().parse_args(argv)
+            try: dict(draw=_draw, explore=_explore, info=_info, demo=_demo)[args.verb](args)
+            except (ValueError, OSError, MemoryError, ImportError) as error:
+                if interruption.signal is not None: raise KeyboardInterrupt from error
+                print(f"hyperres: {' '.join(str(error).split())}", file=sys.stderr)
+                return 2
     except KeyboardInterrupt:
         print("hyperres: interrupted", file=sys.stderr)
-        return 130
+        return 128 + int(interruption.signal or signal.SIGINT)
     return 0

@@ -22,7 +22,23 @@ def footprint(
     density: float = 0.5,      # least counts, relative to an undisturbed cell, a tone or a click
     floor: float | None = None,  # least energy [dB re the picture's largest]; None: any
 ) -> np.ndarray:               # true where the picture has something, the shape of its energy
-    "The cells in which a picture has something; ValueError for a number that is not as listed."
+    """The cells in which a picture has something; ValueError for a number that is not as
+    listed.
+
+    Parameters
+    ----------
+    S : ReassignedSpectrogram
+        a picture, any number of channels
+    density : float, default: 0.5
+        least counts, relative to an undisturbed cell, a tone or a click
+    floor : float | None, default: None
+        least energy [dB re the picture's largest]; None: any
+
+    Returns
+    -------
+    np.ndarray
+        true where the picture has something, the shape of its energy
+    """
     density = checks.number("density", density, 0)
     lit = (S.energy > 0) & (S.counts >= density / gate_density * local_threshold(S.plan)[::-1,
         None])
@@ -33,7 +49,20 @@ def footprint(
 # %% ../nbs/32_consensus_recordings.ipynb #c68eb65d
 @dataclass(frozen=True, eq=False)
 class Consensus(ReassignedSpectrogram):
-    "What several Qs agree on: a picture with its axes, the votes, and the pictures that voted."
+    """What several Qs agree on: a picture with its axes, the agreement of each cell, and the
+    pictures compared.
+
+    Attributes
+    ----------
+    support : np.ndarray, default: None
+        the longest run of neighbouring Qs that agree in each cell, the shape of energy
+    pictures : tuple, default: ()
+        of ReassignedSpectrogram, one for each Q, energies as they came
+    tolerance : tuple, default: (0, 0)
+        bins, in frequency and in time
+    agree : int, default: 1
+        the least run that was kept
+    """
     # the longest run of neighbouring Qs that agree in each cell, the shape of energy
     support: np.ndarray = None
     pictures: tuple = ()        # of ReassignedSpectrogram, one for each Q, energies as they came
@@ -44,7 +73,7 @@ class Consensus(ReassignedSpectrogram):
     def qs(self): return tuple(S.plan.q for S in self.pictures)
 
     def to_xarray(self):
-        "The picture and the votes as an xarray Dataset (needs the extra `xarray`)."
+        "The picture and its support as an xarray Dataset (needs the extra `xarray`)."
         table = super().to_xarray()
         table["support"] = (table.energy.dims, self.support,
                             dict(long_name="neighbouring Qs that agree"))
@@ -63,7 +92,36 @@ def consensus(
     **settings,                # of `reassigned_spectrogram`, but for q
 ) -> Consensus:
     """What several Qs agree on in a sound (Gardner & Magnasco 2006, Fig. 6). Raises ValueError
-    for a bad argument."""
+    for a bad argument.
+
+    Parameters
+    ----------
+    x
+        sound, (N,), (C, N) or (…, N): floating point or 8-, 16-, 32-bit PCM
+    sr : float
+        sampling rate [Hz]
+    qs : default: (1.4, 2.8, 5.6)
+        Qs to compare, increasing
+    tolerance : int, default: 0
+        bins by which a footprint is widened: a number, or (frequency, time)
+    agree : int | None, default: None
+        how many neighbouring Qs must agree; None: all
+    density : float, default: 0.5
+        what a footprint is: see `footprint`
+    floor : float | None, default: None
+        the same [dB]
+    **settings
+        of `reassigned_spectrogram`, but for q
+
+    Returns
+    -------
+    Consensus
+
+    Examples
+    --------
+    >>> C = consensus(x, sr, qs=(1.4, 2.8, 5.6))
+    >>> C.plot()
+    """
     qs = np.asarray(qs, dtype=float)
     if qs.ndim != 1 or qs.size == 0 or not (np.isfinite(qs).all()
                                             and (np.diff(qs, prepend=0) > 0).all()):

@@ -19,7 +19,19 @@ scale_range = 20.0, 70.0               # least and largest range of a scale [dB]
 def scale(
     energy,  # energy of a picture, any shape
 ) -> tuple:  # lowest and highest level [dB]
-    "The range of decibels that shows a picture's detail, from the levels of its own lit cells."
+    """The range of decibels that shows a picture's detail, from the levels of its own lit
+    cells.
+
+    Parameters
+    ----------
+    energy
+        energy of a picture, any shape
+
+    Returns
+    -------
+    tuple
+        lowest and highest level [dB]
+    """
     lit = energy[energy > 0]
     if lit.size == 0: return -scale_range[1], 0.0
     low, high = 10 * np.log10(np.quantile(lit, (scale_bottom, scale_top)))
@@ -30,7 +42,21 @@ def brightness(
     low=None,        # level of brightness 0 [dB]; None: from the picture
     high=None,       # level of brightness 1 [dB]; None: from the picture
 ):                   # the same shape, between 0 and 1
-    "Energy as brightness: linear in decibels between two levels."
+    """Energy as brightness: linear in decibels between two levels.
+
+    Parameters
+    ----------
+    energy
+        energy of a picture, any shape
+    low : default: None
+        level of brightness 0 [dB]; None: from the picture
+    high : default: None
+        level of brightness 1 [dB]; None: from the picture
+
+    Returns
+    -------
+    the same shape, between 0 and 1
+    """
     own_low, own_high = scale(energy)
     low, high = own_low if low is None else low, own_high if high is None else high
     if not low < high: raise ValueError(f"low={low} dB is not below high={high} dB")
@@ -76,7 +102,27 @@ def draw(
     cmap: str = "magma",   # a perceptually uniform colour map
     colorbar: bool = True, # say what the colours mean
 ):                         # the axes
-    "Draw one picture in decibels over seconds and hertz."
+    """Draw one picture in decibels over seconds and hertz.
+
+    Parameters
+    ----------
+    S
+        a ReassignedSpectrogram of one channel
+    ax : default: None
+        matplotlib axes; None takes the current ones
+    low : default: None
+        level of the darkest colour [dB]; None: from the picture
+    high : default: None
+        level of the brightest colour [dB]; None: from the picture
+    cmap : str, default: 'magma'
+        a perceptually uniform colour map
+    colorbar : bool, default: True
+        say what the colours mean
+
+    Returns
+    -------
+    the axes
+    """
     ax = _axes(ax, _single(S))
     energy, edges = _columns(S.energy, S.time_edges)
     own = scale(energy)
@@ -94,7 +140,17 @@ three_qs = (1.4, 2.8, 5.6)             # red, green, blue: an octave apart, abou
 def three_colours(
     pictures,  # three ReassignedSpectrograms of one channel on the same axes: red, green, blue
 ):             # (n_frequencies, n_times, 3), between 0 and 1
-    "Three pictures as one in colour, each channel scaled by itself."
+    """Three pictures as one in colour, each channel scaled by itself.
+
+    Parameters
+    ----------
+    pictures
+        three ReassignedSpectrograms of one channel on the same axes: red, green, blue
+
+    Returns
+    -------
+    (n_frequencies, n_times, 3), between 0 and 1
+    """
     if len(pictures) != 3:
         raise ValueError(f"{len(pictures)} pictures are not 3: red, green and blue")
     if len({_single(S).shape for S in pictures}) > 1:
@@ -106,7 +162,19 @@ def draw_three(
     pictures,  # three ReassignedSpectrograms of one channel on the same axes: red, green, blue
     ax=None,   # matplotlib axes; None takes the current ones
 ):             # the axes
-    "Draw the three-colour picture over seconds and hertz."
+    """Draw the three-colour picture over seconds and hertz.
+
+    Parameters
+    ----------
+    pictures
+        three ReassignedSpectrograms of one channel on the same axes: red, green, blue
+    ax : default: None
+        matplotlib axes; None takes the current ones
+
+    Returns
+    -------
+    the axes
+    """
     ax = _axes(ax, pictures[0])
     parts = [_columns(_single(S).energy, S.time_edges) for S in pictures]
     ax.pcolormesh(parts[0][1], pictures[0].frequency_edges,
@@ -120,8 +188,22 @@ def ordinary_spectrogram(
     S,                       # the ReassignedSpectrogram whose axes to use
     window: int | None = None,  # length of the Hann window [samples]; None: S's wavelet at mid band
 ):                           # power, (n_frequencies, n_times), and the window's length
-    """The power of a short-time Fourier transform (Hann window) at the frequencies and times of
-    another picture."""
+    """The power of a short-time Fourier transform (Hann window) at the frequencies and times
+    of another picture.
+
+    Parameters
+    ----------
+    x
+        one channel, (N,), floating point
+    S
+        the ReassignedSpectrogram whose axes to use
+    window : int | None, default: None
+        length of the Hann window [samples]; None: S's wavelet at mid band
+
+    Returns
+    -------
+    power, (n_frequencies, n_times), and the window's length
+    """
     from scipy.signal import ShortTimeFFT
     from scipy.signal.windows import hann
     middle = np.sqrt(S.frequencies[0] * S.frequencies[-1])
@@ -144,7 +226,25 @@ def draw_ordinary(
     window: int | None = None,  # length of the Hann window [samples]
     cmap: str = "magma",    # a perceptually uniform colour map
 ):                          # the axes
-    "Draw the ordinary spectrogram on the axes of a reassigned one."
+    """Draw the ordinary spectrogram on the axes of a reassigned one.
+
+    Parameters
+    ----------
+    x
+        one channel, (N,), floating point
+    S
+        the ReassignedSpectrogram whose axes to use
+    ax : default: None
+        matplotlib axes; None takes the current ones
+    window : int | None, default: None
+        length of the Hann window [samples]
+    cmap : str, default: 'magma'
+        a perceptually uniform colour map
+
+    Returns
+    -------
+    the axes
+    """
     power, window = ordinary_spectrogram(x, _single(S), window)
     ax = _axes(ax, S)
     power, edges = _columns(power, S.time_edges)
@@ -170,8 +270,18 @@ def save_pixels(
     picture,       # a ReassignedSpectrogram of one channel, or three
     cmap="magma",  # colour map of a single picture
 ):
-    """Save a picture at full resolution, one bin a pixel, without axes. Raises ValueError for an
-    unknown ending."""
+    """Save a picture at full resolution, one bin a pixel, without axes. Raises ValueError for
+    an unknown ending.
+
+    Parameters
+    ----------
+    path
+        file to write; its ending says the format: .png, .tif, .jpg
+    picture
+        a ReassignedSpectrogram of one channel, or three
+    cmap : str, default: 'magma'
+        colour map of a single picture
+    """
     from matplotlib import colormaps
     from matplotlib.image import imsave
     _check_ending(path, pixel_endings)
@@ -185,7 +295,15 @@ def save_figure(
     path,  # file to write; its ending says the format
     fig,   # a matplotlib figure; closed afterwards
 ):
-    "Save a framed figure whole or not at all. Raises ValueError for an unknown ending."
+    """Save a framed figure whole or not at all. Raises ValueError for an unknown ending.
+
+    Parameters
+    ----------
+    path
+        file to write; its ending says the format
+    fig
+        a matplotlib figure; closed afterwards
+    """
     import matplotlib.pyplot as plt
     _check_ending(path, ["." + ending for ending in fig.canvas.get_supported_filetypes()])
     with checks.atomic_write(path) as whole: fig.savefig(whole)

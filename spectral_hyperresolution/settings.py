@@ -29,8 +29,19 @@ def pulse_train():
 def border(
     S,         # picture of the pulse train
 ) -> float:    # the harmonic's number, between two
-    """The harmonic at which as much energy lies near the harmonics as near the pulses (within an
-    eighth of their spacing)."""
+    """The harmonic at which as much energy lies near the harmonics as near the pulses (within
+    an eighth of their spacing).
+
+    Parameters
+    ----------
+    S
+        picture of the pulse train
+
+    Returns
+    -------
+    float
+        the harmonic's number, between two
+    """
     inner = (S.times > 0.08) & (S.times < 0.22)
     off = lambda v: np.abs(v - np.round(v)) < 0.125
     harmonic, pulse = off(S.frequencies / pitch), off((S.times[inner] - 0.005) * pitch)
@@ -62,7 +73,18 @@ def told_apart(
     S,               # picture of the buzz
 ) -> np.ndarray:     # (29,) bool, one per gap
     """Which neighbouring clicks have a dark column between them: less than a tenth of the
-    fainter one's energy."""
+    fainter one's energy.
+
+    Parameters
+    ----------
+    S
+        picture of the buzz
+
+    Returns
+    -------
+    np.ndarray
+        (29,) bool, one per gap
+    """
     energy, at = S.energy.sum(0), np.searchsorted(S.time_edges, clicks) - 1
     return np.array([b > a + 1 and energy[a + 1 : b].min() < 0.1 * min(energy[a], energy[b])
                      for a, b in pairwise(at)])
@@ -83,14 +105,36 @@ def glide():
 def covered(
     S,          # picture of the glide
 ) -> float:     # between 0 and 1
-    "The share of instants at which the glide is there at all."
+    """The share of instants at which the glide is there at all.
+
+    Parameters
+    ----------
+    S
+        picture of the glide
+
+    Returns
+    -------
+    float
+        between 0 and 1
+    """
     inner = (S.times > 0.15) & (S.times < 0.45)
     return float((S.energy[:, inner].sum(0) > 0).mean())
 
 def foretold(
     plan,       # of the picture
 ) -> float:     # between 0 and 1
-    "The share of a glide that scans so far apart, each looking `lint` far, can follow."
+    """The share of a glide that scans so far apart, each looking `lint` far, can follow.
+
+    Parameters
+    ----------
+    plan
+        of the picture
+
+    Returns
+    -------
+    float
+        between 0 and 1
+    """
     return min(1, plan.lint * plan.over * plan.noct / (np.pi * plan.q * np.log(2)))
 
 _add("oversampling", "Scans per output bin", (1, 2, 3, 4, 8, 16, 32), 1, glide,
@@ -108,7 +152,18 @@ def semitone():
 def line_width(
     S,          # picture of the two tones
 ) -> float:     # [cents]
-    "Cents that the fewest rows take which hold 90 % of the lower tone's energy."
+    """Cents that the fewest rows take which hold 90 % of the lower tone's energy.
+
+    Parameters
+    ----------
+    S
+        picture of the two tones
+
+    Returns
+    -------
+    float
+        [cents]
+    """
     near = np.abs(np.log2(S.frequencies / 1000)) < 1 / 24
     row = np.sort(S.energy[near][:, (S.times > 0.1) & (S.times < 0.5)].sum(1))[::-1]
     return float((1 + np.searchsorted(np.cumsum(row), 0.9 * row.sum())) * 1200 / S.plan.noct)
@@ -116,8 +171,19 @@ def line_width(
 def gap_between(
     S,          # picture of the two tones
 ) -> float:     # 1: no gap
-    """Energy of the darkest row between the two tones, as a fraction of the fainter tone's row;
-    1 where none lies between."""
+    """Energy of the darkest row between the two tones, as a fraction of the fainter tone's
+    row; 1 where none lies between.
+
+    Parameters
+    ----------
+    S
+        picture of the two tones
+
+    Returns
+    -------
+    float
+        1: no gap
+    """
     row, at = (S.energy.sum(1), np.searchsorted(S.frequency_edges,
                                                 1000 * 2 ** np.array([0, 1 / 12])) - 1)
     return float(row[at[0] + 1 : at[1]].min(initial=row[at].min()) / row[at].min())
@@ -138,7 +204,17 @@ def moan():
 def departures(
     S,          # a picture
 ) -> float:
-    "Departure points of the fast mode."
+    """Departure points of the fast mode.
+
+    Parameters
+    ----------
+    S
+        a picture
+
+    Returns
+    -------
+    float
+    """
     return float(sum((g.last - g.first) * S.plan.n_samples / g.stride for g in scan_groups(S.plan)))
 
 @lru_cache
@@ -180,7 +256,18 @@ def noisy_whistle():
 def on_line(
     S,              # picture of the noisy whistle
 ) -> np.ndarray:    # bool, the picture's shape
-    "Cells within a quarter tone of the whistle's true course."
+    """Cells within a quarter tone of the whistle's true course.
+
+    Parameters
+    ----------
+    S
+        picture of the noisy whistle
+
+    Returns
+    -------
+    np.ndarray
+        bool, the picture's shape
+    """
     hz = 900 * 2 ** (0.5 * np.sin(4 * np.pi * S.times))
     return np.abs(np.log2(S.frequencies[:, None] / hz)) < 1 / 24
 

@@ -19,7 +19,21 @@ from .engine.reassign import reassign
 # %% ../nbs/10_spectrogram.ipynb #b7e700c2
 @dataclass(frozen=True, eq=False)
 class ReassignedSpectrogram:
-    "A reassigned picture with its axes."
+    """A reassigned picture with its axes.
+
+    Attributes
+    ----------
+    energy : np.ndarray
+        (…, n_frequencies, n_times), float64
+    counts : np.ndarray
+        the same shape
+    plan : Plan
+        in natural units
+    sr : float
+        sampling rate [Hz]
+    gate : str | None, default: None
+        the gate that darkened cells
+    """
     energy: np.ndarray      # (…, n_frequencies, n_times), float64
     counts: np.ndarray      # the same shape
     plan: Plan              # in natural units
@@ -49,7 +63,19 @@ def db(
     ref: float | None = None,  # energy that is 0 dB; None is the largest
     floor: float = -80.0,      # lowest value [dB]
 ):                             # (…, n_frequencies, n_times) [dB]
-    "Energy in decibels. Raises ValueError unless ref is a number > 0."
+    """Energy in decibels. Raises ValueError unless ref is a number > 0.
+
+    Parameters
+    ----------
+    ref : float | None, default: None
+        energy that is 0 dB; None is the largest
+    floor : float, default: -80.0
+        lowest value [dB]
+
+    Returns
+    -------
+    (…, n_frequencies, n_times) [dB]
+    """
     ref = self.energy.max(initial=0.0) or 1.0 if ref is None else ref
     if not (np.isscalar(ref) and np.isreal(ref) and 0 < ref < np.inf):
         raise ValueError(f"ref={ref!r} is not a finite number > 0")
@@ -60,7 +86,19 @@ def plot(
     ax=None,  # matplotlib axes; None takes the current ones
     **style,  # passed on to `plot.draw`
 ):            # the axes
-    "Draw the picture; `plot.draw` says how."
+    """Draw the picture; `plot.draw` says how.
+
+    Parameters
+    ----------
+    ax : default: None
+        matplotlib axes; None takes the current ones
+    **style
+        passed on to `plot.draw`
+
+    Returns
+    -------
+    the axes
+    """
     from spectral_hyperresolution.plot import draw
     return draw(self, ax, **style)
 
@@ -93,7 +131,13 @@ def save(
     self: ReassignedSpectrogram,
     path,  # file to write, NumPy's npz
 ):
-    "Keep the picture in one compressed npz file; `ReassignedSpectrogram.load` reads it."
+    """Keep the picture in one compressed npz file; `ReassignedSpectrogram.load` reads it.
+
+    Parameters
+    ----------
+    path
+        file to write, NumPy's npz
+    """
     with checks.atomic_write(path) as whole, open(whole, "wb") as file:
         np.savez_compressed(file, energy=self.energy, counts=self.counts, sr=self.sr,
                             gate=str(self.gate),
@@ -102,7 +146,17 @@ def save(
 def load(
     path,                     # file written by `save`
 ) -> "ReassignedSpectrogram":
-    "Read a picture that `save` has kept. Raises ValueError for any other file."
+    """Read a picture that `save` has kept. Raises ValueError for any other file.
+
+    Parameters
+    ----------
+    path
+        file written by `save`
+
+    Returns
+    -------
+    'ReassignedSpectrogram'
+    """
     try: kept = np.load(path, allow_pickle=False)
     except (ValueError, OSError, EOFError) as error:
         if isinstance(error, FileNotFoundError): raise
@@ -138,7 +192,57 @@ def reassigned_spectrogram(
     progress=None,                    # called with the fraction done
 ) -> ReassignedSpectrogram:  # energy and counts are (n_frequencies, n_times) after x's leading axes
     """Linear reassignment of a sound (Gardner & Magnasco 2006). Raises ValueError, or
-    MemoryError before it starts."""
+    MemoryError before it starts.
+
+    Parameters
+    ----------
+    x
+        sound, (N,), (C, N) or (…, N): floating point or 8-, 16-, 32-bit PCM
+    sr : float
+        sampling rate [Hz]
+    q : float, default: 2.0
+        wavelet Q: >> 1 follows tones, << 1 follows clicks
+    fmin : float | None, default: None
+        lowest frequency [Hz]; None: eight octaves below fmax
+    fmax : float | None, default: None
+        highest frequency [Hz]; None: 0.45 sr
+    bins_per_octave : int, default: 48
+        output bins per octave
+    hop_length : int | None, default: None
+        output time stride [samples]; None: 2.5 ms
+    oversampling : int | None, default: None
+        scans per output bin; None: 20 scans in one sigma_f
+    gate : str | None, default: 'local'
+        "local", "global" (the authors'), or None
+    boundary : str, default: 'zero'
+        outside the sound: "zero", "reflect" or "wrap" (the authors')
+    pool : bool, default: False
+        one picture of all channels together
+    mode : str, default: 'fast'
+        "fast", or "parity" with boundary="wrap": the authors' own numbers
+    density : float, default: 2.5
+        departure points per critical spacing, fast mode
+    lint : float, default: 0.5
+        largest displacement |eta/chi| that enters the picture
+    dtype : default: None
+        float32 or float64 to compute in; None follows x
+    threads : int | None, default: None
+        None takes all cores
+    progress : default: None
+        called with the fraction done
+
+    Returns
+    -------
+    ReassignedSpectrogram
+        energy and counts are (n_frequencies, n_times) after x's leading axes
+
+    Examples
+    --------
+    >>> import soundfile
+    >>> x, sr = soundfile.read("whale.wav")
+    >>> S = reassigned_spectrogram(x.T, sr, q=2)
+    >>> S.plot()
+    """
     flat, lead = checks.as_channels(x)
     if dtype is not None:
         if str(dtype) not in ("float32", "float64") and dtype not in (np.float32, np.float64,

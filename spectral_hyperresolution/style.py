@@ -31,7 +31,17 @@ def show(
     alt: str,      # what is to be seen, for those who can't see it
 ):
     """Display `fig` as a PNG of at most 256 colours, to keep notebooks small, with an
-    alternative text, and its caption below."""
+    alternative text, and its caption below.
+
+    Parameters
+    ----------
+    fig
+        a matplotlib figure; closed afterwards
+    caption : str
+        the message, Markdown
+    alt : str
+        what is to be seen, for those who can't see it
+    """
     from io import BytesIO
 
     import matplotlib.pyplot as plt

@@ -18,7 +18,25 @@ def check_close(
     rtol: float = 1e-9,  # largest difference allowed, as a fraction of the largest |expected|
     atol: float = 0.0,   # absolute, added to it; needed where `expected` is all zero
 ) -> float:              # the largest difference found, relative to the largest |expected|
-    "Assert that two non-empty, finite arrays of one shape agree; return how far apart they are."
+    """Assert that two non-empty, finite arrays of one shape agree; return how far apart they
+    are.
+
+    Parameters
+    ----------
+    actual
+        computed values, any shape
+    expected
+        reference values, same shape (a scalar stands for that value everywhere)
+    rtol : float, default: 1e-09
+        largest difference allowed, as a fraction of the largest |expected|
+    atol : float, default: 0.0
+        absolute, added to it; needed where `expected` is all zero
+
+    Returns
+    -------
+    float
+        the largest difference found, relative to the largest |expected|
+    """
     a, e = np.asarray(actual), np.asarray(expected)
     if e.ndim == 0: e = np.broadcast_to(e, a.shape)
     assert a.shape == e.shape, f"shape {a.shape} is not {e.shape}"
@@ -48,7 +66,18 @@ def fixture_names() -> list[str]:  # the cases' names, sorted
 def fixture(
     name: str,  # a case's name, such as "short_odd"
 ) -> dict:      # arrays `x` (samples, channels), `result` (time, frequency) and the call's numbers
-    "Read one reference case; scalars come as plain Python numbers."
+    """Read one reference case; scalars come as plain Python numbers.
+
+    Parameters
+    ----------
+    name : str
+        a case's name, such as "short_odd"
+
+    Returns
+    -------
+    dict
+        arrays `x` (samples, channels), `result` (time, frequency) and the call's numbers
+    """
     if name not in fixture_names():
         raise ValueError(f"name={name!r} is not one of {fixture_names()}")
     with np.load(root() / "fixtures" / f"{name}.npz") as case:
@@ -58,7 +87,18 @@ def fixture(
 def arguments(
     case: dict,  # from `fixture`
 ) -> tuple:      # x, q, tdeci, over, noct, minf, maxf
-    "The arguments of the published call, in its order, that made a reference case."
+    """The arguments of the published call, in its order, that made a reference case.
+
+    Parameters
+    ----------
+    case : dict
+        from `fixture`
+
+    Returns
+    -------
+    tuple
+        x, q, tdeci, over, noct, minf, maxf
+    """
     return tuple(case[key] for key in ("x", "q", "tdeci", "over", "noct", "minf", "maxf"))
 
 # %% ../nbs/40_testing.ipynb #5faaec63

@@ -31,7 +31,19 @@ def paint(
     band: tuple,   # lowest and highest frequency of the axis [Hz]
     most=(280, 560),  # rows and columns; where there are more, neighbours are added up
 ):
-    "Draw a picture fast: cells as pixels, seconds, and hertz on a logarithmic axis."
+    """Draw a picture fast: cells as pixels, seconds, and hertz on a logarithmic axis.
+
+    Parameters
+    ----------
+    ax
+        matplotlib axes
+    S
+        a ReassignedSpectrogram of one channel
+    band : tuple
+        lowest and highest frequency of the axis [Hz]
+    most : default: (280, 560)
+        rows and columns; where there are more, neighbours are added up
+    """
     energy = S.energy
     for axis in (0, 1):
         k = -(-energy.shape[axis] // most[axis])
@@ -51,7 +63,19 @@ def paint(
 # %% ../nbs/59_sliders.ipynb #cf9c8ca2
 @dataclass(frozen=True)
 class Frame:
-    "One position of a slider, drawn."
+    """One position of a slider, drawn.
+
+    Attributes
+    ----------
+    png : bytes
+        the picture
+    text : str
+        the value, with its unit
+    caption : str
+        what the picture shows, with a number measured in it
+    alt : str
+        the same for those who can't see it
+    """
     png: bytes    # the picture
     text: str     # the value, with its unit
     caption: str  # what the picture shows, with a number measured in it
@@ -61,7 +85,29 @@ class Frame:
 @dataclass(frozen=True)
 class Slider:
     """A parameter, a sound on which it matters, and what to read from the picture. Raises
-    ValueError for a definition that can't work."""
+    ValueError for a definition that can't work.
+
+    Attributes
+    ----------
+    name : str
+        the parameter's name at the front door
+    title : str
+        what a reader sees beside the slider
+    values : tuple
+        the values it may take
+    start : object
+        the value at which it stands first
+    sound : Callable
+        () → samples, sampling rate
+    fixed : dict
+        the other settings
+    band : tuple
+        lowest and highest frequency of the axis [Hz]
+    says : Callable
+        picture → a sentence with a number measured in it
+    unit : str, default: ''
+        said after the value
+    """
     name: str           # the parameter's name at the front door
     title: str          # what a reader sees beside the slider
     values: tuple       # the values it may take
@@ -89,14 +135,34 @@ def text(
     self: Slider,
     value,  # one of the slider's values
 ) -> str:
-    "The value as a reader sees it."
+    """The value as a reader sees it.
+
+    Parameters
+    ----------
+    value
+        one of the slider's values
+
+    Returns
+    -------
+    str
+    """
     return f"{value}{' ' + self.unit if self.unit else ''}"
 
 def picture(
     self: Slider,
     value,  # one of the slider's values, or another that the parameter may take
 ):          # ReassignedSpectrogram
-    "Compute the picture of one value."
+    """Compute the picture of one value.
+
+    Parameters
+    ----------
+    value
+        one of the slider's values, or another that the parameter may take
+
+    Returns
+    -------
+    ReassignedSpectrogram
+    """
     x, sr = self.sound()
     return reassigned_spectrogram(x, sr, **{**self.fixed, self.name: value})
 
@@ -109,7 +175,17 @@ def frame(
     self: Slider,
     value,     # one of the slider's values
 ) -> Frame:
-    "Compute and draw one position. Raises ValueError for another value."
+    """Compute and draw one position. Raises ValueError for another value.
+
+    Parameters
+    ----------
+    value
+        one of the slider's values
+
+    Returns
+    -------
+    Frame
+    """
     from importlib.resources import files
 
     from matplotlib import rc_context
@@ -137,7 +213,17 @@ def _add(*given, **named):
 # %% ../nbs/59_sliders.ipynb #17ea9465
 class Latest:
     """A worker in a thread of its own that does the newest request and drops those that were
-    overtaken while it was busy."""
+    overtaken while it was busy.
+
+    Parameters
+    ----------
+    work : Callable
+        request → result
+    deliver : Callable
+        takes (request, result), in the order of requests, the last always
+    failed : Callable
+        takes (request, exception)
+    """
     def __init__(self,
         work: Callable,     # request → result
         deliver: Callable,  # takes (request, result), in the order of requests, the last always
@@ -171,7 +257,18 @@ class Latest:
 def panel(
     slider,  # a Slider, or the name of one of `sliders`
 ):           # an ipywidgets box and its worker
-    "The control, the picture and its caption, connected. Raises ValueError for an unknown name."
+    """The control, the picture and its caption, connected. Raises ValueError for an unknown
+    name.
+
+    Parameters
+    ----------
+    slider
+        a Slider, or the name of one of `sliders`
+
+    Returns
+    -------
+    an ipywidgets box and its worker
+    """
     if not isinstance(slider, Slider):
         if slider not in sliders:
             raise ValueError(f"slider={slider!r} is not one of {', '.join(sliders)}")
@@ -199,7 +296,13 @@ def slide(
     slider,  # a Slider, or the name of one of `sliders`
 ):
     """Show a slider that computes in Jupyter; where there is no kernel, its first picture.
-    Raises ValueError for an unknown name."""
+    Raises ValueError for an unknown name.
+
+    Parameters
+    ----------
+    slider
+        a Slider, or the name of one of `sliders`
+    """
     from base64 import b64encode
 
     from IPython.display import display

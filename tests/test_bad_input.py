@@ -234,7 +234,7 @@ def test_wrong_numbers(draw, wrong, says):
         (dict(mode="quick"), "mode='quick' is not one of ('fast', 'parity')"),
         (dict(mode=None), "mode=None is not one of ('fast', 'parity')"),
         (dict(boundary="cut"), "boundary='cut' is not one of ('zero', 'reflect', 'wrap')"),
-        (dict(mode="parity"), "boundary='zero': the parity mode knows only 'wrap'"),
+        (dict(mode="parity"), "boundary='zero': the parity mode has 'wrap' alone"),
         (dict(gate="loud"), "gate='loud' is not 'local', 'global' or None"),
         (dict(gate=1), "gate=1 is not 'local', 'global' or None"),
         (dict(threads=-1), "threads=-1 is not an integer >= 1"),

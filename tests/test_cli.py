@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from spectral_hyperresolution import cli
 from spectral_hyperresolution.cli import main
 from spectral_hyperresolution.theory import sounds
 
@@ -98,17 +99,91 @@ def test_silence_is_a_dark_picture(tmp_path, monkeypatch):
     assert matplotlib.image.imread("quiet.png")[..., :3].max() == 0
 
 
-def test_an_interruption_leaves_nothing_behind(tmp_path):
+@pytest.fixture
+def long(tmp_path):
+    "A folder with two minutes of noise and an older picture of it, which an interruption must leave as they are."
     soundfile.write(tmp_path / "long.wav", 0.1 * np.random.default_rng(0).standard_normal(48000 * 120), 48000)
-    old = tmp_path / "long.png"
-    old.write_bytes(b"an older picture")
-    process = subprocess.Popen([*COMMAND, "draw", "long.wav"], cwd=tmp_path, stderr=subprocess.PIPE, text=True)
-    time.sleep(4)
-    assert process.poll() is None, "it ended too soon to be interrupted"
+    (tmp_path / "long.png").write_bytes(b"an older picture")
+    yield tmp_path
+    assert sorted(os.listdir(tmp_path)) == ["long.png", "long.wav"]
+    assert (tmp_path / "long.png").read_bytes() == b"an older picture"
+
+
+def drawing(folder):
+    return subprocess.Popen([*COMMAND, "draw", "long.wav"], cwd=folder, stderr=subprocess.PIPE, text=True)
+
+
+@pytest.mark.parametrize("number, status", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interruption_of_the_work(long, number, status):
+    process = drawing(long)
+    assert process.stderr.read(1), "the progress bar is the sign of life"
+    process.send_signal(number)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == status and said.splitlines()[-1].endswith("hyperres: interrupted")
+
+
+@pytest.mark.parametrize("seconds", np.linspace(0.02, 1.5, 8))
+def test_an_interruption_at_any_moment(long, seconds):
+    "Before the command's first line Python itself ends the process by the signal; after it the command does."
+    process = drawing(long)
+    time.sleep(seconds)
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=60)
-    assert process.returncode == 130 and said.splitlines()[-1].endswith("hyperres: interrupted")
-    assert sorted(os.listdir(tmp_path)) == ["long.png", "long.wav"] and old.read_bytes() == b"an older picture"
+    assert process.returncode in (130, -signal.SIGINT), said
+
+
+@pytest.mark.parametrize("swallow", [
+    "try: work()\nexcept BaseException: pass",                         # as in a callback
+    "try: work()\nexcept BaseException: raise ImportError('broken')",  # as in a compiled module
+])
+def test_an_interruption_that_is_swallowed(swallow, capsys, monkeypatch):
+    def info(args):
+        exec(swallow, {"work": lambda: os.kill(os.getpid(), signal.SIGINT)})
+        time.sleep(30)
+    monkeypatch.setattr(cli, "_info", info)
+    begun = time.perf_counter()
+    assert main(["info", "any.wav"]) == 130 and time.perf_counter() - begun < 10
+    assert capsys.readouterr().err == "hyperres: interrupted\n"
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert not any(signal.getitimer(signal.ITIMER_REAL))
+
+
+def test_cleaning_up_is_not_interrupted(monkeypatch):
+    cleaned = []
+    def info(args):
+        try: os.kill(os.getpid(), signal.SIGINT)
+        finally:
+            time.sleep(0.5)
+            cleaned.append(True)
+    monkeypatch.setattr(cli, "_info", info)
+    assert main(["info", "any.wav"]) == 130 and cleaned
+
+
+@pytest.mark.parametrize("args, says", [
+    ("draw missing.wav", "missing.wav: no such file"),
+    ("info missing.wav", "no such file"),
+    ("draw empty.wav", "the file is empty"),
+    ("draw text.wav", "not a sound file"),
+    ("draw cut.flac", "cut short"),
+    ("draw bird.wav --channel 2", "channel=2 is not one of 1 … 1"),
+    ("draw bird.wav --start 9", "start=9.0 s is not within"),
+    ("draw bird.wav --fmin 5000 --fmax 400", "fmin=5000 Hz is not below fmax=400 Hz"),
+    ("draw bird.wav -o a.xyz", "the ending '.xyz' is not one of"),
+    ("draw bird.wav -o no/a.png", "no folder no"),
+    ("draw bird.wav -o bird.wav", "would overwrite the sound"),
+    ("draw bird.wav --q 1,2", "'1,2' is not one number, or three"),
+])
+def test_refused_in_one_line(bird, args, says, capsys):
+    soundfile.write("whole.flac", sounds.bird_song(1.0), 44100)
+    Path("cut.flac").write_bytes(Path("whole.flac").read_bytes()[:20000])
+    Path("empty.wav").write_bytes(b"")
+    Path("text.wav").write_text("no sound at all " * 50)
+    before = sorted(os.listdir())
+    try: status = main(args.split())
+    except SystemExit as ended: status = ended.code                    # what argparse refuses
+    said = capsys.readouterr().err.splitlines()
+    assert status == 2 and says in said[-1] and said[-1].startswith("hyperres")
+    assert sorted(os.listdir()) == before
 
 
 def test_the_demo(tmp_path):

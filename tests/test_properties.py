@@ -16,7 +16,7 @@ from spectral_hyperresolution.engine.reassign import boundaries, reassign
 from spectral_hyperresolution.spectrogram import reassigned_spectrogram
 
 fixed = partial(settings, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck))
-RULE = re.compile(r"[\w·]+=.* is not |shorter than the lowest wavelet, 2·q·sr/fmin = |is not below|knows only 'wrap'")
+RULE = re.compile(r"[\w·]+=.* is not |shorter than the lowest wavelet, 2·q·sr/fmin = |is not below|has 'wrap' alone")
 WORK = 300_000  # scans × samples of one example, at most
 
 

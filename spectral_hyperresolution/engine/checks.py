@@ -115,7 +115,17 @@ def as_channels(
     x,  # samples, (N,) or (…, N)
 ):      # float samples (channels, N), and the leading shape ()  or (…,)
     """Check a sound and bring it into one form. Raises ValueError where it is empty, not real,
-    or not finite (and says where)."""
+    or not finite (and says where).
+
+    Parameters
+    ----------
+    x
+        samples, (N,) or (…, N)
+
+    Returns
+    -------
+    float samples (channels, N), and the leading shape ()  or (…,)
+    """
     x = floating(x)
     if x.ndim == 0 or x.size == 0: raise ValueError(f"x has shape {x.shape}: an empty sound")
     lead, flat = x.shape[:-1], x.reshape(-1, x.shape[-1])
@@ -147,8 +157,18 @@ def room(need, what):
 def atomic_write(
     path,  # where the file shall be; its folder must exist
 ):         # yields the path to write to, with the same ending
-    """Write a file that appears whole, under its name, or not at all; an older file of that name
-    survives a failure."""
+    """Write a file that appears whole, under its name, or not at all; an older file of that
+    name survives a failure.
+
+    Parameters
+    ----------
+    path
+        where the file shall be; its folder must exist
+
+    Returns
+    -------
+    yields the path to write to, with the same ending
+    """
     path = Path(path)
     if not path.parent.is_dir():
         raise FileNotFoundError(f"no folder {path.parent} to write {path.name} in")

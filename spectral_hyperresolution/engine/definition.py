@@ -18,7 +18,19 @@ def literal_loop(
     plan: Plan, # what to compute
 ):              # energy and counts before the gate, both (n_times, n_bins), highest frequency first
     """The authors' algorithm, one scan after the other (Gardner & Magnasco 2006, their MATLAB
-    function): short and slow."""
+    function): short and slow.
+
+    Parameters
+    ----------
+    x
+        signal, (N,) or (N, C); channels are pooled
+    plan : Plan
+        what to compute
+
+    Returns
+    -------
+    energy and counts before the gate, both (n_times, n_bins), highest frequency first
+    """
     x = np.asarray(x, float).reshape(plan.n_samples, -1)
     energy, counts = np.zeros(plan.shape), np.zeros(plan.shape, int)
     f = np.arange(plan.n_samples) / plan.n_samples
@@ -47,5 +59,19 @@ def difference(
     energy,     # a picture's energy
     reference,  # another picture's energy, the same shape
 ) -> float:     # 0 where they are equal, 2 where they share no cell
-    "Relative L1 difference of two pictures: sum of |energy - reference| over sum of reference."
+    """Relative L1 difference of two pictures: sum of |energy - reference| over sum of
+    reference.
+
+    Parameters
+    ----------
+    energy
+        a picture's energy
+    reference
+        another picture's energy, the same shape
+
+    Returns
+    -------
+    float
+        0 where they are equal, 2 where they share no cell
+    """
     return float(np.abs(energy - reference).sum() / reference.sum())

@@ -37,7 +37,25 @@ golden = (3 - 5**0.5) / 2
 # %% ../../nbs/44_departures.ipynb #b410e71d
 @dataclass(frozen=True)
 class ScanGroup:
-    "Scans that share one stride, and the blocks in which they are computed."
+    """Scans that share one stride, and the blocks in which they are computed.
+
+    Attributes
+    ----------
+    first : int
+        first scan
+    last : int
+        one after the last scan
+    stride : int
+        distance of departure points [samples]
+    transform : int
+        length L of the inverse FFTs
+    halo : int
+        margin on either side of a block [strides]
+    ratio : int
+        every ratio-th scan is transformed, those between are interpolated
+    shear : float
+        shift of the departure points from one scan to the next [strides]
+    """
     first: int      # first scan
     last: int       # one after the last scan
     stride: int     # distance of departure points [samples]
@@ -70,7 +88,22 @@ def scan_groups(
     density: float = 2.5,   # departure points per critical spacing, at least; more is finer
     transform: int = 2048,  # length of the inverse FFTs; less where the signal is short
 ) -> tuple:                 # of ScanGroup, lowest scans first
-    "Divide the scans among strides (design after constant Q: block and stride both grow as 1/f)."
+    """Divide the scans among strides (design after constant Q: block and stride both grow as
+    1/f).
+
+    Parameters
+    ----------
+    plan : Plan
+    density : float, default: 2.5
+        departure points per critical spacing, at least; more is finer
+    transform : int, default: 2048
+        length of the inverse FFTs; less where the signal is short
+
+    Returns
+    -------
+    tuple
+        of ScanGroup, lowest scans first
+    """
     density, transform = (checks.number("density", density, 0),
                           checks.integer("transform", transform, 256))
     # scans within one sigma_f

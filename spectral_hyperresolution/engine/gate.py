@@ -20,8 +20,13 @@ gate_density = 0.1
 def local_threshold(
     plan: Plan,
 ):              # counts below which a cell is dark, (n_bins,)
-    """The local gate: a fraction of the counts that an undisturbed cell, a tone or a click would
-    leave, whichever is least."""
+    """The local gate: a fraction of the counts that an undisturbed cell, a tone or a click
+    would leave, whichever is least.
+
+    Returns
+    -------
+    counts below which a cell is dark, (n_bins,)
+    """
     undisturbed = plan.tdeci * plan.over
     # scans within lint of a tone
     scans = plan.over * plan.noct / log(2) * 2 * plan.lint / (2 * pi * plan.q)
@@ -39,7 +44,20 @@ def open_cells(
     plan: Plan,
     gate,         # "local", "global" (the authors' rule), or None
 ):                # True where a cell stays in the picture, same shape
-    "Decide which cells are lit. Raises ValueError for an unknown gate."
+    """Decide which cells are lit. Raises ValueError for an unknown gate.
+
+    Parameters
+    ----------
+    counts
+        arrivals, (…, n_times, n_bins)
+    plan : Plan
+    gate
+        "local", "global" (the authors' rule), or None
+
+    Returns
+    -------
+    True where a cell stays in the picture, same shape
+    """
     check_gate(gate)
     if gate is None: return np.ones(counts.shape, bool)
     if gate == "global": return counts >= np.sqrt(counts.max(initial=0))

@@ -61,7 +61,7 @@ class _Exact:
     def __init__(self, x, plan, boundary, silence):
         self.x, self.plan, self.silence, self.tasks = x, plan, silence, list(_exact_units(plan))
         if boundary != "wrap":
-            raise ValueError(f"boundary={boundary!r}: the parity mode knows only 'wrap'")
+            raise ValueError(f"boundary={boundary!r}: the parity mode has 'wrap' alone")
         self.power = (x**2).sum(-1)
         self.par = tuple(float(v) for v in (plan.n_samples, plan.tdeci, plan.noct, plan.minf,
                                             plan.maxf, plan.lint))

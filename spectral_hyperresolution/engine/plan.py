@@ -18,7 +18,27 @@ from . import checks
 @dataclass(frozen=True)
 class Plan:
     """Everything about an analysis that is known before its sound is (the parameters of the
-    authors' MATLAB function)."""
+    authors' MATLAB function).
+
+    Attributes
+    ----------
+    n_samples : int
+        length of the signal [samples]
+    q : float
+        wavelet Q: cycles in one sigma_t
+    tdeci : int
+        output time stride [samples]
+    over : float
+        scans per output bin: an integer, or 1/k for bins closer than scans
+    noct : int
+        output bins per octave
+    minf : float
+        lowest frequency [cycles per sample]
+    maxf : float
+        highest frequency [cycles per sample]
+    lint : float, default: 0.5
+        points whose displacement |eta/chi| is not below this stay out of the picture
+    """
     n_samples: int     # length of the signal [samples]
     q: float           # wavelet Q: cycles in one sigma_t
     tdeci: int         # output time stride [samples]
@@ -91,7 +111,18 @@ class Plan:
         pictures: int = 1,  # how many pictures, for instance one a channel
     ) -> int:               # bytes
         """Memory that an analysis takes at its peak: energy and counts of all pictures, the
-        working copies of one, the signal."""
+        working copies of one, the signal.
+
+        Parameters
+        ----------
+        pictures : int, default: 1
+            how many pictures, for instance one a channel
+
+        Returns
+        -------
+        int
+            bytes
+        """
         cells = self.n_times * self.n_bins
         return int(cells * 8 * (2 * pictures + 5) + self.n_samples * 8 * (pictures + 2)
                    + self.n_scans * 128 + 64e6)
@@ -101,7 +132,15 @@ class Plan:
         pictures: int = 1,            # how many pictures
         available: int | None = None, # bytes; None asks the machine
     ):
-        "Raise a MemoryError that says how much is needed, before anything is begun."
+        """Raise a MemoryError that says how much is needed, before anything is begun.
+
+        Parameters
+        ----------
+        pictures : int, default: 1
+            how many pictures
+        available : int | None, default: None
+            bytes; None asks the machine
+        """
         available = checks.available_memory() if available is None else available
         need = self.memory(pictures)
         if need > available:
@@ -122,8 +161,34 @@ class Plan:
         oversampling: float,   # scans per output bin: an integer, or 1/k
         lint: float = 0.5,     # largest displacement |eta/chi| that enters the picture
     ) -> "Plan":
-        """The plan for parameters in Hz. Raises ValueError where a rule is broken, or the sound
-        is shorter than its lowest wavelet."""
+        """The plan for parameters in Hz. Raises ValueError where a rule is broken, or the
+        sound is shorter than its lowest wavelet.
+
+        Parameters
+        ----------
+        n_samples : int
+            length of the signal [samples]
+        sr : float
+            sampling rate [Hz]
+        q : float
+            wavelet Q
+        fmin : float
+            lowest frequency [Hz]
+        fmax : float
+            highest frequency [Hz]
+        bins_per_octave : int
+            output bins per octave
+        hop_length : int
+            output time stride [samples]
+        oversampling : float
+            scans per output bin: an integer, or 1/k
+        lint : float, default: 0.5
+            largest displacement |eta/chi| that enters the picture
+
+        Returns
+        -------
+        'Plan'
+        """
         sr, q = checks.number("sr", sr, 0), checks.number("q", q, 0)
         fmin = checks.number("fmin", fmin, 0)
         fmax = checks.number("fmax", fmax, 0, sr / 2, high_open=False)
@@ -157,7 +222,34 @@ def default_plan(
     oversampling: int | None = None,    # scans per output bin
     lint: float = 0.5,                  # largest displacement that enters the picture
 ) -> Plan:
-    "The plan of a sound with the defaults filled in. Raises ValueError as `Plan.from_hz` does."
+    """The plan of a sound with the defaults filled in. Raises ValueError as `Plan.from_hz`
+    does.
+
+    Parameters
+    ----------
+    n_samples : int
+        length of the sound [samples]
+    sr : float
+        sampling rate [Hz]
+    q : float, default: 2.0
+        wavelet Q
+    fmin : float | None, default: None
+        lowest frequency [Hz]
+    fmax : float | None, default: None
+        highest frequency [Hz]
+    bins_per_octave : int, default: 48
+        output bins per octave
+    hop_length : int | None, default: None
+        output time stride [samples]
+    oversampling : int | None, default: None
+        scans per output bin
+    lint : float, default: 0.5
+        largest displacement that enters the picture
+
+    Returns
+    -------
+    Plan
+    """
     sr, q, bins_per_octave = (checks.number("sr", sr, 0), checks.number("q", q, 0),
                               checks.integer("bins_per_octave", bins_per_octave, 1))
     fmax = 0.45 * sr if fmax is None else checks.number("fmax", fmax, 0, sr / 2, high_open=False)

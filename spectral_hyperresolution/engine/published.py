@@ -29,8 +29,32 @@ def high_resolution_spectrogram(
     maxf: float,        # highest frequency [cycles per sample]
     lint: float = 0.5,  # largest displacement |eta/chi|
 ):                      # energy, (n_times, n_bins), highest frequency first
-    """The authors' function: parity mode, whole signal, global gate. Raises ValueError where the
-    plan does."""
+    """The authors' function: parity mode, whole signal, global gate. Raises ValueError where
+    the plan does.
+
+    Parameters
+    ----------
+    x
+        signal, (N,) or (N, C), real; channels are pooled
+    q : float
+        wavelet Q
+    tdeci : int
+        output time stride [samples]
+    over : int
+        scans per output bin
+    noct : int
+        output bins per octave
+    minf : float
+        lowest frequency [cycles per sample]
+    maxf : float
+        highest frequency [cycles per sample]
+    lint : float, default: 0.5
+        largest displacement |eta/chi|
+
+    Returns
+    -------
+    energy, (n_times, n_bins), highest frequency first
+    """
     x = checks.real_samples(x)
     plan = Plan(len(x), q, tdeci, over, noct, minf, maxf, lint)
     energy, counts = reassign(x, plan, mode="parity", silence=False)
@@ -62,7 +86,32 @@ def high_resolution_spectrogram_sparse(
     lint: float = 0.5,  # largest displacement |eta/chi|
 ) -> sparse.csc_array:  # energy, (n_times, n_bins), highest frequency first
     """The same result as `high_resolution_spectrogram`, bit for bit, without ever holding a
-    dense histogram."""
+    dense histogram.
+
+    Parameters
+    ----------
+    x
+        signal, (N,) or (N, C), real; channels are pooled
+    q : float
+        wavelet Q
+    tdeci : int
+        output time stride [samples]
+    over : int
+        scans per output bin
+    noct : int
+        output bins per octave
+    minf : float
+        lowest frequency [cycles per sample]
+    maxf : float
+        highest frequency [cycles per sample]
+    lint : float, default: 0.5
+        largest displacement |eta/chi|
+
+    Returns
+    -------
+    sparse.csc_array
+        energy, (n_times, n_bins), highest frequency first
+    """
     x = checks.real_samples(x)
     plan = Plan(len(x), q, tdeci, over, noct, minf, maxf, lint)
     # the widest strip: the lowest scan's

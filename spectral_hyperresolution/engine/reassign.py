@@ -51,15 +51,41 @@ def reassign(
     x,                            # signal, (N,) or (N, C), real; channels are pooled
     plan: Plan,                   # what to compute
     mode: str = "fast",           # "fast" or "parity"
-    boundary: str = "wrap",       # outside: "wrap", "zero" or "reflect"; parity knows only "wrap"
+    boundary: str = "wrap",       # outside: "wrap", "zero" or "reflect"; parity has "wrap" alone
     density: float = 2.5,         # departure points per critical spacing, fast mode only
     silence: bool = True,         # leave out points whose chi is below its own numerical error
-    threads: int | None = None,   # None takes all cores; the result is the same to the bit
+    threads: int | None = None,   # None takes all cores; the result is the same
     progress=None,                # called with the fraction done
     window: tuple | None = None,  # only cells of rows [0]:[1] and columns [2]:[3]; None: all
 ):  # energy and counts before any gate, both (n_times, n_bins), highest frequency first
-    """Reassign a signal and histogram the arrivals (Gardner & Magnasco 2006). Raises ValueError
-    for a wrong shape, type, mode or value."""
+    """Reassign a signal and histogram the arrivals (Gardner & Magnasco 2006). Raises
+    ValueError for a wrong shape, type, mode or value.
+
+    Parameters
+    ----------
+    x
+        signal, (N,) or (N, C), real; channels are pooled
+    plan : Plan
+        what to compute
+    mode : str, default: 'fast'
+        "fast" or "parity"
+    boundary : str, default: 'wrap'
+        outside: "wrap", "zero" or "reflect"; parity has "wrap" alone
+    density : float, default: 2.5
+        departure points per critical spacing, fast mode only
+    silence : bool, default: True
+        leave out points whose chi is below its own numerical error
+    threads : int | None, default: None
+        None takes all cores; the result is the same
+    progress : default: None
+        called with the fraction done
+    window : tuple | None, default: None
+        only cells of rows [0]:[1] and columns [2]:[3]; None: all
+
+    Returns
+    -------
+    energy and counts before any gate, both (n_times, n_bins), highest frequency first
+    """
     threads = _cores() if threads is None else checks.integer("threads", threads, 1)
     if window is None: plan.check_memory()
     top, bottom, left, right = window = _cell_window(plan, window)

@@ -58,8 +58,20 @@ def ordinary(
     sound: Sound,  # recording
     view: View,    # checked window
 ):                 # yields begin, end [s], level (height, columns) [dB], share of samples seen
-    """The ordinary spectrogram of a window (Hann), in slices from left to right, each column the
-    largest of its frames."""
+    """The ordinary spectrogram of a window (Hann), in slices from left to right, each column
+    the largest of its frames.
+
+    Parameters
+    ----------
+    sound : Sound
+        recording
+    view : View
+        checked window
+
+    Returns
+    -------
+    yields begin, end [s], level (height, columns) [dB], share of samples seen
+    """
     from scipy.fft import rfft
     starts, length = _frames(sound, view, view.width)
     hann = np.hanning(length + 1)[:-1].astype(np.float32)
@@ -90,7 +102,13 @@ slice_work = 0.6       # a slice of a long window [s]
 densities = 2.5, 1.25, 0.6, 0.3, 0.15, 0.08
 
 def encode(level):  # [dB], -inf where dark
-    "Levels as unsigned 16-bit numbers: 0 is dark, else 100 (dB + 300)."
+    """Levels as unsigned 16-bit numbers: 0 is dark, else 100 (dB + 300).
+
+    Parameters
+    ----------
+    level
+        [dB], -inf where dark
+    """
     with np.errstate(invalid="ignore"):
         return np.where(np.isfinite(level), np.clip(np.round(100 * (level + 300)), 1, 65535),
                         0).astype("<u2")
@@ -136,7 +154,25 @@ def answer(
     only=False,     # the ordinary spectrogram alone
 ):                  # yields frames
     """Everything that is sent for one window, coarse first. Raises Stale as soon as it is no
-    longer wanted."""
+    longer wanted.
+
+    Parameters
+    ----------
+    sound : Sound
+        recording
+    view : View
+        checked window
+    stale : default: lambda: False
+        tells that the window is no longer wanted
+    anyway : bool, default: False
+        reassign it however long it takes
+    only : bool, default: False
+        the ordinary spectrogram alone
+
+    Returns
+    -------
+    yields frames
+    """
     global speed
     def check(_=None):
         if stale(): raise Stale

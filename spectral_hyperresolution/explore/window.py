@@ -33,7 +33,27 @@ passband = 0.45
 # %% ../../nbs/60_explorer_window.ipynb #d507631e
 @dataclass(frozen=True)
 class View:
-    "A box of the time-frequency plane and the pixels that show it."
+    """A box of the time-frequency plane and the pixels that show it.
+
+    Attributes
+    ----------
+    t0 : float
+        beginning [s]
+    t1 : float
+        end [s]
+    f0 : float
+        lowest frequency [Hz]
+    f1 : float
+        highest frequency [Hz]
+    q : tuple, default: (2.8,)
+        one wavelet Q, or three for red, green and blue
+    width : int, default: 1200
+        pixels
+    height : int, default: 600
+        pixels
+    channel : int | None, default: None
+        one channel, counted from 1; None pools all
+    """
     t0: float                   # beginning [s]
     t1: float                   # end [s]
     f0: float                   # lowest frequency [Hz]
@@ -70,7 +90,17 @@ class View:
 
 # %% ../../nbs/60_explorer_window.ipynb #39e8f032
 class Sound:
-    "A recording that is read piece by piece: a sound file, or samples in memory."
+    """A recording that is read piece by piece: a sound file, or samples in memory.
+
+    Parameters
+    ----------
+    source
+        sound file, or samples (N,) or (C, N)
+    sr : default: None
+        sampling rate of samples [Hz]
+    name : default: None
+        what to call it
+    """
     def __init__(self, source,   # sound file, or samples (N,) or (C, N)
                  sr=None,        # sampling rate of samples [Hz]
                  name=None):     # what to call it
@@ -120,7 +150,24 @@ def window_plan(
     q: float,    # wavelet Q
     density: float = 2.5,  # departure points per critical spacing
 ):               # plan of the samples to read, the first of them, the window's rows and columns
-    "What to read and how to analyse it, so that the window is the same cut of a longer analysis."
+    """What to read and how to analyse it, so that the window is the same cut of a longer
+    analysis.
+
+    Parameters
+    ----------
+    view : View
+        a checked window
+    sr : float
+        sampling rate [Hz]
+    q : float
+        wavelet Q
+    density : float, default: 2.5
+        departure points per critical spacing
+
+    Returns
+    -------
+    plan of the samples to read, the first of them, the window's rows and columns
+    """
     hop = max(_nearest_step((view.t1 - view.t0) * sr / view.width),
               _nearest_step(sr / (64 * view.f1)))
     bins = max(1, round(view.height / log2(view.f1 / view.f0)))
@@ -143,7 +190,14 @@ def window_plan(
 # %% ../../nbs/60_explorer_window.ipynb #d38ed88d
 @dataclass(frozen=True, eq=False)
 class Window(ReassignedSpectrogram):
-    "A reassigned picture of a part of a recording; its times count from the recording's beginning."
+    """A reassigned picture of a part of a recording; its times count from the recording's
+    beginning.
+
+    Attributes
+    ----------
+    first : int, default: 0
+        the sample at which the plan's time begins
+    """
     first: int = 0   # the sample at which the plan's time begins
 
     @property
@@ -167,8 +221,26 @@ def compute(
     progress=None,           # called with the fraction done; may raise to stop the work
     threads: int | None = None,  # None takes all cores
 ) -> Window:
-    """The window of a recording at the screen's resolution, one cell a pixel. Raises ValueError
-    for a box that is not in the sound."""
+    """The window of a recording at the screen's resolution, one cell a pixel. Raises
+    ValueError for a box that is not in the sound.
+
+    Parameters
+    ----------
+    sound : Sound
+        recording
+    view : View
+        window; its first Q is used
+    density : float, default: 2.5
+        departure points per critical spacing
+    progress : default: None
+        called with the fraction done; may raise to stop the work
+    threads : int | None, default: None
+        None takes all cores
+
+    Returns
+    -------
+    Window
+    """
     view = view.check(sound)
     plan, first, box = window_plan(view, sound.sr, view.q[0], density)
     x = sound.cut(first, plan.n_samples, view.channel)
@@ -189,8 +261,23 @@ def work(
     box: tuple,      # first row, end, first column, end of the cells that are wanted
     density: float,  # departure points per critical spacing
 ) -> float:          # departure points, folded bins (as two of them) and the blocks' own transforms
-    """What a window costs, counted in departure points: the blocks that can send something into
-    it, with their margins."""
+    """What a window costs, counted in departure points: the blocks that can send something
+    into it, with their margins.
+
+    Parameters
+    ----------
+    plan : Plan
+        what to compute
+    box : tuple
+        first row, end, first column, end of the cells that are wanted
+    density : float
+        departure points per critical spacing
+
+    Returns
+    -------
+    float
+        departure points, folded bins (as two of them) and the blocks' own transforms
+    """
     total = 0.0
     for g in scan_groups(plan, density):
         reach, step = plan.lint * plan.q / plan.scan_frequencies[g.first] + 2, g.payload * g.stride

@@ -75,14 +75,14 @@ def _checked(mode, boundary):
     if boundary not in boundaries:
         raise ValueError(f"boundary={boundary!r} is not one of {boundaries}")
     if mode == "parity" and boundary != "wrap":
-        raise ValueError(f"boundary={boundary!r}: the parity mode knows only 'wrap'")
+        raise ValueError(f"boundary={boundary!r}: the parity mode has 'wrap' alone")
 
 # %% ../../nbs/57_torch_engine.ipynb #2d28321a
 def reassign(
     x,  # signal, (N,) or (…, N, C), real, array or tensor; channels are pooled
     plan: Plan,                      # what to compute
     mode: str = "fast",              # "fast" or "parity"
-    boundary: str = "wrap",  # outside: "wrap", "zero" or "reflect"; parity knows only "wrap"
+    boundary: str = "wrap",  # outside: "wrap", "zero" or "reflect"; parity has "wrap" alone
     density: float = 2.5,            # departure points per critical spacing, fast mode only
     silence: bool = True,            # leave out points whose chi is below its own numerical error
     soft: float = False,  # width of a cell's soft edge, 0 (False) to 1 (True, bilinear) [cells]
@@ -92,8 +92,40 @@ def reassign(
     step: int | None = None,         # scans at a time, parity mode only; None fills max_memory
     compiled: bool = True,           # fast mode: let a compiled kernel take over where it can
 ):  # energy and counts before any gate, both (…, n_times, n_bins), highest frequency first
-    """Reassign signals and histogram the arrivals (theory §7). Raises ValueError for a wrong
-    shape, type, device, mode or value."""
+    """Reassign signals and histogram the arrivals (Gardner & Magnasco 2006, Eq. 6). Raises
+    ValueError for a wrong shape, type, device, mode or value.
+
+    Parameters
+    ----------
+    x
+        signal, (N,) or (…, N, C), real, array or tensor; channels are pooled
+    plan : Plan
+        what to compute
+    mode : str, default: 'fast'
+        "fast" or "parity"
+    boundary : str, default: 'wrap'
+        outside: "wrap", "zero" or "reflect"; parity has "wrap" alone
+    density : float, default: 2.5
+        departure points per critical spacing, fast mode only
+    silence : bool, default: True
+        leave out points whose chi is below its own numerical error
+    soft : float, default: False
+        width of a cell's soft edge, 0 (False) to 1 (True, bilinear) [cells]
+    device : default: None
+        where to compute; None follows x
+    dtype : default: None
+        float32 or float64; None follows x
+    max_memory : float | None, default: None
+        bytes for work, at least one block; None asks the device
+    step : int | None, default: None
+        scans at a time, parity mode only; None fills max_memory
+    compiled : bool, default: True
+        fast mode: let a compiled kernel take over where it can
+
+    Returns
+    -------
+    energy and counts before any gate, both (…, n_times, n_bins), highest frequency first
+    """
     _checked(mode, boundary)
     soft, density = _softness(soft), checks.number("density", density, 0)
     x, lead = _signal(x, plan, device, dtype)
@@ -117,7 +149,20 @@ def open_cells(
     plan: Plan,
     gate,         # "local", "global" (the authors' rule, picture by picture), or None
 ):                # True where a cell stays in the picture, same shape
-    "Decide which cells are lit. Raises ValueError for an unknown gate."
+    """Decide which cells are lit. Raises ValueError for an unknown gate.
+
+    Parameters
+    ----------
+    counts
+        arrivals, (…, n_times, n_bins)
+    plan : Plan
+    gate
+        "local", "global" (the authors' rule, picture by picture), or None
+
+    Returns
+    -------
+    True where a cell stays in the picture, same shape
+    """
     if gate is None: return torch.ones_like(counts, dtype=torch.bool)
     if gate == "global": return counts >= counts.amax((-2, -1), keepdim=True).sqrt()
     if gate == "local":
@@ -147,7 +192,36 @@ def high_resolution_spectrogram(
     dtype=None,         # float32 or float64; None follows x
     lint: float = 0.5,  # largest displacement |eta/chi|
 ) -> torch.Tensor:      # energy, (…, n_times, n_bins), highest frequency first, on that device
-    "The authors' function on torch. Raises ValueError where the plan or `reassign` does."
+    """The authors' function on torch. Raises ValueError where the plan or `reassign` does.
+
+    Parameters
+    ----------
+    x
+        signal, (N,) or (…, N, C), real, array or tensor; channels are pooled
+    q : float
+        wavelet Q
+    tdeci : int
+        output time stride [samples]
+    over : int
+        scans per output bin
+    noct : int
+        output bins per octave
+    minf : float
+        lowest frequency [cycles per sample]
+    maxf : float
+        highest frequency [cycles per sample]
+    device : default: None
+        where to compute; None follows x
+    dtype : default: None
+        float32 or float64; None follows x
+    lint : float, default: 0.5
+        largest displacement |eta/chi|
+
+    Returns
+    -------
+    torch.Tensor
+        energy, (…, n_times, n_bins), highest frequency first, on that device
+    """
     return _published(x, q, tdeci, over, noct, minf, maxf, device, dtype, lint)
 
 # %% ../../nbs/57_torch_engine.ipynb #f1e5dc64
@@ -164,5 +238,36 @@ def high_resolution_spectrogram_vectorized(
     chunks: int | None = None,  # parts of the scans; None fills the memory that is free
     lint: float = 0.5,        # largest displacement |eta/chi|
 ) -> torch.Tensor:  # energy, (…, n_times, n_bins), highest frequency first, on that device
-    "`engine.high_resolution_spectrogram` with a say in how many scans are computed together."
+    """`engine.high_resolution_spectrogram` with a say in how many scans are computed together.
+
+    Parameters
+    ----------
+    x
+        signal, (N,) or (…, N, C), real, array or tensor; channels are pooled
+    q : float
+        wavelet Q
+    tdeci : int
+        output time stride [samples]
+    over : int
+        scans per output bin
+    noct : int
+        output bins per octave
+    minf : float
+        lowest frequency [cycles per sample]
+    maxf : float
+        highest frequency [cycles per sample]
+    device : default: None
+        where to compute; None follows x
+    dtype : default: None
+        float32 or float64; None follows x
+    chunks : int | None, default: None
+        parts of the scans; None fills the memory that is free
+    lint : float, default: 0.5
+        largest displacement |eta/chi|
+
+    Returns
+    -------
+    torch.Tensor
+        energy, (…, n_times, n_bins), highest frequency first, on that device
+    """
     return _published(x, q, tdeci, over, noct, minf, maxf, device, dtype, lint, chunks)

@@ -32,8 +32,45 @@ def _pcm(x):
 
 # %% ../../nbs/58_torch_layer.ipynb #0e05becc
 class LinearReassignment(torch.nn.Module):
-    """Linear reassignment of sounds (…, time) as a layer (Gardner & Magnasco 2006; theory §7).
-    Raises ValueError as the front door."""
+    """Linear reassignment of sounds (…, time) as a layer (Gardner & Magnasco 2006, Eq. 6).
+    Raises ValueError as the front door.
+
+    Parameters
+    ----------
+    sr : float
+        sampling rate [Hz]
+    q : float, default: 2.0
+        wavelet Q: >> 1 follows tones, << 1 follows clicks
+    fmin : float | None, default: None
+        lowest frequency [Hz]; None: eight octaves below fmax
+    fmax : float | None, default: None
+        highest frequency [Hz]; None: 0.45 sr
+    bins_per_octave : int, default: 48
+        output bins per octave
+    hop_length : int | None, default: None
+        output time stride [samples]; None: 2.5 ms
+    oversampling : int | None, default: None
+        scans per output bin; None: 20 scans in one sigma_f
+    gate : str | None, default: 'local'
+        "local", "global" (the authors'), or None
+    boundary : str, default: 'zero'
+        outside the sound: "zero", "reflect" or "wrap" (the authors')
+    mode : str, default: 'fast'
+        "fast", or "parity" with boundary="wrap"
+    density : float, default: 2.5
+        departure points per critical spacing, fast mode
+    lint : float, default: 0.5
+        largest displacement |eta/chi| that enters the picture
+    soft : float, default: False
+        width of a cell's soft edge, 0 (False) to 1 (True, bilinear) [cells]
+    max_memory : float | None, default: None
+        bytes for work; None asks the device
+
+    Examples
+    --------
+    >>> layer = LinearReassignment(16000, soft=True).to("cuda")
+    >>> layer(torch.randn(8, 16000, device="cuda")).shape   # (8, frequency, time)
+    """
     def __init__(
         self,
         sr: float,                        # sampling rate [Hz]
@@ -74,14 +111,35 @@ class LinearReassignment(torch.nn.Module):
         n_samples: int,  # length of a sound [samples]
     ) -> Plan:
         """The plan for a sound of this length. Raises ValueError where it is shorter than the
-        lowest wavelet."""
+        lowest wavelet.
+
+        Parameters
+        ----------
+        n_samples : int
+            length of a sound [samples]
+
+        Returns
+        -------
+        Plan
+        """
         return default_plan(n_samples, **self.settings)
 
     def forward(
         self,
         x,               # sounds, (…, time): floating point or 8-, 16-, 32-bit PCM
     ) -> torch.Tensor:   # energy, (…, n_frequencies, n_times)
-        "The picture of each sound, on its device."
+        """The picture of each sound, on its device.
+
+        Parameters
+        ----------
+        x
+            sounds, (…, time): floating point or 8-, 16-, 32-bit PCM
+
+        Returns
+        -------
+        torch.Tensor
+            energy, (…, n_frequencies, n_times)
+        """
         x = _pcm(x)
         if x.device != self.frequencies.device:
             raise ValueError(f"x is on {x.device}, the layer on {self.frequencies.device}: move "

@@ -27,7 +27,25 @@ def carry(
     f_ins,  # arrival frequencies [cycles per sample]
 ):          # the transform with the phase that it brings to its arrival; arrays or tensors
     """χ·exp(i(ω + ω_ins)(t_ins − t)/2): mean frequency times displacement (Gardner & Magnasco
-    2006, Fig. 5)."""
+    2006, Fig. 5).
+
+    Parameters
+    ----------
+    chi
+        transform at the departure points, complex
+    t
+        departure times [samples]
+    f
+        departure frequencies [cycles per sample]
+    t_ins
+        arrival times [samples]
+    f_ins
+        arrival frequencies [cycles per sample]
+
+    Returns
+    -------
+    the transform with the phase that it brings to its arrival; arrays or tensors
+    """
     turn = 1j * pi * (f + f_ins) * (t_ins - t)
     return chi * (turn.exp() if _torch(chi) else np.exp(turn))
 
@@ -50,7 +68,17 @@ def admissibility(
     q: float,  # wavelet Q, > 0.3
 ) -> float:
     """The integral of exp(−(2πq)²(r − 1)²/2)/r over r > 0.01: what the scans at one frequency
-    add up to. ValueError for q <= 0.3."""
+    add up to. ValueError for q <= 0.3.
+
+    Parameters
+    ----------
+    q : float
+        wavelet Q, > 0.3
+
+    Returns
+    -------
+    float
+    """
     # below, a wavelet passes zero frequency too, and the integral has no end
     q = checks.number("q", q, 0.3)
     r = np.geomspace(0.01, 1 + 9 / (2 * pi * q), 20001)
@@ -59,7 +87,25 @@ def admissibility(
 # %% ../../nbs/26_phase.ipynb #3ed3c407
 @dataclass(frozen=True, eq=False)
 class Bank:
-    "Gaussian band passes over a sound that repeats: one row of departure points each."
+    """Gaussian band passes over a sound that repeats: one row of departure points each.
+
+    Attributes
+    ----------
+    n_samples : int
+        length of the sound [samples]
+    frequencies : np.ndarray
+        centres of the rows (S,) [cycles per sample]
+    sigma_f : np.ndarray
+        their widths (S,) [cycles per sample]
+    share : np.ndarray
+        (S,): the sound is twice the real part of the sum of share·χ
+    f_edges : np.ndarray
+        edges of the picture's frequency cells, ascending (F + 1,) [cycles per sample]
+    band : tuple
+        lowest and highest frequency analysed [cycles per sample]
+    wraps : bool, default: False
+        whether a pass that reaches beyond half the sampling rate comes in again below
+    """
     n_samples: int           # length of the sound [samples]
     frequencies: np.ndarray  # centres of the rows (S,) [cycles per sample]
     sigma_f: np.ndarray      # their widths (S,) [cycles per sample]
@@ -85,7 +131,19 @@ class Bank:
         bins: int = 256,  # frequency cells between the same
     ):
         """The Gabor transform of a real sound (Gardner & Magnasco 2006, Eq. 1). Raises
-        ValueError for a bad number."""
+        ValueError for a bad number.
+
+        Parameters
+        ----------
+        n_samples : int
+            length of the sound [samples]
+        sigma_t : float
+            standard deviation of the window, >= 3 [samples]
+        rows : int
+            departure frequencies between 0 and half the sampling rate
+        bins : int, default: 256
+            frequency cells between the same
+        """
         n_samples, rows, bins = (checks.integer("n_samples", n_samples, 2),
                                  checks.integer("rows", rows, 1), checks.integer("bins", bins, 1))
         sigma_f = 1 / (2 * pi * checks.number("sigma_t", sigma_t, 3, low_open=False))

@@ -19,7 +19,22 @@ def agreement(
     agree=None,        # how many neighbouring pictures must agree, 1 … n; None: all
 ) -> tuple:            # agreeing pictures in each cell (n, …, F, T); their longest run (…, F, T)
     """Intersect the footprints of neighbouring windows (Gardner & Magnasco 2006, Fig. 6);
-    ValueError for a bad number."""
+    ValueError for a bad number.
+
+    Parameters
+    ----------
+    footprints
+        (n, …, F, T), true in a picture's footprint, narrowest window first
+    tolerance : int, default: 0
+        bins by which each is widened: a number, or (frequency, time)
+    agree : default: None
+        how many neighbouring pictures must agree, 1 … n; None: all
+
+    Returns
+    -------
+    tuple
+        agreeing pictures in each cell (n, …, F, T); their longest run (…, F, T)
+    """
     wide = np.asarray(footprints, bool)
     if wide.ndim < 3 or len(wide) == 0:
         raise ValueError(f"footprints has shape {wide.shape}, not (n, …, F, T) with n >= 1")
@@ -58,7 +73,32 @@ def consensus_histogram(
     agree=None,            # how many neighbouring windows must agree; None: all
 ) -> tuple:                # energy (F, T) in units of the sound's own; support (F, T)
     """What several windows on a uniform grid agree on (Gardner & Magnasco 2006, Fig. 6);
-    ValueError for a bad argument."""
+    ValueError for a bad argument.
+
+    Parameters
+    ----------
+    x
+        signal (n,), real or complex, taken to repeat every n samples
+    sigmas
+        standard deviations of the windows, increasing (n_sigmas,) [samples]
+    t_edges
+        edges of the time cells (T + 1,), within 0 … n [samples]
+    f_edges
+        edges of the frequency cells (F + 1,), within 0 … 2π [rad/sample]
+    grid : default: (1024, 512)
+        departure points over n samples, and over 2π
+    density : float, default: 1.5
+        a footprint has the cells with at least so many arrivals per departure
+    tolerance : int, default: 0
+        bins by which a footprint is widened: a number, or (frequency, time)
+    agree : default: None
+        how many neighbouring windows must agree; None: all
+
+    Returns
+    -------
+    tuple
+        energy (F, T) in units of the sound's own; support (F, T)
+    """
     sigmas, density = checks.edges("sigmas", sigmas), checks.number("density", density, 0)
     energies, densities = map(np.array, zip(*(arrivals(x, s, t_edges, f_edges, grid)
                                               for s in sigmas), strict=True))

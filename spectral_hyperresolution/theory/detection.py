@@ -25,7 +25,18 @@ def tone_scores(
     x,                # real signal (n,), n >= 64
 ) -> np.ndarray:      # one score for each of `detectors`
     """Largest energy in a strip, in four pictures of a sound (after Gardner & Magnasco 2006,
-    Fig. 4); ValueError for bad x."""
+    Fig. 4); ValueError for bad x.
+
+    Parameters
+    ----------
+    x
+        real signal (n,), n >= 64
+
+    Returns
+    -------
+    np.ndarray
+        one score for each of `detectors`
+    """
     x = checks.vector("x", x)
     if np.iscomplexobj(x) or len(x) < 64:
         raise ValueError(f"x is {x.dtype} of length {len(x)}, not real and at least 64 long")
@@ -50,7 +61,26 @@ def detection(
     workers: int = 1,         # threads
 ) -> tuple:                   # scores: noise (noise_trials, 4), tones (A, trials, 4)
     """Scores of noise with and without a tone (after Gardner & Magnasco 2006, Fig. 4);
-    ValueError for bad numbers."""
+    ValueError for bad numbers.
+
+    Parameters
+    ----------
+    amplitudes
+        of the tone A·sin(ω₀t + phase), in noise of mean square 1 (A,)
+    trials : int, default: 100
+        sounds with a tone, for each amplitude; ω₀ and phase are drawn anew
+    noise_trials : int, default: 300
+        sounds without
+    n : int, default: 256
+        length of each [samples]
+    workers : int, default: 1
+        threads
+
+    Returns
+    -------
+    tuple
+        scores: noise (noise_trials, 4), tones (A, trials, 4)
+    """
     checks.whole(1, trials=trials, noise_trials=noise_trials, workers=workers); checks.whole(64,
         n=n)
     def score(job):
@@ -68,6 +98,21 @@ def detected(
     false_alarm: float,  # share of false alarms, above 0 and below 1
 ) -> np.ndarray:         # share of tones found (A, 4)
     """Share of tones found, where noise alone exceeds the thresholds in a given share of runs;
-    ValueError for a bad share."""
+    ValueError for a bad share.
+
+    Parameters
+    ----------
+    noise
+        scores without a tone (N, 4), from `detection`
+    tones
+        scores with one (A, trials, 4)
+    false_alarm : float
+        share of false alarms, above 0 and below 1
+
+    Returns
+    -------
+    np.ndarray
+        share of tones found (A, 4)
+    """
     checks.number("false_alarm", false_alarm, 0, 1)
     return (np.asarray(tones) > np.quantile(noise, 1 - false_alarm, axis=0)).mean(axis=1)

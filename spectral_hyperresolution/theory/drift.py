@@ -22,7 +22,23 @@ def drift(
     mu2, mu3,   # the same weighted by the square and the cube of (t′−t)/σ
 ) -> tuple:  # motion per relative change of σ: time [σ] + i frequency [1/σ]; the line's angle [rad]
     """How an arrival moves when σ changes, and along which line it lies (after Gardner &
-    Magnasco 2006, Fig. 6)."""
+    Magnasco 2006, Fig. 6).
+
+    Parameters
+    ----------
+    chi
+    eta
+        Gabor transform and its time-weighted twin, any shape
+    mu2
+    mu3
+        the same weighted by the square and the cube of (t′−t)/σ
+
+    Returns
+    -------
+    tuple
+        motion per relative change of σ: time [σ] + i frequency [1/σ]; the line's angle
+        [rad]
+    """
     r, second, third = _ratio(eta, chi), _ratio(mu2, chi), _ratio(mu3, chi)
     s = third - r * second
     return s.real + 1j * (s - 2 * r).imag, np.angle(second - r**2 - 0.5) / 2
@@ -38,7 +54,30 @@ def arrivals(
     across=False,        # count only the drift across the local line
 ) -> tuple:  # energy (F, T), summing to Σ|x|² over the whole plane; density of arrivals (F, T)
     """Energy and density of what arrives, of all points or of those that stay; ValueError as
-    `reassigned_histogram`."""
+    `reassigned_histogram`.
+
+    Parameters
+    ----------
+    x
+        signal (n,), real or complex, taken to repeat every n samples
+    sigma_t : float
+        standard deviation of the Gaussian window, a time [samples]
+    t_edges
+        edges of the time cells (T + 1,), within 0 … n [samples]
+    f_edges
+        edges of the frequency cells (F + 1,), within 0 … 2π [rad/sample]
+    grid : default: (1024, 512)
+        departure points in time and in frequency; a multiple of n is fast
+    most : default: None
+        drop points that drift more [σ or 1/σ per relative change of σ]; None keeps all
+    across : bool, default: False
+        count only the drift across the local line
+
+    Returns
+    -------
+    tuple
+        energy (F, T), summing to Σ|x|² over the whole plane; density of arrivals (F, T)
+    """
     if most is not None: most = checks.number("most", most, 0)
     cells, energy, density = (np.outer(np.diff(checks.edges("f_edges", f_edges)),
                                        np.diff(checks.edges("t_edges", t_edges))), 0, 0)
@@ -62,6 +101,29 @@ def stable_histogram(
     across: bool = False, # count only the drift across the local line, so that sweeps stay
 ) -> np.ndarray:         # energy (F, T), mean over the windows, in units of the sound's own
     """The points of several windows that don't move with σ (Gardner & Magnasco 2006, Fig. 6);
-    ValueError as `arrivals`."""
+    ValueError as `arrivals`.
+
+    Parameters
+    ----------
+    x
+        signal (n,), real or complex, taken to repeat every n samples
+    sigmas
+        standard deviations of the windows, increasing (n_sigmas,) [samples]
+    t_edges
+        edges of the time cells (T + 1,), within 0 … n [samples]
+    f_edges
+        edges of the frequency cells (F + 1,), within 0 … 2π [rad/sample]
+    grid : default: (1024, 512)
+        departure points over n samples, and over 2π
+    most : float, default: 0.1
+        largest drift [σ or 1/σ per relative change of σ]
+    across : bool, default: False
+        count only the drift across the local line, so that sweeps stay
+
+    Returns
+    -------
+    np.ndarray
+        energy (F, T), mean over the windows, in units of the sound's own
+    """
     return np.mean([arrivals(x, s, t_edges, f_edges, grid, checks.number("most", most, 0),
                              across)[0] for s in checks.edges("sigmas", sigmas)], 0)

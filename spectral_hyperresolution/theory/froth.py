@@ -53,7 +53,24 @@ def froth(
     method: str = "nearest",  # "nearest" or "bilinear"
 ) -> np.ndarray:              # (n, n) complex128; rows are frequencies, 2π/n apart, columns samples
     """Complex reassignment, n × n cells, isotropic window (Gardner & Magnasco 2006, Fig. 3);
-    ValueError for bad input."""
+    ValueError for bad input.
+
+    Parameters
+    ----------
+    x
+        signal (n,), real or complex, taken to repeat every n samples
+    density : int, default: 1
+        departure points along each side of a cell
+    carried : bool, default: True
+        turn each arrival's phase along its way
+    method : str, default: 'nearest'
+        "nearest" or "bilinear"
+
+    Returns
+    -------
+    np.ndarray
+        (n, n) complex128; rows are frequencies, 2π/n apart, columns samples
+    """
     x = checks.vector("x", x); checks.whole(1, density=density)
     if method not in ("nearest", "bilinear"):
         raise ValueError(f"method={method!r} is not 'nearest' or 'bilinear'")
@@ -69,8 +86,19 @@ def froth(
 def entropy(
     energy,   # energies >= 0, any shape
 ) -> float:   # 0 for a flat picture, −(1−γ) = −0.42278 for exp(−E), lower if few cells hold all
-    """Sparseness −mean(E ln E), E of mean one (Gardner & Magnasco 2006, Fig. 3); ValueError for
-    energies < 0 or all zero."""
+    """Sparseness −mean(E ln E), E of mean one (Gardner & Magnasco 2006, Fig. 3); ValueError
+    for energies < 0 or all zero.
+
+    Parameters
+    ----------
+    energy
+        energies >= 0, any shape
+
+    Returns
+    -------
+    float
+        0 for a flat picture, −(1−γ) = −0.42278 for exp(−E), lower if few cells hold all
+    """
     energy = np.asarray(energy, float)
     if not (energy.size and np.isfinite(energy).all() and energy.min() >= 0 and energy.max() > 0):
         raise ValueError("energy is not a non-empty array of finite numbers >= 0, some > 0")
@@ -95,7 +123,27 @@ def sparsity(
     **options,                 # density, carried, method of `froth`
 ) -> dict:  # "entropy" (sizes, realisations, 2) and "law" (sizes, 2, bins): spectrogram, then froth
     """Sparseness of white noise, laws of its energies (Gardner & Magnasco 2006, Fig. 3);
-    ValueError for bad numbers."""
+    ValueError for bad numbers.
+
+    Parameters
+    ----------
+    sizes : default: (128, 256, 512)
+        lengths of the noise N [samples]
+    realisations : int, default: 12
+        of each size
+    is_complex : bool, default: True
+        complex noise, or real
+    workers : int, default: 1
+        threads
+    **options
+        density, carried, method of `froth`
+
+    Returns
+    -------
+    dict
+        "entropy" (sizes, realisations, 2) and "law" (sizes, 2, bins): spectrogram, then
+        froth
+    """
     checks.whole(1, realisations=realisations, workers=workers)
     for n in sizes: checks.whole(2, size=n)
     one = partial(_one, is_complex=is_complex, options=options)
@@ -110,7 +158,20 @@ def line(
     entropies,  # their mean entropies (S,)
 ) -> tuple:     # slope and intercept
     """Straight line through entropies over ln N (Gardner & Magnasco 2006, Fig. 3); ValueError
-    for fewer than two sizes."""
+    for fewer than two sizes.
+
+    Parameters
+    ----------
+    sizes
+        lengths N (S,)
+    entropies
+        their mean entropies (S,)
+
+    Returns
+    -------
+    tuple
+        slope and intercept
+    """
     if len(sizes) < 2 or len(sizes) != len(entropies):
         raise ValueError(f"{len(sizes)} sizes, {len(entropies)} entropies: no line")
     return tuple(float(v) for v in np.polyfit(np.log(sizes), entropies, 1))

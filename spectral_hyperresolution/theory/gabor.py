@@ -43,7 +43,29 @@ def gabor_transform(
     shifts: ArrayLike = 0.0,         # added to all times, for each frequency (F,) or all [samples]
     order: int = 1,                  # the highest power of (t′−t)/σ to weight by
 ) -> tuple[np.ndarray, ...]:         # chi, eta and what else order asks for: (F, T) complex128 each
-    "Gabor transform χ and its weighted twin η (Gardner & Magnasco 2006, Eqs. 1, 5), or ValueError."
+    """Gabor transform χ and its weighted twin η (Gardner & Magnasco 2006, Eqs. 1, 5), or
+    ValueError.
+
+    Parameters
+    ----------
+    x : ArrayLike
+        signal (n,), real or complex, taken to repeat every n samples
+    omegas : ArrayLike
+        departure frequencies (F,), anywhere on the real line [rad/sample]
+    sigma_t : float
+        standard deviation of the Gaussian window, a time [samples]
+    times : ArrayLike | None, default: None
+        departure times (T,) [samples]; None: 0, 1, … n−1
+    shifts : ArrayLike, default: 0.0
+        added to all times, for each frequency (F,) or all [samples]
+    order : int, default: 1
+        the highest power of (t′−t)/σ to weight by
+
+    Returns
+    -------
+    tuple[np.ndarray, ...]
+        chi, eta and what else order asks for: (F, T) complex128 each
+    """
     checks.window(sigma_t)
     checks.whole(1, order=order)
     sound, rows = checks.vector("x", x), checks.vector("omegas", omegas)[:, None]
@@ -76,7 +98,28 @@ def reassign(
     sigma_t: float,        # standard deviation of the Gaussian window, a time [samples]
     floor: float = 1e-12,  # |χ| up to this fraction of its maximum gives NaN
 ) -> tuple[np.ndarray, np.ndarray]:  # t_ins [samples], omega_ins [rad/sample]: (F, T) float64 each
-    "Where each point's energy comes from (Gardner & Magnasco 2006, Eq. 6), or ValueError."
+    """Where each point's energy comes from (Gardner & Magnasco 2006, Eq. 6), or ValueError.
+
+    Parameters
+    ----------
+    chi : ArrayLike
+        Gabor transform (F, T)
+    eta : ArrayLike
+        its time-weighted twin (F, T)
+    times : ArrayLike
+        departure times (T,), or one row for each frequency (F, T) [samples]
+    omegas : ArrayLike
+        departure frequencies (F,) [rad/sample]
+    sigma_t : float
+        standard deviation of the Gaussian window, a time [samples]
+    floor : float, default: 1e-12
+        |χ| up to this fraction of its maximum gives NaN
+
+    Returns
+    -------
+    tuple[np.ndarray, np.ndarray]
+        t_ins [samples], omega_ins [rad/sample]: (F, T) float64 each
+    """
     checks.window(sigma_t)
     chi, eta = np.asarray(chi), np.asarray(eta)
     times, omegas = np.asarray(times), np.asarray(omegas)

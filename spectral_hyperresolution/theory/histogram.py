@@ -46,7 +46,28 @@ def deposit(
     f_edges: ArrayLike,       # edges of the frequency cells, increasing (F + 1,), in the unit of f
     method: str = "nearest",  # "nearest" or "bilinear"
 ) -> np.ndarray:              # (F, T), float64 or complex128; lowest frequency first
-    "Histogram of arrivals (Gardner & Magnasco 2006, Fig. 1); ValueError for a bad argument."
+    """Histogram of arrivals (Gardner & Magnasco 2006, Fig. 1); ValueError for a bad argument.
+
+    Parameters
+    ----------
+    t : ArrayLike
+        arrival times, any shape
+    f : ArrayLike
+        arrival frequencies, same shape
+    weight : ArrayLike
+        what each brings, real or complex: same shape, or one for all
+    t_edges : ArrayLike
+        edges of the time cells, increasing (T + 1,), in the unit of t
+    f_edges : ArrayLike
+        edges of the frequency cells, increasing (F + 1,), in the unit of f
+    method : str, default: 'nearest'
+        "nearest" or "bilinear"
+
+    Returns
+    -------
+    np.ndarray
+        (F, T), float64 or complex128; lowest frequency first
+    """
     times, freqs = checks.edges("t_edges", t_edges), checks.edges("f_edges", f_edges)
     t, f = np.asarray(t), np.asarray(f)
     _check_deposit(t, f, weight, method)
@@ -114,7 +135,32 @@ def reassigned_histogram(
     method: str = "nearest",  # "nearest" or "bilinear"
     golden: bool = False,     # shift each row of departure points by the golden ratio of a step
 ) -> np.ndarray:              # (F, T); its sum approaches the integral of the weight over the plane
-    "The plane of a sound, reassigned (Gardner & Magnasco 2006, Fig. 1), or ValueError."
+    """The plane of a sound, reassigned (Gardner & Magnasco 2006, Fig. 1), or ValueError.
+
+    Parameters
+    ----------
+    x : ArrayLike
+        signal (n,), real or complex, taken to repeat every n samples
+    sigma_t : float
+        standard deviation of the Gaussian window, a time [samples]
+    t_edges : ArrayLike
+        edges of the time cells (T + 1,), within 0 … n [samples]
+    f_edges : ArrayLike
+        edges of the frequency cells (F + 1,), within 0 … 2π [rad/sample]
+    grid : tuple[int, int], default: (512, 512)
+        departure points over n samples, and over 2π
+    weight : str, default: 'energy'
+        "counts", "energy" or "complex"
+    method : str, default: 'nearest'
+        "nearest" or "bilinear"
+    golden : bool, default: False
+        shift each row of departure points by the golden ratio of a step
+
+    Returns
+    -------
+    np.ndarray
+        (F, T); its sum approaches the integral of the weight over the plane
+    """
     if weight not in _WEIGHTS: raise ValueError(f"weight={weight!r} is not one of {_WEIGHTS}")
     out = np.zeros(())
     for t, w, (chi, _), area in _sent(x, sigma_t, grid, golden):

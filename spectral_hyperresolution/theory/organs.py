@@ -21,8 +21,25 @@ def sung_line(
     seed: int = 0,          # another seed, another melody
     vowel: str = "a",       # one of "aeiou"
 ) -> np.ndarray:            # (duration·sr,) float64 within ±0.9
-    """Half-second notes with vibrato: Rosenberg's glottal pulses, Klatt's resonators; ValueError
-    for an unknown vowel."""
+    """Half-second notes with vibrato: Rosenberg's glottal pulses, Klatt's resonators;
+    ValueError for an unknown vowel.
+
+    Parameters
+    ----------
+    duration : float, default: 3.0
+        [s]
+    sr : float, default: 16000
+        sampling rate, >= 8000 [Hz]
+    seed : int, default: 0
+        another seed, another melody
+    vowel : str, default: 'a'
+        one of "aeiou"
+
+    Returns
+    -------
+    np.ndarray
+        (duration·sr,) float64 within ±0.9
+    """
     checks.whole(0, seed=seed)
     if vowel not in tuple(_FORMANTS): raise ValueError(f"vowel={vowel!r} is not one of 'aeiou'")
     n, rng = _start(duration, sr, seed, 8000, 7)
@@ -50,8 +67,27 @@ def syrinx(
     friction: float = 1000,  # b [1/s]
     seed: int = 0,           # of the faint noise from which the motion starts
 ) -> np.ndarray:             # position x (n,), in units in which d is b, so about 2√(p/b − 1)
-    """Laje, Gardner & Mindlin's oscillator (2002), in steps of a quarter sample; ValueError for
-    bad arrays."""
+    """Laje, Gardner & Mindlin's oscillator (2002), in steps of a quarter sample; ValueError
+    for bad arrays.
+
+    Parameters
+    ----------
+    pressure
+        pressure p (n,), drives where above friction [1/s]
+    stiffness
+        stiffness k (n,), >= 0 [1/s²]
+    sr : float
+        sampling rate [Hz]
+    friction : float, default: 1000
+        b [1/s]
+    seed : int, default: 0
+        of the faint noise from which the motion starts
+
+    Returns
+    -------
+    np.ndarray
+        position x (n,), in units in which d is b, so about 2√(p/b − 1)
+    """
     checks.positive(sr=sr, friction=friction); checks.whole(0, seed=seed)
     p, k = np.asarray(pressure, float), np.asarray(stiffness, float)
     if p.ndim != 1 or p.shape != k.shape or p.size == 0:
@@ -79,7 +115,22 @@ def bird_gestures(
     seed: int = 0,          # another seed, another motif
 ) -> tuple:                 # pressure [1/s], stiffness [1/s²]: (duration·sr,) each
     """Phrases of elliptic gestures (Gardner et al. 2001), as `syrinx_song` sings them;
-    ValueError as `bird_song`."""
+    ValueError as `bird_song`.
+
+    Parameters
+    ----------
+    duration : float, default: 2.0
+        [s]
+    sr : float, default: 44100
+        sampling rate, >= 16000 [Hz]
+    seed : int, default: 0
+        another seed, another motif
+
+    Returns
+    -------
+    tuple
+        pressure [1/s], stiffness [1/s²]: (duration·sr,) each
+    """
     n, rng = _start(duration, sr, seed, 16000, 8)
     pressure, stiffness, at = np.zeros(n), np.full(n, (2 * np.pi * 3000.0) ** 2), round(0.02 * sr)
     while at < n:
@@ -99,7 +150,22 @@ def syrinx_song(
     seed: int = 0,          # another seed, another motif
 ) -> np.ndarray:            # (duration·sr,) float64 within ±0.9
     """A bird's motif: gestures, syrinx, and a windpipe of 3.5 cm that reflects; ValueError as
-    `bird_song`."""
+    `bird_song`.
+
+    Parameters
+    ----------
+    duration : float, default: 2.0
+        [s]
+    sr : float, default: 44100
+        sampling rate, >= 16000 [Hz]
+    seed : int, default: 0
+        another seed, another motif
+
+    Returns
+    -------
+    np.ndarray
+        (duration·sr,) float64 within ±0.9
+    """
     x = np.diff(syrinx(*bird_gestures(duration, sr, seed), sr, seed=seed), prepend=0.0)
     echo = np.zeros(max(2, round(2 * 0.035 / 350 * sr)) + 1)  # there and back, at 350 m/s
     echo[[0, -1]] = 1, 0.3

@@ -55,7 +55,29 @@ def complex_histogram(
     linear: bool = True,  # divide each arrival between two cells; False: the nearest takes all
 ):  # complex (F, n/hop), lowest frequency first; the real part of a column's sum is the sound
     """Complex reassignment (Gardner & Magnasco 2006, Fig. 5); ValueError for a bad sound or
-    number, MemoryError."""
+    number, MemoryError.
+
+    Parameters
+    ----------
+    x
+        sound (n,), real, taken to repeat: an array, or a torch tensor
+    bank : Bank
+        rows of departure points, and frequency cells
+    hop : int, default: 1
+        time cells are centred on 0, hop, 2·hop, …; divides n [samples]
+    density : float, default: 2.0
+        departure points per sample, in each row
+    second_order : bool, default: True
+        straighten local sweeps; False: the paper's weight
+    centre : bool, default: True
+        turn each arrival's phase to the centre of its cell
+    linear : bool, default: True
+        divide each arrival between two cells; False: the nearest takes all
+
+    Returns
+    -------
+    complex (F, n/hop), lowest frequency first; the real part of a column's sum is the sound
+    """
     x, hop, density = _sound(x), checks.integer("hop", hop, 1), checks.number("density", density, 0)
     if bank.n_samples != len(x):
         raise ValueError(f"x has {len(x)} samples, not bank.n_samples={bank.n_samples}")
@@ -104,7 +126,19 @@ def _front(n, sr, q, sigma_t, fmin, fmax, per_sigma, boundary, hop, noct, bins):
 
 @dataclass(frozen=True, eq=False)
 class ComplexSpectrogram:
-    "A complex reassigned picture with its axes."
+    """A complex reassigned picture with its axes.
+
+    Attributes
+    ----------
+    complex : np.ndarray
+        (F, T), lowest frequency first; a tensor where the sound was one
+    bank : Bank
+        the rows that were sent
+    sr : float
+        sampling rate [Hz]
+    hop : int
+        distance of the columns [samples]
+    """
     complex: np.ndarray  # (F, T), lowest frequency first; a tensor where the sound was one
     bank: Bank           # the rows that were sent
     sr: float            # sampling rate [Hz]
@@ -139,8 +173,42 @@ def complex_spectrogram(
     second_order: bool = True,     # straighten local sweeps; False: the paper's weight
     boundary: str = "zero",        # outside the sound: "zero", or "wrap": it repeats
 ) -> ComplexSpectrogram:
-    """The reassigned picture with phase (Gardner & Magnasco 2006, Fig. 5); ValueError for a bad
-    sound or number, MemoryError."""
+    """The reassigned picture with phase (Gardner & Magnasco 2006, Fig. 5); ValueError for a
+    bad sound or number, MemoryError.
+
+    Parameters
+    ----------
+    x
+        sound (n,), real: an array, or a torch tensor
+    sr : float
+        sampling rate [Hz]
+    q : float | None, default: None
+        wavelet Q; None: 4, unless sigma_t is given
+    sigma_t : float | None, default: None
+        or one window for all frequencies: its standard deviation [s]
+    fmin : float | None, default: None
+        lowest frequency, constant Q only [Hz]; None: as `default_plan`
+    fmax : float | None, default: None
+        highest frequency, constant Q only [Hz]; None: 0.45 sr
+    bins_per_octave : int, default: 48
+        output bins per octave, constant Q only
+    bin_hz : float | None, default: None
+        width of an output bin, with sigma_t only [Hz]; None: sr/512
+    hop_length : int, default: 1
+        output time stride [samples]
+    per_sigma : float, default: 3.0
+        rows of departure points in one sigma_f
+    density : float, default: 2.0
+        departure points per sample, in each row
+    second_order : bool, default: True
+        straighten local sweeps; False: the paper's weight
+    boundary : str, default: 'zero'
+        outside the sound: "zero", or "wrap": it repeats
+
+    Returns
+    -------
+    ComplexSpectrogram
+    """
     x, sr, hop = _sound(x), checks.number("sr", sr, 0), checks.integer("hop_length", hop_length, 1)
     bins = 256 if bin_hz is None else max(1, round(sr / 2 / checks.number("bin_hz", bin_hz, 0)))
     bank = _front(len(x), sr, q, sigma_t, fmin, fmax, per_sigma, boundary, hop, bins_per_octave,
@@ -154,8 +222,21 @@ def phase_colours(
     z,                 # complex picture
     span: float = 40,  # range of magnitudes shown [dB]
 ) -> np.ndarray:       # red, green and blue, z's shape and 3, 0 … 1
-    """Hue for the phase, brightness for the magnitude in dB below the largest; ValueError for a
-    range that is not > 0."""
+    """Hue for the phase, brightness for the magnitude in dB below the largest; ValueError for
+    a range that is not > 0.
+
+    Parameters
+    ----------
+    z
+        complex picture
+    span : float, default: 40
+        range of magnitudes shown [dB]
+
+    Returns
+    -------
+    np.ndarray
+        red, green and blue, z's shape and 3, 0 … 1
+    """
     from matplotlib.colors import hsv_to_rgb
     z, span = np.asarray(z), checks.number("span", span, 0)
     size = np.abs(z) / (np.abs(z).max(initial=0) or 1)

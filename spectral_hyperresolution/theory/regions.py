@@ -15,7 +15,19 @@ def in_box(
     times,        # from, to [s]
     frequencies,  # from, to [Hz]
 ):                # a region, for `Sources.select`
-    "A rectangle of the plane; ValueError unless each pair increases."
+    """A rectangle of the plane; ValueError unless each pair increases.
+
+    Parameters
+    ----------
+    times
+        from, to [s]
+    frequencies
+        from, to [Hz]
+
+    Returns
+    -------
+    a region, for `Sources.select`
+    """
     (t0, t1), (f0, f1) = _pair("times", times), _pair("frequencies", frequencies)
     return lambda t, f: (t >= t0) & (t < t1) & (f >= f0) & (f < f1)
 
@@ -29,7 +41,21 @@ def in_cells(
     time_edges,       # edges of the cells (T + 1,), increasing [s]
     frequency_edges,  # edges of the cells (F + 1,), increasing [Hz]
 ):                    # a region, for `Sources.select`
-    "Cells of a picture; ValueError where the edges do not fit the mask."
+    """Cells of a picture; ValueError where the edges do not fit the mask.
+
+    Parameters
+    ----------
+    mask
+        the chosen cells (F, T), lowest frequency first
+    time_edges
+        edges of the cells (T + 1,), increasing [s]
+    frequency_edges
+        edges of the cells (F + 1,), increasing [Hz]
+
+    Returns
+    -------
+    a region, for `Sources.select`
+    """
     mask, te, fe = (np.asarray(mask, bool), checks.edges("time_edges", time_edges),
                     checks.edges("frequency_edges", frequency_edges))
     if mask.shape != (shape := (len(fe) - 1, len(te) - 1)):
@@ -42,8 +68,22 @@ def near_contour(
     hz,             # its frequencies (n,) [Hz]
     within: float,  # largest distance from it [Hz]
 ):                  # a region, for `Sources.select`
-    """A strip along a contour; ValueError for times that do not increase, or arrays that do not
-    match."""
+    """A strip along a contour; ValueError for times that do not increase, or arrays that do
+    not match.
+
+    Parameters
+    ----------
+    times
+        the contour's instants, increasing (n,) [s]
+    hz
+        its frequencies (n,) [Hz]
+    within : float
+        largest distance from it [Hz]
+
+    Returns
+    -------
+    a region, for `Sources.select`
+    """
     times, hz, within = (checks.edges("times", times), checks.vector("hz", hz),
                          checks.number("within", within, 0))
     if hz.shape != times.shape: raise ValueError(f"hz has shape {hz.shape}, not {times.shape}")

@@ -31,8 +31,26 @@ from .phase import _front
 # %% ../../nbs/28_way_back.ipynb #c3766036
 @dataclass(frozen=True, eq=False)
 class Sources:
-    """Every departure point of a sound, and where it arrives: one long row of points, band pass
-    after band pass."""
+    """Every departure point of a sound, and where it arrives: one long row of points, band
+    pass after band pass.
+
+    Attributes
+    ----------
+    chi : np.ndarray
+        transform (P,), complex
+    t : np.ndarray
+        arrival times (P,), NaN where there is no answer [s]
+    f : np.ndarray
+        arrival frequencies (P,), NaN where there is no answer [Hz]
+    runs : tuple
+        of (rows, points per row), in the order of the points
+    bank : Bank
+        the band passes
+    sr : float
+        sampling rate [Hz]
+    n_samples : int
+        length of the sound, without added silence [samples]
+    """
     chi: np.ndarray  # transform (P,), complex
     t: np.ndarray    # arrival times (P,), NaN where there is no answer [s]
     f: np.ndarray    # arrival frequencies (P,), NaN where there is no answer [Hz]
@@ -100,8 +118,39 @@ def analyse(
     density: float = 1.0,          # departure points per bin of a row's band, >= 1
     boundary: str = "zero",        # outside the sound: "zero", or "wrap": it repeats
 ) -> Sources:
-    """Send a sound's points and keep the source of every arrival; ValueError for a bad sound or
-    number, MemoryError."""
+    """Send a sound's points and keep the source of every arrival; ValueError for a bad sound
+    or number, MemoryError.
+
+    Parameters
+    ----------
+    x
+        sound (n,), real
+    sr : float
+        sampling rate [Hz]
+    q : float | None, default: None
+        wavelet Q; None: 4, unless sigma_t is given
+    sigma_t : float | None, default: None
+        or one window for all frequencies: its standard deviation [s]
+    fmin : float | None, default: None
+        lowest frequency, constant Q only [Hz]; None: as `default_plan`
+    fmax : float | None, default: None
+        highest frequency, constant Q only [Hz]; None: 0.45 sr
+    per_sigma : float, default: 2.0
+        rows of departure points in one sigma_f
+    density : float, default: 1.0
+        departure points per bin of a row's band, >= 1
+    boundary : str, default: 'zero'
+        outside the sound: "zero", or "wrap": it repeats
+
+    Returns
+    -------
+    Sources
+
+    Examples
+    --------
+    >>> sources = analyse(x, sr, q=4, fmin=100)
+    >>> low = sources.synthesise(sources.select(in_box((0, 1), (100, 500))))
+    """
     if _torch(x): raise ValueError("x is a tensor: analyse takes an array")
     x, sr, density = (_sound(x), checks.number("sr", sr, 0),
                       checks.number("density", density, 1, low_open=False))

@@ -15,8 +15,21 @@ def tone(
     n: int,         # length [samples]
     omega0: float,  # frequency [rad/sample]
 ) -> np.ndarray:    # (n,) complex128
-    """A pure tone exp(iω₀t), t = 0 … n−1 (Gardner & Magnasco 2006, Table 1); ValueError for n <
-    1 or ω₀ not finite."""
+    """A pure tone exp(iω₀t), t = 0 … n−1 (Gardner & Magnasco 2006, Table 1); ValueError for n
+    < 1 or ω₀ not finite.
+
+    Parameters
+    ----------
+    n : int
+        length [samples]
+    omega0 : float
+        frequency [rad/sample]
+
+    Returns
+    -------
+    np.ndarray
+        (n,) complex128
+    """
     checks.whole(1, n=n); checks.finite(omega0=omega0)
     return np.exp(1j * omega0 * np.arange(n))
 
@@ -25,8 +38,21 @@ def click(
     n: int,       # length [samples]
     t0: int,      # the click's instant, 0 … n−1 [samples]
 ) -> np.ndarray:  # (n,) complex128, one at t0 and zero elsewhere
-    """A click δ(t−t₀) (Gardner & Magnasco 2006, Table 1); ValueError for an instant outside the
-    sound."""
+    """A click δ(t−t₀) (Gardner & Magnasco 2006, Table 1); ValueError for an instant outside
+    the sound.
+
+    Parameters
+    ----------
+    n : int
+        length [samples]
+    t0 : int
+        the click's instant, 0 … n−1 [samples]
+
+    Returns
+    -------
+    np.ndarray
+        (n,) complex128, one at t0 and zero elsewhere
+    """
     checks.whole(1, n=n); checks.whole(0, t0=t0)
     if t0 >= n: raise ValueError(f"t0={t0} is not below n={n}")
     return (np.arange(n) == t0).astype(complex)
@@ -39,7 +65,24 @@ def sweep(
     omega0: float = 0.0,  # frequency at t0 [rad/sample]
 ) -> np.ndarray:          # (n,) complex128
     """A linear sweep exp(iα(t−t₀)²/2 + iω₀(t−t₀)) (Gardner & Magnasco 2006, Appendix);
-    ValueError for n < 1."""
+    ValueError for n < 1.
+
+    Parameters
+    ----------
+    n : int
+        length [samples]
+    alpha : float
+        sweep rate [rad/sample²]
+    t0 : float, default: 0.0
+        instant at which the frequency is omega0 [samples]
+    omega0 : float, default: 0.0
+        frequency at t0 [rad/sample]
+
+    Returns
+    -------
+    np.ndarray
+        (n,) complex128
+    """
     checks.whole(1, n=n); checks.finite(alpha=alpha, t0=t0, omega0=omega0)
     t = np.arange(n) - t0
     return np.exp(1j * (alpha * t**2 / 2 + omega0 * t))
@@ -52,7 +95,24 @@ def sweep_curve(
     omega0: float = 0.0,  # frequency at t0 [rad/sample]
 ) -> tuple:               # times (n,) [samples], frequencies (n,) [rad/sample]
     """Instantaneous frequency ω₀ + α(t−t₀) of a tone, a sweep or their Gaussian-enveloped kin;
-    ValueError for n < 1."""
+    ValueError for n < 1.
+
+    Parameters
+    ----------
+    n : int
+        length [samples]
+    alpha : float
+        sweep rate [rad/sample²]; 0 for a tone
+    t0 : float, default: 0.0
+        instant at which the frequency is omega0 [samples]
+    omega0 : float, default: 0.0
+        frequency at t0 [rad/sample]
+
+    Returns
+    -------
+    tuple
+        times (n,) [samples], frequencies (n,) [rad/sample]
+    """
     checks.whole(1, n=n); checks.finite(alpha=alpha, t0=t0, omega0=omega0)
     t = np.arange(n, dtype=float)
     return t, omega0 + alpha * (t - t0)
@@ -61,7 +121,20 @@ def click_curve(
     n: int,     # number of points
     t0: float,  # the click's instant [samples]
 ) -> tuple:     # times (n,) [samples], frequencies (n,), 0 … π [rad/sample]
-    "Instantaneous time t₀ of a click at every frequency; ValueError for n < 1."
+    """Instantaneous time t₀ of a click at every frequency; ValueError for n < 1.
+
+    Parameters
+    ----------
+    n : int
+        number of points
+    t0 : float
+        the click's instant [samples]
+
+    Returns
+    -------
+    tuple
+        times (n,) [samples], frequencies (n,), 0 … π [rad/sample]
+    """
     checks.whole(1, n=n); checks.finite(t0=t0)
     return np.full(n, float(t0)), np.linspace(0, np.pi, n)
 
@@ -73,8 +146,27 @@ def gaussian_sweep(
     t0: float,        # centre of the envelope [samples]
     lambda_t: float,  # the envelope's standard deviation [samples]
 ) -> np.ndarray:      # (n,) complex128
-    """A sweep under the envelope exp(−(t−t₀)²/2λ²) (Gardner & Magnasco 2006, Fig. 5); ValueError
-    for λ ≤ 0 or n < 1."""
+    """A sweep under the envelope exp(−(t−t₀)²/2λ²) (Gardner & Magnasco 2006, Fig. 5);
+    ValueError for λ ≤ 0 or n < 1.
+
+    Parameters
+    ----------
+    n : int
+        length [samples]
+    alpha : float
+        sweep rate [rad/sample²]
+    omega0 : float
+        frequency at the centre [rad/sample]
+    t0 : float
+        centre of the envelope [samples]
+    lambda_t : float
+        the envelope's standard deviation [samples]
+
+    Returns
+    -------
+    np.ndarray
+        (n,) complex128
+    """
     checks.positive(lambda_t=lambda_t)
     return sweep(n, alpha, t0, omega0) * np.exp(-(((np.arange(n) - t0) / lambda_t) ** 2) / 2)
 
@@ -84,8 +176,25 @@ def gaussian_tone(
     t0: float,        # centre of the envelope [samples]
     lambda_t: float,  # the envelope's standard deviation [samples]
 ) -> np.ndarray:      # (n,) complex128
-    """A tone exp(−(t−t₀)²/2λ² + iω₀(t−t₀)) (Gardner & Magnasco 2006, Table 1); ValueError for λ
-    ≤ 0 or n < 1."""
+    """A tone exp(−(t−t₀)²/2λ² + iω₀(t−t₀)) (Gardner & Magnasco 2006, Table 1); ValueError for
+    λ ≤ 0 or n < 1.
+
+    Parameters
+    ----------
+    n : int
+        length [samples]
+    omega0 : float
+        frequency [rad/sample]
+    t0 : float
+        centre of the envelope [samples]
+    lambda_t : float
+        the envelope's standard deviation [samples]
+
+    Returns
+    -------
+    np.ndarray
+        (n,) complex128
+    """
     return gaussian_sweep(n, 0.0, omega0, t0, lambda_t)
 
 # %% ../../nbs/20_signals.ipynb #7a151b6b
@@ -95,7 +204,22 @@ def white_noise(
     is_complex: bool = False, # complex, with independent real and imaginary parts
 ) -> np.ndarray:              # (n,) float64 or complex128, of mean square 1 on average
     """Gaussian white noise (Gardner & Magnasco 2006, Figs. 2–4); ValueError for n < 1 or a
-    negative seed."""
+    negative seed.
+
+    Parameters
+    ----------
+    n : int
+        length [samples]
+    seed : int, default: 0
+        the same seed, the same noise
+    is_complex : bool, default: False
+        complex, with independent real and imaginary parts
+
+    Returns
+    -------
+    np.ndarray
+        (n,) float64 or complex128, of mean square 1 on average
+    """
     checks.whole(1, n=n); checks.whole(0, seed=seed)
     parts = np.random.default_rng(seed).standard_normal((2, n))
     return (parts[0] + 1j * parts[1]) / np.sqrt(2) if is_complex else parts[0]

@@ -17,8 +17,23 @@ def sing_contour(
     sr: float,           # sampling rate [Hz]
     harmonics=(1.0,),    # amplitudes of the fundamental, the octave, the twelfth …
 ) -> np.ndarray:         # (n,) float64
-    """A sound Σₖ aₖ sin(2πk∫f dt) whose frequency follows a curve; ValueError where the curve is
-    not finite and >= 0."""
+    """A sound Σₖ aₖ sin(2πk∫f dt) whose frequency follows a curve; ValueError where the curve
+    is not finite and >= 0.
+
+    Parameters
+    ----------
+    hz
+        instantaneous frequency (n,), >= 0 [Hz]
+    sr : float
+        sampling rate [Hz]
+    harmonics : default: (1.0,)
+        amplitudes of the fundamental, the octave, the twelfth …
+
+    Returns
+    -------
+    np.ndarray
+        (n,) float64
+    """
     checks.positive(sr=sr)
     hz = np.asarray(hz, dtype=float)
     if hz.ndim != 1 or hz.size == 0:
@@ -40,7 +55,29 @@ def pulses(
     width: float,    # standard deviation of the envelope [s]
     strength=1.0,    # amplitude, one for all or (m,)
 ) -> np.ndarray:     # (n,) float64
-    "A train of Gaussian pulses of one frequency; ValueError for a width or rate that is not > 0."
+    """A train of Gaussian pulses of one frequency; ValueError for a width or rate that is not
+    > 0.
+
+    Parameters
+    ----------
+    n : int
+        length [samples]
+    sr : float
+        sampling rate [Hz]
+    times
+        the pulses' instants (m,) [s]
+    hz : float
+        centre frequency [Hz]
+    width : float
+        standard deviation of the envelope [s]
+    strength : float, default: 1.0
+        amplitude, one for all or (m,)
+
+    Returns
+    -------
+    np.ndarray
+        (n,) float64
+    """
     checks.whole(1, n=n); checks.positive(sr=sr, width=width); checks.finite(hz=hz)
     x, reach = np.zeros(n), int(np.ceil(6 * width * sr))
     for at, gain in np.broadcast(times, strength):
@@ -76,8 +113,23 @@ def dolphin_contours(
     sr: float = 96000,      # sampling rate, >= 16000 [Hz]
     seed: int = 0,          # another seed, other whistles
 ) -> list:                  # of (times [s], frequencies [Hz]), one pair of arrays per whistle
-    """The whistles that `dolphin_like` sings with the same arguments; ValueError for a duration
-    or rate too small."""
+    """The whistles that `dolphin_like` sings with the same arguments; ValueError for a
+    duration or rate too small.
+
+    Parameters
+    ----------
+    duration : float, default: 2.0
+        [s]
+    sr : float, default: 96000
+        sampling rate, >= 16000 [Hz]
+    seed : int, default: 0
+        another seed, other whistles
+
+    Returns
+    -------
+    list
+        of (times [s], frequencies [Hz]), one pair of arrays per whistle
+    """
     n, rng = _start(duration, sr, seed, 16000, 1)
     contours = []
     for i in range(count := max(1, round(2.5 * duration))):
@@ -99,7 +151,22 @@ def dolphin_like(
     seed: int = 0,          # another seed, another pod
 ) -> np.ndarray:            # (duration·sr,) float64 within ±0.9
     """Whistles with harmonics, quickening click trains and faint noise; ValueError for a
-    duration or rate too small."""
+    duration or rate too small.
+
+    Parameters
+    ----------
+    duration : float, default: 2.0
+        [s]
+    sr : float, default: 96000
+        sampling rate, >= 16000 [Hz]
+    seed : int, default: 0
+        another seed, another pod
+
+    Returns
+    -------
+    np.ndarray
+        (duration·sr,) float64 within ±0.9
+    """
     n, rng = _start(duration, sr, seed, 16000, 2)
     x = np.zeros(n)
     for t, hz in dolphin_contours(duration, sr, seed):
@@ -118,8 +185,23 @@ def bird_song(
     sr: float = 44100,      # sampling rate, >= 16000 [Hz]
     seed: int = 0,          # another seed, another song
 ) -> np.ndarray:            # (duration·sr,) float64 within ±0.9
-    """Phrases of repeated, bent syllables between 2 and 8 kHz; ValueError for a duration or rate
-    too small."""
+    """Phrases of repeated, bent syllables between 2 and 8 kHz; ValueError for a duration or
+    rate too small.
+
+    Parameters
+    ----------
+    duration : float, default: 2.0
+        [s]
+    sr : float, default: 44100
+        sampling rate, >= 16000 [Hz]
+    seed : int, default: 0
+        another seed, another song
+
+    Returns
+    -------
+    np.ndarray
+        (duration·sr,) float64 within ±0.9
+    """
     n, rng = _start(duration, sr, seed, 16000, 3)
     x, at = np.zeros(n), 0.02
     while at < duration:
@@ -142,8 +224,23 @@ def whale_like(
     sr: float = 8000,        # sampling rate, >= 2000 [Hz]
     seed: int = 0,           # another seed, another whale
 ) -> np.ndarray:             # (duration·sr,) float64 within ±0.9
-    """Moans between 60 and 400 Hz with harmonics, and ringing clicks; ValueError for a duration
-    or rate too small."""
+    """Moans between 60 and 400 Hz with harmonics, and ringing clicks; ValueError for a
+    duration or rate too small.
+
+    Parameters
+    ----------
+    duration : float, default: 10.0
+        [s]
+    sr : float, default: 8000
+        sampling rate, >= 2000 [Hz]
+    seed : int, default: 0
+        another seed, another whale
+
+    Returns
+    -------
+    np.ndarray
+        (duration·sr,) float64 within ±0.9
+    """
     n, rng = _start(duration, sr, seed, 2000, 4)
     x, at = np.zeros(n), 0.1
     while at < duration:
@@ -170,7 +267,24 @@ def harmonic_voice(
     vowels: str = "aiueo",  # sung one after the other, gliding
 ) -> np.ndarray:            # (duration·sr,) float64 within ±0.9
     """A voice: harmonics of a pitch with vibrato, shaped by three gliding formants; ValueError
-    for an unknown vowel."""
+    for an unknown vowel.
+
+    Parameters
+    ----------
+    duration : float, default: 2.0
+        [s]
+    sr : float, default: 16000
+        sampling rate, >= 8000 [Hz]
+    seed : int, default: 0
+        another seed, another melody
+    vowels : str, default: 'aiueo'
+        sung one after the other, gliding
+
+    Returns
+    -------
+    np.ndarray
+        (duration·sr,) float64 within ±0.9
+    """
     checks.whole(0, seed=seed)
     if not vowels or set(vowels) - set(_FORMANTS):
         raise ValueError(f"vowels={vowels!r} are not all in 'aeiou'")
@@ -194,7 +308,22 @@ def machine_hum(
     seed: int = 0,          # another seed, another machine
 ) -> np.ndarray:            # (duration·sr,) float64 within ±0.9
     """Orders of a shaft that runs up to 48 revolutions a second, knocks and mains hum;
-    ValueError as `dolphin_like`."""
+    ValueError as `dolphin_like`.
+
+    Parameters
+    ----------
+    duration : float, default: 4.0
+        [s]
+    sr : float, default: 16000
+        sampling rate, >= 4000 [Hz]
+    seed : int, default: 0
+        another seed, another machine
+
+    Returns
+    -------
+    np.ndarray
+        (duration·sr,) float64 within ±0.9
+    """
     n, rng = _start(duration, sr, seed, 4000, 6)
     t = np.arange(n) / sr
     speed = 48 - 40 * np.exp(-3 * t / duration)  # revolutions a second

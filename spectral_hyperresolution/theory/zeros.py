@@ -19,8 +19,19 @@ from .histogram import _wrap
 def isotropic_sigma(
     n: int,    # length of the sound [samples]
 ) -> float:    # [samples]
-    """The σ = √(n/2π) for which n samples by 2π are a square (Gardner & Magnasco 2006, Fig. 2);
-    ValueError for n < 1."""
+    """The σ = √(n/2π) for which n samples by 2π are a square (Gardner & Magnasco 2006, Fig.
+    2); ValueError for n < 1.
+
+    Parameters
+    ----------
+    n : int
+        length of the sound [samples]
+
+    Returns
+    -------
+    float
+        [samples]
+    """
     checks.whole(1, n=n)
     return float(np.sqrt(n / (2 * np.pi)))
 
@@ -54,8 +65,25 @@ def winding(
     t_edges,         # edges of the cells in time, increasing (T + 1,) [samples]
     omega_edges,     # edges of the cells in frequency, increasing (F + 1,) [rad/sample]
 ) -> np.ndarray:     # (F, T) int; 0 where a corner is too faint to tell
-    """Zeros in each cell, by the argument principle (Gardner & Magnasco 2006, Eq. 4); ValueError
-    for bad edges."""
+    """Zeros in each cell, by the argument principle (Gardner & Magnasco 2006, Eq. 4);
+    ValueError for bad edges.
+
+    Parameters
+    ----------
+    x
+        signal (n,), real or complex, taken to repeat every n samples
+    sigma_t : float
+        standard deviation of the Gaussian window, a time [samples]
+    t_edges
+        edges of the cells in time, increasing (T + 1,) [samples]
+    omega_edges
+        edges of the cells in frequency, increasing (F + 1,) [rad/sample]
+
+    Returns
+    -------
+    np.ndarray
+        (F, T) int; 0 where a corner is too faint to tell
+    """
     checks.window(sigma_t)
     x, t, omegas = (checks.vector("x", x), checks.edges("t_edges", t_edges),
                     checks.edges("omega_edges", omega_edges))
@@ -76,7 +104,24 @@ def gabor_at(
     sigma_t: float,  # standard deviation of the Gaussian window, a time [samples]
 ) -> tuple:          # chi, eta: (P,) complex128 each
     """χ and η at single points, as sums over time (Gardner & Magnasco 2006, Eqs. 1, 5);
-    ValueError for bad arrays."""
+    ValueError for bad arrays.
+
+    Parameters
+    ----------
+    x
+        signal (n,), real or complex, taken to repeat every n samples
+    t
+        times of the points (P,) [samples]
+    omegas
+        their frequencies (P,) [rad/sample]
+    sigma_t : float
+        standard deviation of the Gaussian window, a time [samples]
+
+    Returns
+    -------
+    tuple
+        chi, eta: (P,) complex128 each
+    """
     checks.window(sigma_t)
     x, t, omegas = checks.vector("x", x), checks.vector("t", t), checks.vector("omegas", omegas)
     if t.shape != omegas.shape:
@@ -92,7 +137,17 @@ def gabor_at(
 
 # %% ../../nbs/23_zeros.ipynb #6e74318d
 class Zeros(NamedTuple):
-    "Zeros of a transform, sorted by time."
+    """Zeros of a transform, sorted by time.
+
+    Attributes
+    ----------
+    t : np.ndarray
+        times (Z,) [samples]
+    omega : np.ndarray
+        frequencies (Z,) [rad/sample]
+    residual : np.ndarray
+        |chi| there, relative to its rms over the whole plane (Z,)
+    """
     t: np.ndarray         # times (Z,) [samples]
     omega: np.ndarray     # frequencies (Z,) [rad/sample]
     residual: np.ndarray  # |chi| there, relative to its rms over the whole plane (Z,)
@@ -161,7 +216,26 @@ def find_zeros(
     spacing: float = 0.5,   # side of the cells searched [sigma_t, 1/sigma_t], at most 1
 ) -> Zeros:                 # t, omega, residual
     """All zeros of the transform in a region (Gardner & Magnasco 2006, Fig. 2); ValueError for
-    bad or silent sounds."""
+    bad or silent sounds.
+
+    Parameters
+    ----------
+    x
+        signal (n,), real or complex, taken to repeat every n samples
+    sigma_t : float
+        standard deviation of the Gaussian window, a time [samples]
+    t_range : default: None
+        first and last time [samples]; None: all n
+    omega_range : default: None
+        lowest and highest frequency [rad/sample]; None: 0 … 2π
+    spacing : float, default: 0.5
+        side of the cells searched [sigma_t, 1/sigma_t], at most 1
+
+    Returns
+    -------
+    Zeros
+        t, omega, residual
+    """
     checks.window(sigma_t); checks.number("spacing", spacing, 0, 1, high_open=False)
     x, rms = checks.vector("x", x), _rms(checks.vector("x", x), sigma_t)
     spans = _span("t_range", t_range, float(len(x))), _span("omega_range", omega_range, 2 * np.pi)

@@ -1,0 +1,127 @@
+"""The parameters of every public function in its docstring: `help`, an editor and Jupyter's Shift-Tab show them.
+
+In the notebooks a comment beside each parameter says what it is. `nbdev-export` calls `NumpyDoc`, which writes these
+comments into the exported docstring in the form of numpydoc, so that they are written once and read everywhere.
+"""
+
+import ast
+import io
+import textwrap
+import tokenize
+
+from nbdev.process import Processor
+
+__all__ = ["NumpyDoc", "with_sections"]
+
+width = 96   # longest line that is written
+
+
+def comments(source):
+    "Line number → text of its comment, without the #; directives such as #| export are none."
+    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+    return {t.start[0]: t.string[1:].strip() for t in tokens
+            if t.type == tokenize.COMMENT and not t.string.startswith("#|")}
+
+
+def kind(annotation, default):
+    "A parameter's type and default, as numpydoc gives them."
+    value = default.value if isinstance(default, ast.Constant) else None
+    if annotation: name = ast.unparse(annotation)
+    else: name = type(value).__name__ if isinstance(value, bool | int | float | str) else ""
+    if default is None: return name
+    return ", ".join(filter(None, [name, f"default: {ast.unparse(default)}"]))
+
+
+def entry(name, type_, text):
+    "One parameter: its name and type on a line, its description below."
+    body = textwrap.wrap(text, width - 8, initial_indent="    ", subsequent_indent="    ")
+    return [f"{name} : {type_}" if type_ else name, *body]
+
+
+def parameters(function, notes):
+    "The sections Parameters and Returns of a function, as lines."
+    a = function.args
+    positional = [*a.posonlyargs, *a.args]
+    defaults = [None] * (len(positional) - len(a.defaults)) + a.defaults
+    given = list(zip(positional, defaults, strict=True))
+    given += [(arg, None) for arg in [a.vararg] if arg]
+    given += list(zip(a.kwonlyargs, a.kw_defaults, strict=True))
+    given += [(arg, None) for arg in [a.kwarg] if arg]
+    ends = {default.end_lineno if default else arg.end_lineno: arg for arg, default in given}
+    rows = []
+    for arg, default in given:
+        if arg.arg in ("self", "cls"): continue
+        line = default.end_lineno if default else arg.end_lineno
+        text = notes.get(line, "") if ends[line] is arg else ""
+        stars = "*" if arg is a.vararg else "**" if arg is a.kwarg else ""
+        rows.append((stars + arg.arg, kind(arg.annotation, default), text))
+    lines = []
+    if any(text for *_, text in rows):
+        lines += ["Parameters", "----------", *(line for row in rows for line in entry(*row))]
+    last = max(ends, default=function.lineno)
+    answer = [notes[n] for n in range(last + 1, function.body[0].lineno) if n in notes]
+    returns = function.returns is not None and ast.unparse(function.returns) != "None"
+    if answer or (returns and lines):
+        name = ast.unparse(function.returns) if returns else answer[0]
+        rest = answer if returns else []
+        lines += [""] * bool(lines) + ["Returns", "-------", name]
+        for text in rest:
+            lines += textwrap.wrap(text, width - 8, initial_indent="    ", subsequent_indent="    ")
+    return lines
+
+
+def attributes(cls, notes):
+    "The section Attributes of a class whose fields carry comments, or its constructor's Parameters, as lines."
+    for node in cls.body:
+        if isinstance(node, ast.FunctionDef) and node.name == "__init__": return parameters(node, notes)
+    used = {n for node in cls.body for n in range(node.lineno, node.end_lineno + 1)}
+    rows = []
+    for node in cls.body:
+        if not isinstance(node, ast.AnnAssign) or node.target.id.startswith("_"): continue
+        text = notes.get(node.end_lineno) or (notes.get(node.lineno - 1, "") if node.lineno - 1 not in used else "")
+        rows.append((node.target.id, kind(node.annotation, node.value), text))
+    if not any(text for *_, text in rows): return []
+    return ["Attributes", "----------", *(line for row in rows for line in entry(*row))]
+
+
+def documented(tree):
+    "The public functions and classes of a module's source, and the public methods of the classes."
+    for node in tree.body:
+        if not isinstance(node, ast.FunctionDef | ast.ClassDef) or node.name.startswith("_"): continue
+        yield node
+        if isinstance(node, ast.ClassDef):
+            yield from (part for part in node.body if isinstance(part, ast.FunctionDef)
+                        and (not part.name.startswith("_") or part.name == "__call__"))
+
+
+def with_sections(
+    source: str,  # of a cell
+) -> str:         # the same code with longer docstrings
+    "Add numpydoc sections to the docstrings of a cell's public functions and classes."
+    tree, notes, lines = ast.parse(source), comments(source), source.split("\n")
+    for node in sorted(documented(tree), key=lambda node: -node.body[0].lineno):
+        first = node.body[0]
+        if ast.get_docstring(node) is None or first.lineno == node.lineno: continue
+        more = attributes(node, notes) if isinstance(node, ast.ClassDef) else parameters(node, notes)
+        before = lines[first.lineno - 1][:first.col_offset]
+        if not more or before.strip() or lines[first.end_lineno - 1][first.end_col_offset:].strip(): continue
+        indent = " " * first.col_offset
+        room = width - first.col_offset
+        told = ast.get_docstring(node).split("\n\n")
+        told = [part if "\n" in part and part.startswith(" ") else textwrap.fill(" ".join(part.split()), room - 4)
+                for part in told[:1]] + told[1:]
+        examples = [part for part in told if part.startswith("Examples\n")]        # numpydoc has them last
+        told = [part for part in told if part not in examples]
+        text = "\n\n".join([*told, "\n".join(more), *examples])
+        mark = 'r"""' if "\\" in text else '"""'
+        body = [(indent + line).rstrip() for line in text.split("\n")]
+        lines[first.lineno - 1:first.end_lineno] = [indent + mark + body[0].lstrip(), *body[1:], indent + '"""']
+    return "\n".join(lines)
+
+
+class NumpyDoc(Processor):
+    "Write the comments beside parameters into the docstrings of exported cells."
+    def cell(self, cell):
+        directives = getattr(cell, "directives_", None) or {}
+        if cell.cell_type != "code" or not {"export", "exports"} & set(directives): return
+        cell.source = with_sections(cell.source)

@@ -1,0 +1,90 @@
+"""What a chapter looks like: its size, its lines, its outputs, and the way through the book."""
+
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+
+NBS = Path(__file__).resolve().parent.parent / "nbs"
+CHAPTERS = sorted(path for path in NBS.glob("[0-9]*.ipynb"))
+PARTS = (1, 10, 20, 40)
+WIDEST, MOST_CELLS, MOST_EXPORTED = 100, 60, 250
+
+
+def broken(notebook):
+    "The rules that a notebook breaks, in words."
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    yield from (f"{len(line)} columns: {line}" for cell in code for line in cell.source.splitlines()
+                if len(line) > WIDEST)
+    if len(notebook.cells) > MOST_CELLS: yield f"{len(notebook.cells)} cells"
+    exported = [line for cell in code if re.match(r"#\| exports?\b", cell.source)
+                for line in cell.source.splitlines()[1:] if line.strip()]
+    if len(exported) > MOST_EXPORTED: yield f"{len(exported)} exported lines"
+    if sum("#| default_exp" in cell.source for cell in code) > 1: yield "more than one module"
+    first, last = notebook.cells[0].source, notebook.cells[-1].source
+    if not re.match(r"# .+\n\n> .+\n\n\S", first): yield "no title, promise and opening paragraph"
+    else:
+        promise, opening = re.match(r"# .+\n\n> (.+)\n\n(.+)", first).groups()
+        if promise == opening: yield "the opening paragraph repeats the promise"
+        if promise in last: yield "the recap repeats the promise"
+    if "**Recap.**" not in last: yield "no recap at the end"
+    yield from (f"stray output: {text}" for cell in code for output in cell.outputs if (text := stray(output)))
+
+
+def stray(output):
+    "The text of an output that nobody meant: a bare number, the repr of a figure, something on standard error."
+    if output.output_type == "stream": return output.text if output.name == "stderr" else ""
+    if output.output_type == "error": return output.ename
+    text = output.get("data", {}).get("text/plain", "")
+    if re.fullmatch(r"\s*(?:-?[\d.]+(?:e[+-]?\d+)?|None)\s*", text): return text
+    if "image/png" not in output.get("data", {}) and re.match(r"<(?:Figure|Axes|matplotlib)", text): return text
+    return ""
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
+def test_a_chapter_keeps_the_rules(path):
+    assert not list(broken(nbformat.read(path, as_version=4)))
+
+
+def chapter(*code, first="# Title\n\n> Promise.\n\nOpening.", last="**Recap.** All of it.", output=None):
+    new = nbformat.v4
+    cells = [new.new_code_cell(source, outputs=[output] if output else []) for source in code]
+    return new.new_notebook(cells=[new.new_markdown_cell(first), *cells, new.new_markdown_cell(last)])
+
+
+@pytest.mark.parametrize("notebook, rule", [
+    (chapter("x = " + "1" * 97), "columns"),
+    (chapter(*["x"] * 59), "61 cells"),
+    (chapter("#| export\n" + "x = 1\n" * 251), "251 exported lines"),
+    (chapter("#| default_exp a", "#| default_exp b"), "more than one module"),
+    (chapter(first="# Title\n\nOpening."), "no title"),
+    (chapter(first="# Title\n\n> Promise.\n\nPromise."), "opening paragraph repeats"),
+    (chapter(last="**Recap.** Promise."), "recap repeats"),
+    (chapter(last="The end."), "no recap"),
+    (chapter("0.0", output=nbformat.v4.new_output("execute_result", {"text/plain": "0.0"})), "stray output"),
+    (chapter("f()", output=nbformat.v4.new_output("stream", name="stderr", text="Warning")), "stray output"),
+])
+def test_a_broken_rule_is_found(notebook, rule):
+    assert not list(broken(chapter("x = 1"))) and any(rule in found for found in broken(notebook))
+
+
+def test_numbers_are_consecutive_within_their_part():
+    numbers = [int(path.stem[:2]) for path in CHAPTERS]
+    starts = [n for n in numbers if n - 1 not in numbers]
+    assert tuple(starts) == PARTS and len(set(numbers)) == len(numbers)
+
+
+def test_next_visits_every_chapter_once():
+    links = [re.findall(r"\[([^]]+)\]\((\w+)\.ipynb\)", nbformat.read(path, 4).cells[-1].source)[-1]
+             for path in CHAPTERS]
+    titles = [re.match(r"# (.+)", nbformat.read(path, 4).cells[0].source)[1] for path in CHAPTERS]
+    assert [name for _, name in links] == [*(path.stem for path in CHAPTERS[1:]), "index"]
+    assert [title for title, _ in links[:-1]] == titles[1:]
+
+
+def test_the_front_page_lists_every_chapter_by_its_title():
+    listed = re.findall(r"^\| (\d\d) \[(.+?)\]\((\w+)\.ipynb\)", "\n".join(
+        cell.source for cell in nbformat.read(NBS / "index.ipynb", 4).cells), re.MULTILINE)
+    titles = [re.match(r"# (.+)", nbformat.read(path, 4).cells[0].source)[1] for path in CHAPTERS]
+    assert listed == [(path.stem[:2], title, path.stem) for path, title in zip(CHAPTERS, titles, strict=True)]
