@@ -18,35 +18,6 @@ from .departures import silence_margin
 from .running import _extend
 from .steps import _fold_bands, _send
 
-# %% ../../nbs/49_fast.ipynb #62a6c7ca
-class _Fast:
-    """The fast mode: blocks and strides that grow as 1/f, one length of inverse FFT, float32 or
-    float64."""
-    def __init__(self, x, plan, boundary, density, silence, window):
-        self.x, self.plan, self.boundary = x, plan, boundary
-        self.silence, self.window = silence, window
-        self.real = x.dtype.type
-        # rounding, or the band's cut
-        self.precision = max(np.finfo(self.real).eps, exp(-(band_tail**2) / 2))
-        # f_ins = f0 (1 - eps Re(m)/lint)
-        eps = plan.lint / (2 * pi * plan.q)
-        self.log_bins = eps > 0.3
-        bend = lambda a: -plan.noct * np.log2(1 - eps * a)
-        fit = (np.zeros(8) if self.log_bins else np.polynomial.Chebyshev.interpolate(bend,
-            7).convert(kind=np.polynomial.Polynomial).coef)
-        self.poly = np.resize(np.append(fit, np.zeros(8 - len(fit))), 8).astype(self.real)
-        self.eps, self.span = eps, plan.noct * log2(plan.maxf / plan.minf)
-        self.tasks = []
-        # what many scans need isn't kept
-        shared = _batches if plan.n_scans <= 20_000 else _batches.__wrapped__
-        for g, batches in shared(plan, density, self.real):
-            # a block that can't send anything into the window is left out
-            reach = _reach(plan, g)
-            steps = [n for n in range(0, plan.n_samples, g.payload * g.stride)
-                     if n - reach < window[1] * plan.tdeci and n + g.payload * g.stride
-                     + reach > window[0] * plan.tdeci]
-            self.tasks += [(g, batches, begin, c) for begin in steps for c in range(len(x))]
-
 # %% ../../nbs/49_fast.ipynb #43b349f7
 @lru_cache(maxsize=8)
 def _batches(plan, density, real):
@@ -99,44 +70,72 @@ def _scratch(rows, length, real):
     return _room.arrays
 
 # %% ../../nbs/49_fast.ipynb #abdca369
-def _fast_work(self: _Fast, task):
-    """The tile of one block of one channel: (first row, first column, (rows, columns, 2)); None
-    where it is silent."""
-    g, batches, begin, channel = task
-    plan, real, L = self.plan, self.real, g.transform
-    zero = begin - (g.halo + g.lead) * g.stride                                  # sample of index 0
-    block = _extend(self.x[channel:channel + 1], zero, g.block, self.boundary)[0]
-    peak = float(np.abs(block).max())
-    if peak == 0: return None
-    # exact scaling: no gain can overflow
-    power_of_2 = frexp(peak)[1]
-    block = np.ldexp(block, -power_of_2)
-    X, square = scipy.fft.rfft(block), float(np.dot(block, block))
-    least = self.silence * (silence_margin * self.precision) ** 2 * square * g.stride / L
-    low, high = _columns(plan, g.first, g.last)
-    reach, (top, bottom, left, right) = _reach(plan, g), self.window
-    low, high = max(low, left), min(high, right)
-    end = min(begin + g.payload * g.stride, plan.n_samples)
-    row0, row1 = (max(top, floor((begin - reach) / plan.tdeci)),
-                  min(bottom, ceil((end + reach) / plan.tdeci) + 1))
-    if low >= high or row0 >= row1: return None
-    tile = np.zeros(((row1 - row0) * (high - low) + 1, 2))
-    par = np.array([1 / plan.lint, g.stride, 1 / plan.tdeci, min(self.span, high - 0.5),
-                    max(1 / plan.tdeci - row0, 0),
-                    min(plan.n_samples / plan.tdeci - row0, row1 - row0),
-                    low, 0.5, 1, self.eps, plan.noct, plan.lint**2, least, max(0, low - 0.5)], real)
-    for b in batches:
-        pair, *scratch = _scratch(len(b["rows"]), L, real)
-        _fold_bands(X, L, g.stride, b["rows"], b["sigma"], b["offset"], b["phase"], band_tail,
-                    pair[0], pair[1])
-        chi, eta = scipy.fft.ifft(pair, axis=-1, overwrite_x=True)
-        scan = np.stack([b["bin"], (zero + b["run"] + 1) / plan.tdeci - row0, b["sigma_t"]],
-                        axis=1).astype(real)
-        points = np.minimum(g.payload, np.ceil((plan.n_samples - begin) / g.stride
-                                               - b["late"])).astype(int)
-        _send(chi.view(real), eta.view(real), b["weights"], b["base"], b["shift"], scan, par,
-              self.poly, self.log_bins, g.halo + g.lead, points,
-              4.0**power_of_2 / g.stride, float(g.stride), np.int32(high - low), *scratch, tile)
-    return row0, low, tile[:-1].reshape(row1 - row0, high - low, 2)
+class _Fast:
+    """The fast mode: blocks and strides that grow as 1/f, one length of inverse FFT, float32 or
+    float64."""
+    def __init__(self, x, plan, boundary, density, silence, window):
+        self.x, self.plan, self.boundary = x, plan, boundary
+        self.silence, self.window = silence, window
+        self.real = x.dtype.type
+        # rounding, or the band's cut
+        self.precision = max(np.finfo(self.real).eps, exp(-(band_tail**2) / 2))
+        # f_ins = f0 (1 - eps Re(m)/lint)
+        eps = plan.lint / (2 * pi * plan.q)
+        self.log_bins = eps > 0.3
+        bend = lambda a: -plan.noct * np.log2(1 - eps * a)
+        fit = (np.zeros(8) if self.log_bins else np.polynomial.Chebyshev.interpolate(bend,
+            7).convert(kind=np.polynomial.Polynomial).coef)
+        self.poly = np.resize(np.append(fit, np.zeros(8 - len(fit))), 8).astype(self.real)
+        self.eps, self.span = eps, plan.noct * log2(plan.maxf / plan.minf)
+        self.tasks = []
+        # what many scans need isn't kept
+        shared = _batches if plan.n_scans <= 20_000 else _batches.__wrapped__
+        for g, batches in shared(plan, density, self.real):
+            # a block that can't send anything into the window is left out
+            reach = _reach(plan, g)
+            steps = [n for n in range(0, plan.n_samples, g.payload * g.stride)
+                     if n - reach < window[1] * plan.tdeci and n + g.payload * g.stride
+                     + reach > window[0] * plan.tdeci]
+            self.tasks += [(g, batches, begin, c) for begin in steps for c in range(len(x))]
 
-_Fast.work = _fast_work
+    def work(self, task):
+        """The tile of one block of one channel: (first row, first column, (rows, columns, 2)); None
+        where it is silent."""
+        g, batches, begin, channel = task
+        plan, real, L = self.plan, self.real, g.transform
+        # sample of index 0
+        zero = begin - (g.halo + g.lead) * g.stride
+        block = _extend(self.x[channel:channel + 1], zero, g.block, self.boundary)[0]
+        peak = float(np.abs(block).max())
+        if peak == 0: return None
+        # exact scaling: no gain can overflow
+        power_of_2 = frexp(peak)[1]
+        block = np.ldexp(block, -power_of_2)
+        X, square = scipy.fft.rfft(block), float(np.dot(block, block))
+        least = self.silence * (silence_margin * self.precision) ** 2 * square * g.stride / L
+        low, high = _columns(plan, g.first, g.last)
+        reach, (top, bottom, left, right) = _reach(plan, g), self.window
+        low, high = max(low, left), min(high, right)
+        end = min(begin + g.payload * g.stride, plan.n_samples)
+        row0, row1 = (max(top, floor((begin - reach) / plan.tdeci)),
+                      min(bottom, ceil((end + reach) / plan.tdeci) + 1))
+        if low >= high or row0 >= row1: return None
+        tile = np.zeros(((row1 - row0) * (high - low) + 1, 2))
+        par = np.array([1 / plan.lint, g.stride, 1 / plan.tdeci, min(self.span, high - 0.5),
+                        max(1 / plan.tdeci - row0, 0),
+                        min(plan.n_samples / plan.tdeci - row0, row1 - row0),
+                        low, 0.5, 1, self.eps, plan.noct, plan.lint**2, least, max(0, low - 0.5)],
+                        real)
+        for b in batches:
+            pair, *scratch = _scratch(len(b["rows"]), L, real)
+            _fold_bands(X, L, g.stride, b["rows"], b["sigma"], b["offset"], b["phase"], band_tail,
+                        pair[0], pair[1])
+            chi, eta = scipy.fft.ifft(pair, axis=-1, overwrite_x=True)
+            scan = np.stack([b["bin"], (zero + b["run"] + 1) / plan.tdeci - row0, b["sigma_t"]],
+                            axis=1).astype(real)
+            points = np.minimum(g.payload, np.ceil((plan.n_samples - begin) / g.stride
+                                                   - b["late"])).astype(int)
+            _send(chi.view(real), eta.view(real), b["weights"], b["base"], b["shift"], scan, par,
+                  self.poly, self.log_bins, g.halo + g.lead, points,
+                  4.0**power_of_2 / g.stride, float(g.stride), np.int32(high - low), *scratch, tile)
+        return row0, low, tile[:-1].reshape(row1 - row0, high - low, 2)

@@ -55,7 +55,15 @@ def _exact_units(plan):
         yield from ((j, min(j + exact_scans, b), int(block[a]), int(halo[a]))
                     for j in range(a, b, exact_scans))
 
-# %% ../../nbs/47_parity.ipynb #6e9e4452
+# %% ../../nbs/47_parity.ipynb #2b578132
+def _band(f0, sigma_f, length):
+    """Bins of a transform of `length` that lie within the exact tail of a scan; a slice where
+    they don't cross zero."""
+    k0, k1 = (ceil((f0 - exact_tail * sigma_f) * length),
+              floor((f0 + exact_tail * sigma_f) * length) + 1)
+    return slice(k0, k1) if k0 >= 0 else np.arange(k0, k1) % length
+
+# %% ../../nbs/47_parity.ipynb #61e94f75
 class _Exact:
     "The parity mode: every sample of every scan, the whole signal periodic, float64."
     def __init__(self, x, plan, boundary, silence):
@@ -77,42 +85,33 @@ class _Exact:
                 self.spectra = {(length, halo): (scipy.fft.fft(parts, axis=-1), step)}
             return self.spectra[length, halo]
 
-# %% ../../nbs/47_parity.ipynb #2b578132
-def _band(f0, sigma_f, length):
-    """Bins of a transform of `length` that lie within the exact tail of a scan; a slice where
-    they don't cross zero."""
-    k0, k1 = (ceil((f0 - exact_tail * sigma_f) * length),
-              floor((f0 + exact_tail * sigma_f) * length) + 1)
-    return slice(k0, k1) if k0 >= 0 else np.arange(k0, k1) % length
-
-# %% ../../nbs/47_parity.ipynb #61e94f75
-def _exact_work(self: _Exact, task):
-    "The tile of a few scans: (first row, first column, (rows, columns, 2))."
-    first, last, length, halo = task
-    plan, N = self.plan, self.plan.n_samples
-    X, step = self.blocks(length, halo if length else 0)
-    low, high = _columns(plan, first, last)
-    tile = np.zeros((plan.n_times, high - low, 2))
-    L = length or N
-    f = np.arange(L) / L
-    f[f > 0.5] -= 1
-    for j in range(first, last):
-        f0, s = plan.scan_frequencies[j], plan.scan_sigma_f[j]
-        band = _band(f0, s, L) if length else slice(None)
-        u = (f[band] - f0) / s
-        g = np.exp(-(u**2) / 2)
-        for c in range(X.shape[0]):
-            floor_ = self.silence * (silence_margin * np.finfo(float).eps) ** 2 * self.power[c] / N
-            for b in range(0, X.shape[1], 4):
-                both = np.zeros((2, len(X[c, b:b + 4]), L), complex)
-                both[0][:, band] = X[c, b:b + 4][:, band] * g
-                both[1][:, band] = both[0][:, band] * -u
-                chi, eta = scipy.fft.ifft(both, axis=-1, overwrite_x=True)
-                for i in range(len(chi)):
-                    a, z = (b + i) * step if length else 0, halo if length else 0
-                    n = min(step if length else N, N - a)
-                    _send_exact(chi[i, z:z + n], eta[i, z:z + n], 1.0 + a, f0, s, floor_, self.par,
-                                low, tile)
-    return 0, low, tile
-
-_Exact.work = _exact_work
+    def work(self, task):
+        "The tile of a few scans: (first row, first column, (rows, columns, 2))."
+        first, last, length, halo = task
+        plan, N = self.plan, self.plan.n_samples
+        X, step = self.blocks(length, halo if length else 0)
+        low, high = _columns(plan, first, last)
+        tile = np.zeros((plan.n_times, high - low, 2))
+        L = length or N
+        f = np.arange(L) / L
+        f[f > 0.5] -= 1
+        for j in range(first, last):
+            f0, s = plan.scan_frequencies[j], plan.scan_sigma_f[j]
+            band = _band(f0, s, L) if length else slice(None)
+            u = (f[band] - f0) / s
+            g = np.exp(-(u**2) / 2)
+            for c in range(X.shape[0]):
+                floor_ = (self.silence * (silence_margin * np.finfo(float).eps) ** 2
+                          * self.power[c] / N)
+                for b in range(0, X.shape[1], 4):
+                    both = np.zeros((2, len(X[c, b:b + 4]), L), complex)
+                    both[0][:, band] = X[c, b:b + 4][:, band] * g
+                    both[1][:, band] = both[0][:, band] * -u
+                    chi, eta = scipy.fft.ifft(both, axis=-1, overwrite_x=True)
+                    for i in range(len(chi)):
+                        a, z = (b + i) * step if length else 0, halo if length else 0
+                        n = min(step if length else N, N - a)
+                        _send_exact(chi[i, z:z + n], eta[i, z:z + n], 1.0 + a, f0, s, floor_,
+                                    self.par,
+                                    low, tile)
+        return 0, low, tile

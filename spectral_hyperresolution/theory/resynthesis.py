@@ -84,26 +84,23 @@ class Sources:
             _gather(Y, k % N, g * np.take_along_axis(spectrum, k % points, 1))
         return scipy.fft.ifft((Y + _mirrored(Y).conj()) / self._frame).real[:self.n_samples]
 
-@cached_property
-def _frame(self: Sources):
-    """The sum of all squared band passes and their mirror images; outside the analysed band
-    never below its least inside."""
-    N = self.bank.n_samples
-    total, f = np.zeros(N), np.abs(scipy.fft.fftfreq(N))
-    for rows, _ in self.runs:
-        k, _, g = _bands(self.bank, rows)
-        _gather(total, k % N, g**2)
-    total += _mirrored(total)
-    inside = (f >= self.bank.band[0]) & (f <= self.bank.band[1])
-    return np.maximum(total, total[inside].min())
+    @cached_property
+    def _frame(self):
+        """The sum of all squared band passes and their mirror images; outside the analysed band
+        never below its least inside."""
+        N = self.bank.n_samples
+        total, f = np.zeros(N), np.abs(scipy.fft.fftfreq(N))
+        for rows, _ in self.runs:
+            k, _, g = _bands(self.bank, rows)
+            _gather(total, k % N, g**2)
+        total += _mirrored(total)
+        inside = (f >= self.bank.band[0]) & (f <= self.bank.band[1])
+        return np.maximum(total, total[inside].min())
 
 def _mirrored(a): return np.roll(a[::-1], 1)  # from bin k to bin −k
 
 def _gather(total, bins, values):
     for b, v in zip(bins, values, strict=True): total[b] += v  # no bin occurs twice in one row
-
-_frame.__set_name__(Sources, "_frame")
-Sources._frame = _frame
 
 # %% ../../nbs/28_way_back.ipynb #32884ca7
 def analyse(
