@@ -106,13 +106,11 @@ def with_sections(
         before = lines[first.lineno - 1][:first.col_offset]
         if not more or before.strip() or lines[first.end_lineno - 1][first.end_col_offset:].strip(): continue
         indent = " " * first.col_offset
-        room = width - first.col_offset
-        told = ast.get_docstring(node).split("\n\n")
-        told = [part if "\n" in part and part.startswith(" ") else textwrap.fill(" ".join(part.split()), room - 4)
-                for part in told[:1]] + told[1:]
+        summary, *told = ast.get_docstring(node).split("\n\n")
+        summary = textwrap.fill(" ".join(summary.split()), width - first.col_offset - 4)
         examples = [part for part in told if part.startswith("Examples\n")]        # numpydoc has them last
         told = [part for part in told if part not in examples]
-        text = "\n\n".join([*told, "\n".join(more), *examples])
+        text = "\n\n".join([summary, *told, "\n".join(more), *examples])
         mark = 'r"""' if "\\" in text else '"""'
         body = [(indent + line).rstrip() for line in text.split("\n")]
         lines[first.lineno - 1:first.end_lineno] = [indent + mark + body[0].lstrip(), *body[1:], indent + '"""']
