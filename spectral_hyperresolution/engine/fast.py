@@ -16,7 +16,7 @@ import scipy.fft
 from .departures import _columns, band_tail, batch_rows, scan_groups
 from .departures import silence_margin
 from .running import _extend
-from .steps import _fold_bands, _send
+from .steps import Batch, Frame, Scratch, _fold_bands, _send
 
 # %% ../../nbs/49_fast.ipynb #43b349f7
 @lru_cache(maxsize=8)
@@ -26,7 +26,7 @@ def _batches(plan, density, real):
             for g in scan_groups(plan, density)]
 
 def _batch(plan, real, g, j0):
-    "All that a batch of scans needs and that does not depend on the signal."
+    "The batch of a group that begins with scan `j0`."
     j1 = min(j0 + batch_rows * g.ratio, g.last)
     # scans that are transformed
     rows = np.arange(-1, ceil((j1 - j0 - 1) / g.ratio) + 3) * g.ratio
@@ -35,19 +35,20 @@ def _batch(plan, real, g, j0):
     f_row = plan.minf * 2.0 ** ((j0 + rows) / (plan.over * plan.noct))
     f = plan.scan_frequencies[j0:j1]
     start = (g.shear * j0 + 0.5) % 1
-    # offset of scan j0 + k, in strides, not wrapped
+    # move of scan j0 + k, in strides, not wrapped
     run = lambda k: start + g.shear * k
     offset = g.stride * run(rows)
     carrier = np.cumsum(np.append(f_row[0] * offset[0],
                                   np.diff(offset) * (f_row[1:] + f_row[:-1]) / 2))
-    return dict(
-        rows=f_row, sigma=f_row / (2 * pi * plan.q), offset=offset - 0.5, phase=-2 * pi * carrier,
-        weights=_cubic(j % g.ratio / g.ratio).astype(real), base=j // g.ratio,
-        shift=np.floor(run(j)).astype(int),
-        late=run(j) % 1, bin=plan.noct * np.log2(plan.maxf / f), run=g.stride * run(j) - 0.5,
-        sigma_t=plan.q / f)
+    return Batch(
+        row_f0=f_row, row_sigma_f=f_row / (2 * pi * plan.q), row_offset=offset - 0.5,
+        row_phase=-2 * pi * carrier, base=j // g.ratio,
+        weights=_cubic(j % g.ratio / g.ratio).astype(real), ahead=np.floor(run(j)).astype(int),
+        fraction=run(j) % 1, offset=g.stride * run(j) - 0.5,
+        column=(plan.noct * np.log2(plan.maxf / f)).astype(real),
+        sigma_t=(plan.q / f).astype(real))
 
-def _reach(plan, g):
+def _time_reach(plan, g):
     "How far a group's points may be sent in time [samples]."
     return plan.lint * plan.q / plan.scan_frequencies[g.first] + 2
 
@@ -57,17 +58,17 @@ def _cubic(x):
                      -(x + 1) * x * (x - 2) / 2, (x + 1) * x * (x - 1) / 6], axis=1)
 
 # %% ../../nbs/49_fast.ipynb #5507e346
-_room = threading.local()
+_kept = threading.local()
 
 def _scratch(rows, length, real):
-    "This thread's arrays for one batch, kept from call to call."
+    "This thread's arrays for one batch, kept from call to call: chi and eta, and scratch."
     key = rows, length, real
-    if getattr(_room, "key", None) != key:
-        _room.key = key
+    if getattr(_kept, "key", None) != key:
+        _kept.key = key
         pair = np.empty((2, rows, length), np.result_type(real, np.complex64))
-        _room.arrays = (pair, np.empty((12, 512), real), np.empty((2, 513), np.int32),
-                        np.empty(512, np.uint8))
-    return _room.arrays
+        _kept.arrays = pair, Scratch(np.empty((12, 512), real), np.empty(513, np.int32),
+                                     np.empty(513, np.int32), np.empty(512, np.uint8))
+    return _kept.arrays
 
 # %% ../../nbs/49_fast.ipynb #abdca369
 class _Fast:
@@ -92,7 +93,7 @@ class _Fast:
         shared = _batches if plan.n_scans <= 20_000 else _batches.__wrapped__
         for g, batches in shared(plan, density, self.real):
             # a block that can't send anything into the window is left out
-            reach = _reach(plan, g)
+            reach = _time_reach(plan, g)
             steps = [n for n in range(0, plan.n_samples, g.payload * g.stride)
                      if n - reach < window[1] * plan.tdeci and n + g.payload * g.stride
                      + reach > window[0] * plan.tdeci]
@@ -114,28 +115,33 @@ class _Fast:
         X, square = scipy.fft.rfft(block), float(np.dot(block, block))
         least = self.silence * (silence_margin * self.precision) ** 2 * square * g.stride / L
         low, high = _columns(plan, g.first, g.last)
-        reach, (top, bottom, left, right) = _reach(plan, g), self.window
+        reach, (top, bottom, left, right) = _time_reach(plan, g), self.window
         low, high = max(low, left), min(high, right)
         end = min(begin + g.payload * g.stride, plan.n_samples)
         row0, row1 = (max(top, floor((begin - reach) / plan.tdeci)),
                       min(bottom, ceil((end + reach) / plan.tdeci) + 1))
         if low >= high or row0 >= row1: return None
         tile = np.zeros(((row1 - row0) * (high - low) + 1, 2))
-        par = np.array([1 / plan.lint, g.stride, 1 / plan.tdeci, min(self.span, high - 0.5),
-                        max(1 / plan.tdeci - row0, 0),
-                        min(plan.n_samples / plan.tdeci - row0, row1 - row0),
-                        low, 0.5, 1, self.eps, plan.noct, plan.lint**2, least, max(0, low - 0.5)],
-                        real)
+        frame = self.frame(g, row0, row1, low, high, least, 4.0**power_of_2 / g.stride)
         for b in batches:
-            pair, *scratch = _scratch(len(b["rows"]), L, real)
-            _fold_bands(X, L, g.stride, b["rows"], b["sigma"], b["offset"], b["phase"], band_tail,
-                        pair[0], pair[1])
+            pair, scratch = _scratch(len(b.row_f0), L, real)
+            _fold_bands(X, L, g.stride, b, pair[0], pair[1])
             chi, eta = scipy.fft.ifft(pair, axis=-1, overwrite_x=True)
-            scan = np.stack([b["bin"], (zero + b["run"] + 1) / plan.tdeci - row0, b["sigma_t"]],
-                            axis=1).astype(real)
             points = np.minimum(g.payload, np.ceil((plan.n_samples - begin) / g.stride
-                                                   - b["late"])).astype(int)
-            _send(chi.view(real), eta.view(real), b["weights"], b["base"], b["shift"], scan, par,
-                  self.poly, self.log_bins, g.halo + g.lead, points,
-                  4.0**power_of_2 / g.stride, float(g.stride), np.int32(high - low), *scratch, tile)
+                                                   - b.fraction)).astype(int)
+            time0 = ((zero + b.offset + 1) / plan.tdeci - row0).astype(real)
+            _send(chi.view(real), eta.view(real), b, g.halo + g.lead - b.ahead, points, time0,
+                  frame, scratch, tile)
         return row0, low, tile[:-1].reshape(row1 - row0, high - low, 2)
+
+    def frame(self, g, row0, row1, low, high, least, weight):
+        "The frame of a tile: rows row0 to row1, columns low to high of the picture."
+        plan, real = self.plan, self.real
+        return Frame(
+            per_lint=real(1 / plan.lint), lint2=real(plan.lint**2), least=real(least),
+            weight=weight, stride=real(g.stride), per_hop=real(1 / plan.tdeci),
+            first_time=real(max(1 / plan.tdeci - row0, 0)),
+            end_time=real(min(plan.n_samples / plan.tdeci - row0, row1 - row0)),
+            top=real(max(0, low - 0.5)), bottom=real(min(self.span, high - 0.5)), left=real(low),
+            columns=high - low, eps=real(self.eps), noct=real(plan.noct), log_bins=self.log_bins,
+            poly=self.poly, half=real(0.5), one=real(1))

@@ -16,12 +16,12 @@ from numba import njit
 # %% ../../nbs/46_running.ipynb #ae82fdab
 def _compiled(**options):
     "A decorator: numba's njit, cached on disk wherever a folder for that can be written."
-    def compile(function):
+    def decorate(function):
         settings = dict(nogil=True, error_model="numpy", **options)
         try: return njit(cache=True, **settings)(function)
         # no folder can be written: compile each time
         except RuntimeError: return njit(**settings)(function)
-    return compile
+    return decorate
 
 # NaN and infinity keep their meaning
 _loose = _compiled(fastmath={"contract", "arcp", "nsz", "reassoc"})

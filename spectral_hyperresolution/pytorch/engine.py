@@ -40,7 +40,7 @@ def _lent(x, plan, boundary, density, silence):
 # %% ../../nbs/57_torch_engine.ipynb #f6d9de36
 cpu_memory = 32e6       # default max_memory on a CPU, where it is there: more is slower [bytes]
 
-def _room(device, max_memory):
+def _work_memory(device, max_memory):
     "Bytes that the jobs may use."
     if max_memory is not None: return int(checks.number("max_memory", max_memory, 0))
     if device.type == "cuda":
@@ -129,8 +129,8 @@ def reassign(
     _checked(mode, boundary)
     soft, density = _softness(soft), checks.number("density", density, 0)
     x, lead = _signal(x, plan, device, dtype)
-    item, room = (torch.arange(len(x), device=x.device).repeat_interleave(x.shape[1]),
-                  _room(x.device, max_memory))
+    item, memory = (torch.arange(len(x), device=x.device).repeat_interleave(x.shape[1]),
+                  _work_memory(x.device, max_memory))
     compiled = compiled and mode == "fast" and not soft and not _followed(x)
     with torch.autocast(x.device.type, enabled=False) if torch.amp.is_autocast_available(
         x.device.type) else nullcontext():
@@ -138,8 +138,8 @@ def reassign(
         else:
             if mode == "fast":
                 jobs = _fast_work(x.flatten(0, 1), item, plan, boundary, density, silence, soft,
-                                  compiled and _fused(x), room)
-            else: jobs = _exact_work(x.flatten(0, 1), item, plan, silence, soft, room, step)
+                                  compiled and _fused(x), memory)
+            else: jobs = _exact_work(x.flatten(0, 1), item, plan, silence, soft, memory, step)
             both = _in_order(jobs, len(x) * plan.n_times * plan.n_bins, x)
     return tuple(a.reshape(*lead, *plan.shape).to(x.dtype) for a in both)
 

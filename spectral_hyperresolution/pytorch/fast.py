@@ -7,16 +7,17 @@ __all__ = []
 
 # %% ../../nbs/55_torch_fast.ipynb #1ea96e06
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from math import exp, pi
 
 import numpy as np
 import torch
 
 from ..engine.departures import band_tail, silence_margin
-from ..engine.fast import _batches, _reach
+from ..engine.fast import _batches, _time_reach
+from ..engine.steps import Batch
 from .kernel import _send_fused
-from .parity import _blocks, _pieces, fast_words, row_words
+from .parity import _blocks, _slices, fast_words, row_words
 from .steps import _fold, _send, _wide
 
 # %% ../../nbs/55_torch_fast.ipynb #f294af2b
@@ -30,14 +31,14 @@ class _Table:
     minus_u: torch.Tensor   # the same shape
     base: torch.Tensor      # first of the four rows that a scan is interpolated from, (scans,)
     weights: torch.Tensor   # their weights, (4, scans)
-    shift: torch.Tensor     # index of a scan's first departure point, (scans,)
-    bin: torch.Tensor       # column of a scan, counted from 0, (scans,)
+    first: torch.Tensor     # index of a scan's first departure point, (scans,)
+    column: torch.Tensor    # column of a scan, counted from 0, (scans,)
     sigma_t: torch.Tensor   # (scans,) [samples]
-    start: torch.Tensor     # time of index 0, (blocks, scans) [time bins, after row0]
+    time0: torch.Tensor     # time of index 0, (blocks, scans) [time bins, after row0]
     points: torch.Tensor    # how many points a scan sends, (blocks, scans)
     row0: torch.Tensor      # first row that a block can reach, (blocks,)
     # times that a block accepts, half-open, (blocks, 2) [time bins, after row0]
-    late: torch.Tensor
+    accepts: torch.Tensor
 
     @property
     def bytes(self):
@@ -47,42 +48,40 @@ class _Table:
 def _fold_bands(b, length, stride):
     """For each row and each of `length` bins: the spectrum's bins that fold onto it, their
     weights, and -u."""
-    block, f0, s = length * stride, b["rows"][:, None, None], b["sigma"][:, None, None]
+    block, f0, s = length * stride, b.row_f0[:, None, None], b.row_sigma_f[:, None, None]
     k0 = np.maximum(np.ceil((f0 - band_tail * s) * block).astype(int), -(block // 2) + 1)
     k1 = np.minimum(np.floor((f0 + band_tail * s) * block).astype(int), block // 2)
     folds = int(((k1 - k0) // length).max()) + 1
     k = k0 + (np.arange(length) - k0) % length + np.arange(folds)[:, None] * length
     u = (k / block - f0) / s
-    turn = b["phase"][:, None, None] + 2 * pi * b["offset"][:, None, None] / block * k
+    turn = b.row_phase[:, None, None] + 2 * pi * b.row_offset[:, None, None] / block * k
     return k % block, np.where(k <= k1, np.exp(-(u**2) / 2 + 1j * turn), 0), -u
 
 # %% ../../nbs/55_torch_fast.ipynb #3afb3a45
 def _table(plan, g, batches, real, device):
     "Lay the batches of a group end to end."
-    rows, scans = (np.cumsum([0, *(len(b[key]) for b in batches)]) for key in ("rows", "bin"))
-    joined = {key: np.concatenate([b[key] for b in batches])
-              for key in ("rows", "sigma", "offset", "phase", "weights", "shift", "late", "run",
-                          "bin", "sigma_t")}
+    rows = np.cumsum([0, *(len(b.row_f0) for b in batches)])
+    scans = np.cumsum([0, *(len(b.base) for b in batches)])
+    joined = Batch(*(np.concatenate(field) for field in zip(*batches, strict=True)))
     N, begin = plan.n_samples, np.arange(0, plan.n_samples, g.payload * g.stride)[:, None]
-    reach = _reach(plan, g)
+    reach = _time_reach(plan, g)
     row0 = np.maximum(0, np.floor((begin - reach) / plan.tdeci))
     row1 = np.minimum(plan.n_times, np.ceil((np.minimum(begin + g.payload * g.stride, N)
                                              + reach) / plan.tdeci) + 1)
-    start = (begin - (g.halo + g.lead) * g.stride + joined["run"] + 1) / plan.tdeci - row0
-    points = np.minimum(g.payload, np.ceil((N - begin) / g.stride - joined["late"]))
-    late = np.concatenate([np.maximum(1 / plan.tdeci - row0, 0),
-                           np.minimum(N / plan.tdeci - row0, row1 - row0)], axis=1)
+    time0 = (begin - (g.halo + g.lead) * g.stride + joined.offset + 1) / plan.tdeci - row0
+    points = np.minimum(g.payload, np.ceil((N - begin) / g.stride - joined.fraction))
+    accepts = np.concatenate([np.maximum(1 / plan.tdeci - row0, 0),
+                              np.minimum(N / plan.tdeci - row0, row1 - row0)], axis=1)
     on = lambda a, dtype=real: torch.from_numpy(np.ascontiguousarray(a)).to(dtype).to(device)
     take, gauss, minus_u = _fold_bands(joined, g.transform, g.stride)
     return _Table(
         g, tuple(zip(rows[:-1].tolist(), rows[1:].tolist(), scans[:-1].tolist(), scans[1:].tolist(),
                      strict=True)),
         on(take, torch.int64), on(gauss, real.to_complex()), on(minus_u),
-        on(np.concatenate([b["base"] + r for b, r in zip(batches, rows[:-1], strict=True)]),
-           torch.int64),
-        on(joined["weights"].T), on(g.halo + g.lead - joined["shift"], torch.int64),
-        on(joined["bin"]), on(joined["sigma_t"]),
-        on(start), on(points, torch.int64), on(row0[:, 0], torch.int64), on(late))
+        on(joined.base + np.repeat(rows[:-1], np.diff(scans)), torch.int64),
+        on(joined.weights.T), on(g.halo + g.lead - joined.ahead, torch.int64),
+        on(joined.column), on(joined.sigma_t),
+        on(time0), on(points, torch.int64), on(row0[:, 0], torch.int64), on(accepts))
 
 @lru_cache(maxsize=4)
 def _tables(plan, density, real, device):
@@ -91,14 +90,14 @@ def _tables(plan, density, real, device):
     return [_table(plan, *group, real, device) for group in batches(plan, density, np.float64)]
 
 # %% ../../nbs/55_torch_fast.ipynb #20b0114e
-def _fast_job(blocks, item, t, rows, scans, b, plan, boundary_error, soft, fused, into):
+def _fast_job(blocks, item, t, rows, scans, b, plan, error, soft, fused, into):
     "Deposit some scans of some blocks (signals, blocks, samples)."
     g, signals = t.group, len(blocks)
     peak = blocks.detach().abs().amax(-1, keepdim=True)
     # a power of 2: exact
     unit = torch.where(peak > torch.finfo(peak.dtype).tiny, torch.frexp(peak).mantissa / peak, 1)
     block = (blocks * unit).flatten(0, 1)
-    least = boundary_error**2 * (block.detach() ** 2).sum(-1) * g.stride / g.transform
+    least = error**2 * (block.detach() ** 2).sum(-1) * g.stride / g.transform
     chi, eta = (torch.fft.ifft(v) for v in _fold(torch.fft.fft(block), t, rows))
     send = _send_fused if fused else _send
     scale = unit.flatten().to(_wide(block)) ** -2 / g.stride
@@ -113,7 +112,7 @@ def _words(t, fused):
     return (8 * g.block, row_words * rows * t.take[0].numel()
             + (not fused) * fast_words * scans * (g.lead + g.payload))
 
-def _fast_work(x, item, plan, boundary, density, silence, soft, fused, room):
+def _fast_work(x, item, plan, boundary, density, silence, soft, fused, memory):
     "The fast mode as small jobs, functions that deposit into a pair of histograms."
     # rounding, or the band's cut
     error = silence * silence_margin * max(torch.finfo(x.dtype).eps, exp(-(band_tail**2) / 2))
@@ -123,14 +122,11 @@ def _fast_work(x, item, plan, boundary, density, silence, soft, fused, room):
         blocks = _blocks(x, -(g.halo + g.lead) * g.stride, g.block, g.payload * g.stride,
                          len(t.row0), boundary)
         per_block, per_batch = (n * x.element_size() for n in _words(t, fused))
-        for r, b in _pieces(*blocks.shape[:2], room // (per_block + per_batch)):
+        for r, b in _slices(*blocks.shape[:2], memory // (per_block + per_batch)):
             n = (r.stop - r.start) * (b.stop - b.start)
-            step = max(1, (room // n - per_block) // per_batch)
+            step = max(1, (memory // n - per_block) // per_batch)
             for i in range(0, len(t.cuts), step):
-                (row, *_), (*_, scan, _), (_, row_end, _,
-                                           scan_end) = t.cuts[i], t.cuts[i], t.cuts[min(i + step,
-                    len(t.cuts)) - 1]
-                yield lambda into, t=t, r=r, b=b, blocks=blocks, rows=slice(row,
-                    row_end), scans=slice(scan, scan_end): _fast_job(
-                    blocks[r, b], item[r], t, rows, scans,
-                    torch.arange(b.start, b.stop, device=x.device), plan, error, soft, fused, into)
+                head, tail = t.cuts[i], t.cuts[min(i + step, len(t.cuts)) - 1]
+                yield partial(_fast_job, blocks[r, b], item[r], t, slice(head[0], tail[1]),
+                              slice(head[2], tail[3]), torch.arange(b.start, b.stop,
+                              device=x.device), plan, error, soft, fused)

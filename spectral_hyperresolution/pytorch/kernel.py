@@ -25,7 +25,7 @@ def _fused(x):
 if triton:
     @triton.jit
     def _send_kernel(
-        chi, eta, base, weights, shift, scan_bin, sigma_t, start, points, row0, late, block, least,
+        chi, eta, base, weights, first, column, sigma_t, time0, points, row0, accepts, block, least,
         item, scale, energy, counts,
         lint2, noct, turn, span, rate, stride, rows, length, first_scan, n_scans, width, n_times,
         n_bins, BLOCK: tl.constexpr,
@@ -33,7 +33,7 @@ if triton:
         u, j = tl.program_id(0), tl.program_id(1)
         s, b = first_scan + j, tl.load(block + u)
         i = tl.program_id(2) * BLOCK + tl.arange(0, BLOCK)
-        n = tl.load(shift + s) + i
+        n = tl.load(first + s) + i
         live = i < tl.load(points + b * width + s)
         at = ((u.to(tl.int64) * rows + tl.load(base + j)) * length + n) * 2
         cr, ci, er, ei = 0.0, 0.0, 0.0, 0.0
@@ -50,10 +50,10 @@ if triton:
         over = 1 / tl.where(keep, power, 1.0)
         re = tl.where(keep, er * cr + ei * ci, 0.0) * over
         im = tl.where(keep, ei * cr - er * ci, 0.0) * over
-        v = tl.load(scan_bin + s) - noct * tl.log2(1 - re * turn)                            # cells
-        t = tl.load(start + b * width + s) + (n * stride + im * tl.load(sigma_t + s)) * rate
-        keep = keep & (v > 0) & (v < span) & (t >= tl.load(late + 2 * b)) & (t
-            < tl.load(late + 2 * b + 1))
+        v = tl.load(column + s) - noct * tl.log2(1 - re * turn)                            # cells
+        t = tl.load(time0 + b * width + s) + (n * stride + im * tl.load(sigma_t + s)) * rate
+        keep = (keep & (v > 0) & (v < span) & (t >= tl.load(accepts + 2 * b))
+                & (t < tl.load(accepts + 2 * b + 1)))
         row = tl.load(row0 + b) + tl.where(keep, t, 0.0).to(tl.int64)
         cell = ((tl.load(item + u) * n_times + row) * n_bins
                 + tl.where(keep, v + 0.5, 0.0).to(tl.int64))
@@ -69,8 +69,8 @@ def _send_fused(chi, eta, t, rows, scans, b, least, plan, into, item, scale, sof
     real = lambda z: torch.view_as_real(z.contiguous())
     grid = (len(chi), n, triton.cdiv(g.payload, BLOCK))
     _send_kernel[grid](
-        real(chi), real(eta), base, t.weights, t.shift, t.bin, t.sigma_t, t.start, t.points, t.row0,
-        t.late, b, least, item, scale, *into,
+        real(chi), real(eta), base, t.weights, t.first, t.column, t.sigma_t, t.time0, t.points, t.row0,
+        t.accepts, b, least, item, scale, *into,
         plan.lint**2, float(plan.noct), 1 / (2 * pi * plan.q),
         plan.noct * log2(plan.maxf / plan.minf), 1 / plan.tdeci, g.stride,
-        chi.shape[1], g.transform, scans.start, n, len(t.bin), *plan.shape, BLOCK=BLOCK)
+        chi.shape[1], g.transform, scans.start, n, len(t.column), *plan.shape, BLOCK=BLOCK)

@@ -18,12 +18,12 @@ from ..engine.running import _extend
 from .steps import _deposit, _wide
 
 # %% ../../nbs/54_torch_parity.ipynb #a1d01c8a
-def _send_exact(chi, eta, first, f0, sigma_f, floor_, plan, into, item, soft):
+def _send_exact(chi, eta, first, f0, sigma_f, least, plan, into, item, soft):
     """Map samples (signals, blocks, scans, samples) from instant `first` on, and deposit them,
     in the authors' arithmetic."""
     power = chi.real**2 + chi.imag**2
     size = eta.real**2 + eta.imag**2
-    keep = (size < plan.lint**2 * power) & (power > floor_) & (first <= plan.n_samples)
+    keep = (size < plan.lint**2 * power) & (power > least) & (first <= plan.n_samples)
     over = torch.where(keep, power, 1)
     f = f0 - sigma_f * (eta.real * chi.real + eta.imag * chi.imag) / over
     t = first + (eta.imag * chi.real - eta.real * chi.imag) / over / (2 * pi * sigma_f)
@@ -38,7 +38,7 @@ exact_words = 40        # numbers held per sample and scan in the parity mode, a
 fast_words = 40         # the same in the fast mode, per departure point
 row_words = 24          # and per sample of a transformed scan
 
-def _pieces(rows, blocks, most):
+def _slices(rows, blocks, most):
     """Slices of rows and of blocks that cover all of them, at most `most` blocks at a time if
     that can be."""
     b = min(blocks, max(1, most))
@@ -56,21 +56,21 @@ def _blocks(x, start, length, step, count, boundary):
     return padded.index_select(-1, torch.as_tensor(take, device=x.device)).unfold(-1, length, step)
 
 # %% ../../nbs/54_torch_parity.ipynb #3ce7a032
-def _exact_work(x, item, plan, silence, soft, room, step=None):
+def _exact_work(x, item, plan, silence, soft, memory, step=None):
     """The parity mode as small jobs, functions that deposit into a pair of histograms; `step`
     scans at a time."""
     N, real = plan.n_samples, x.dtype
-    floor_ = (silence * (silence_margin * torch.finfo(real).eps) ** 2 * (x.detach() ** 2).sum(-1)[:,
+    least = (silence * (silence_margin * torch.finfo(real).eps) ** 2 * (x.detach() ** 2).sum(-1)[:,
         None, None, None] / N)
     for (length, halo), run in groupby(_exact_units(plan),
                                        lambda unit: (unit[2], unit[2] and unit[3])):
         units, L, payload = list(run), length or N, length - 2 * halo if length else N
         blocks = _blocks(x, -halo, L, payload, len(range(0, N, payload)), "wrap")
-        most, last = room // (exact_words * L * x.element_size()), units[-1][1]
+        most, last = memory // (exact_words * L * x.element_size()), units[-1][1]
         together = step or max(1, most)
         for j in range(units[0][0], last, together):
             f0, sigma_f, g, minus_ug = _exact_bands(plan, slice(j, min(j + together, last)), L, x)
-            for r, b in _pieces(*blocks.shape[:2], most // len(f0)):
+            for r, b in _slices(*blocks.shape[:2], most // len(f0)):
                 first = torch.arange(payload, dtype=_wide(x), device=x.device) + 1
                 first = (first + payload * torch.arange(b.start, b.stop, device=x.device)[:, None,
                     None])
@@ -78,7 +78,7 @@ def _exact_work(x, item, plan, silence, soft, room, step=None):
                         f0=f0, sigma_f=sigma_f, g=g, ug=minus_ug):
                     X = torch.fft.fft(blocks[r, b])[:, :, None]
                     chi, eta = (torch.fft.ifft(X * w)[..., halo:halo + payload] for w in (g, ug))
-                    _send_exact(chi, eta, first, f0, sigma_f, floor_[r], plan, into,
+                    _send_exact(chi, eta, first, f0, sigma_f, least[r], plan, into,
                                 item[r, None, None, None], soft)
                 yield job
 

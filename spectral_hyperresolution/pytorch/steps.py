@@ -115,14 +115,14 @@ def _select(power, size, plan, least, number, first, points):
     return (size < plan.lint**2 * power) & (power > least) & (number >= first) & (number < first
         + points)
 
-def _cells(re, im, power, number, keep, plan, stride, start, scan_bin, sigma_t, late):
+def _cells(re, im, power, number, keep, plan, stride, time0, column, sigma_t, accepts):
     """Where each arrival falls, in rows and columns from 1 on, and whether that is inside the
     picture."""
     over = 1 / torch.where(keep, power, 1)
-    v = scan_bin - plan.noct * torch.log2(1 - torch.where(keep, re, 0) * over / (2 * pi * plan.q))
-    t = start + (number * stride + torch.where(keep, im, 0) * over * sigma_t) / plan.tdeci
-    inside = keep & (v > 0) & (v < plan.noct * log2(plan.maxf / plan.minf)) & (t >= late[0]) & (t
-        < late[1])
+    v = column - plan.noct * torch.log2(1 - torch.where(keep, re, 0) * over / (2 * pi * plan.q))
+    t = time0 + (number * stride + torch.where(keep, im, 0) * over * sigma_t) / plan.tdeci
+    inside = (keep & (v > 0) & (v < plan.noct * log2(plan.maxf / plan.minf))
+              & (t >= accepts[0]) & (t < accepts[1]))
     return t + 1, v + 1.5, inside
 
 # %% ../../nbs/53_torch_steps.ipynb #f9faa5b8
@@ -133,11 +133,11 @@ def _send(chi, eta, t, rows, scans, b, least, plan, into, item, scale, soft):
     number = torch.arange(window.start, window.stop, device=chi.device)
     power, size, re, im = _products(*(_between(z, base, t.weights[:, scans], window)
                                       for z in (chi, eta)))
-    keep = _select(power, size, plan, per_block(least), number, t.shift[scans, None],
+    keep = _select(power, size, plan, per_block(least), number, t.first[scans, None],
                    t.points[b, scans, None])
-    row, col, keep = _cells(re, im, power, number, keep, plan, g.stride, t.start[b, scans, None],
-                            t.bin[scans, None],
-                            t.sigma_t[scans, None], t.late[b].T[..., None, None])
+    row, col, keep = _cells(re, im, power, number, keep, plan, g.stride, t.time0[b, scans, None],
+                            t.column[scans, None], t.sigma_t[scans, None],
+                            t.accepts[b].T[..., None, None])
     row, col = (torch.where(keep, a, 1) for a in (row, col))
     _deposit(into, per_block(item), row + per_block(t.row0[b]), col,
              torch.where(keep, power, 0) * per_block(scale), keep * g.stride, plan.shape, soft)
