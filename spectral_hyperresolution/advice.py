@@ -18,7 +18,7 @@ from .spectrogram import reassigned_spectrogram
 trial_qs = (1.0, 1.4, 2.0, 2.8, 4.0, 5.6)   # half an octave apart
 piece = 32768                               # a long recording is judged by four pieces [samples]
 
-def _pieces(x):
+def _excerpts(x):
     "The whole sound, or the loudest piece of each quarter of it."
     if len(x) <= 4 * piece: return [x]
     found = []
@@ -167,7 +167,7 @@ def advise(
                                            for q in (qs if np.iterable(qs) else [qs])])
     if not qs: raise ValueError(f"qs={qs!r} holds no value to try")
     sound = flat[np.argmax((flat.astype(float) ** 2).sum(1))]
-    pieces, n = _pieces(sound), len(sound)
+    pieces, n = _excerpts(sound), len(sound)
     # the same rows for every q
     fmin = default_plan(len(pieces[0]), sr, max(qs)).minf * sr
     pictures = {q: [reassigned_spectrogram(p, sr, q=q, fmin=fmin) for p in pieces] for q in qs}

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['number', 'integer', 'per_bin', 'check', 'finite', 'positive', 'whole', 'vector', 'window', 'edges', 'real_samples',
-           'check_samples', 'floating', 'as_channels', 'available_memory', 'room', 'atomic_write']
+           'check_samples', 'floating', 'as_channels', 'available_memory', 'require_memory', 'atomic_write']
 
 # %% ../../nbs/41_checks.ipynb #2480acf7
 import os
@@ -145,7 +145,7 @@ def available_memory():  # bytes
         except (AttributeError, ValueError, OSError): return 2**63
 
 # %% ../../nbs/41_checks.ipynb #ebd119db
-def room(need, what):
+def require_memory(need, what):
     "Raise a MemoryError unless `need` bytes can be had."
     there = available_memory()
     if need > there:

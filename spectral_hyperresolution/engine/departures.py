@@ -134,9 +134,9 @@ def _group(plan: Plan, first, last, stride, ratio, transform):
 def _columns(plan, first, last):
     """The frequency bins that scans first … last can reach, as a half-open range: f_ins is
     within lint sigma_f of f0."""
-    reach, step = plan.lint / (2 * pi * plan.q), 1 / (plan.over * plan.noct)
-    highest, lowest = (plan.minf * 2.0 ** ((last - 1) * step) * (1 + reach),
-                       plan.minf * 2.0 ** (first * step) * (1 - reach))
+    spread, step = plan.lint / (2 * pi * plan.q), 1 / (plan.over * plan.noct)
+    highest, lowest = (plan.minf * 2.0 ** ((last - 1) * step) * (1 + spread),
+                       plan.minf * 2.0 ** (first * step) * (1 - spread))
     # a bin to spare: float32 rounds
     low = floor(plan.noct * log2(plan.maxf / min(highest, plan.maxf)) + 0.5) - 1
     high = (plan.n_bins if lowest <= plan.minf

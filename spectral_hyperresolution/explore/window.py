@@ -15,6 +15,7 @@ import numpy as np
 
 from ..engine import checks
 from ..engine.departures import _strides, halo_sigmas, scan_groups
+from ..engine.fast import _time_reach
 from ..engine.gate import local_threshold
 from ..engine.plan import Plan, scans_per_sigma
 from ..engine.reassign import reassign
@@ -172,8 +173,8 @@ def window_plan(
               _nearest_step(sr / (64 * view.f1)))
     bins = max(1, round(view.height / log2(view.f1 / view.f0)))
     below = lambda f: bins * log2(sr / 2 / f)                        # bins from Nyquist down to f
-    reach = 0.5 / (2 * pi * q)
-    top, bottom = max(0, floor(below(view.f1 / (1 - reach)))), ceil(below(view.f0 / (1 + reach)))
+    spread = 0.5 / (2 * pi * q)
+    top, bottom = max(0, floor(below(view.f1 / (1 - spread)))), ceil(below(view.f0 / (1 + spread)))
     left, right = max(0, ceil(below(view.f1) - 0.5)), floor(below(view.f0) + 0.5) + 1
     minf = 0.5 * 2 ** (-bottom / bins)
     halo = ceil((halo_sigmas + 0.5) * q / minf) + 2
@@ -280,7 +281,7 @@ def work(
     """
     total = 0.0
     for g in scan_groups(plan, density):
-        reach, step = plan.lint * plan.q / plan.scan_frequencies[g.first] + 2, g.payload * g.stride
+        reach, step = _time_reach(plan, g), g.payload * g.stride
         first, last = (max(0, (box[0] * plan.tdeci - reach) // step),
                        min(plan.n_samples - 1, box[1] * plan.tdeci + reach) // step)
         folded = 12 * plan.scan_sigma_f[g.first:g.last].sum() / g.ratio * g.block

@@ -231,7 +231,7 @@ def _add(out, cells, values):
     return (out + np.bincount(cells, values.real, len(out))
             + 1j * np.bincount(cells, values.imag, len(out)))
 
-def _batches(rows, points):
+def _row_batches(rows, points):
     "The rows in runs of about a quarter of a million points."
     step = max(1, 2**18 // points)
     return [rows[i:i + step] for i in range(0, len(rows), step)]

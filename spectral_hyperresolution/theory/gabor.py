@@ -13,10 +13,10 @@ from scipy import fft
 from ..engine import checks
 
 # %% ../../nbs/01_map.ipynb #46dcf001
-def _copies(omegas, reach):
+def _copies(omegas, margin):
     "The copies of the spectrum, one every 2π, that the Gaussians around all omegas touch."
-    first = np.floor((omegas.min() - reach) / (2 * np.pi))
-    last = np.floor((omegas.max() + reach) / (2 * np.pi))
+    first = np.floor((omegas.min() - margin) / (2 * np.pi))
+    last = np.floor((omegas.max() + margin) / (2 * np.pi))
     return range(int(first), int(last) + 1)
 
 def _bands(spectrum, nu, omegas, sigma_t, shifts, order):
@@ -70,12 +70,12 @@ def gabor_transform(
     checks.whole(1, order=order)
     sound, rows = checks.vector("x", x), checks.vector("omegas", omegas)[:, None]
     asked = None if times is None else checks.vector("times", times)
-    late = _each(shifts, len(rows))
+    moves = _each(shifts, len(rows))
     spectrum, n = fft.fft(sound), len(sound)
     out = np.zeros(())
     for m in _copies(rows, 9 / sigma_t):  # at nine standard deviations a Gaussian is below 1e-17
         nu = 2 * np.pi * (np.arange(n) / n + m)
-        bands = _bands(spectrum, nu, rows, sigma_t, late, order)
+        bands = _bands(spectrum, nu, rows, sigma_t, moves, order)
         if asked is None: out = out + fft.ifft(bands)
         else: out = out + bands @ np.exp(1j * np.outer(nu, asked)) / n
     return tuple(out)

@@ -92,11 +92,11 @@ def _wrap(values, period):
 def _departures(n, grid, golden):
     "The grid in batches of at most 2¹⁸ points: the frequencies of rows, and the shift of each row."
     step_t, step_w = n / grid[0], 2 * np.pi / grid[1]
-    lates = (np.arange(grid[0] // n) + 0.5) * step_t if grid[0] % n == 0 else [0.0]
+    moves = (np.arange(grid[0] // n) + 0.5) * step_t if grid[0] % n == 0 else [0.0]
     columns = n if grid[0] % n == 0 else grid[0]
     for rows in np.array_split(np.arange(grid[1]), -(-columns * grid[1] // 2**18)):
         shear = golden * (rows * _GOLDEN % 1 - 0.5) * step_t
-        for late in lates: yield (rows + 0.5) * step_w, shear + late
+        for move in moves: yield (rows + 0.5) * step_w, shear + move
 
 # %% ../../nbs/03_histogram.ipynb #ab367593
 def _sent(x, sigma_t, grid, golden=False, order=1) -> Iterator:

@@ -18,7 +18,7 @@ from spectral_hyperresolution.theory.bank import (
     Bank,
     _add,
     _arrive,
-    _batches,
+    _row_batches,
     _cell,
     _floor,
     _passes,
@@ -83,13 +83,13 @@ def complex_histogram(
         raise ValueError(f"x has {len(x)} samples, not bank.n_samples={bank.n_samples}")
     if len(x) % hop: raise ValueError(f"hop={hop} does not divide the sound's {len(x)} samples")
     shape, torch = (len(bank.f_edges) - 1, len(x) // hop), _torch(x)
-    checks.room(64 * shape[0] * shape[1] + 2**27, f"a picture of {shape[0]} × {shape[1]} complex "
+    checks.require_memory(64 * shape[0] * shape[1] + 2**27, f"a picture of {shape[0]} × {shape[1]} complex "
                                                   f"cells")
     X, exp, where = ((torch.fft.fft(x), torch.exp, torch.where) if torch
                      else (scipy.fft.fft(x), np.exp, np.where))
     out = X.new_zeros(shape[0] * shape[1]) if torch else np.zeros(shape[0] * shape[1], complex)
     points = scipy.fft.next_fast_len(max(ceil(density * len(x)), int(_widths(bank).max())))
-    for rows in _batches(np.arange(len(bank.frequencies)), points):
+    for rows in _row_batches(np.arange(len(bank.frequencies)), points):
         weight, t_ins, f_ins = _weights(X, bank, rows, points, _floor(x), second_order)
         row, inside = _cell(bank.f_edges, f_ins)
         weight = where(inside, weight, 0) / hop

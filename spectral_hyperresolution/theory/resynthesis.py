@@ -19,7 +19,7 @@ from spectral_hyperresolution.theory.bank import (
     Bank,
     _arrive,
     _bands,
-    _batches,
+    _row_batches,
     _floor,
     _passes,
     _sound,
@@ -154,11 +154,11 @@ def analyse(
     bank = _front(len(x), sr, q, sigma_t, fmin, fmax, per_sigma, boundary, 1, 12, 1)
     N, each = bank.n_samples, _points(bank, density)
     total = int(each.sum())
-    checks.room(50 * total + 64 * N + 2**27, f"{total:.3g} departure points, {total / len(x):.0f} "
+    checks.require_memory(50 * total + 64 * N + 2**27, f"{total:.3g} departure points, {total / len(x):.0f} "
                                              f"for each of {len(x)} samples")
     cuts = [0, *np.flatnonzero(np.diff(each)) + 1, len(each)]
     runs = [(rows, int(each[a])) for a, b in pairwise(cuts)
-            for rows in _batches(np.arange(a, b), each[a])]
+            for rows in _row_batches(np.arange(a, b), each[a])]
     chi, t, f, at = np.empty(total, complex), np.empty(total), np.empty(total), 0
     X = scipy.fft.fft(x, N)
     for rows, points in runs:
