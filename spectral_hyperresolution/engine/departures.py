@@ -4,12 +4,14 @@
 
 # %% auto #0
 __all__ = ['critical_band', 'band_tail', 'halo_sigmas', 'step_sigmas', 'enough_scans', 'batch_rows', 'most_sheared',
-           'silence_margin', 'golden', 'ScanGroup', 'scan_groups']
+           'silence_margin', 'golden', 'ScanGroup', 'scan_groups', 'Batch']
 
 # %% ../../nbs/44_departures.ipynb #8fbead25
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 from math import ceil, floor, log2, pi
+from typing import NamedTuple
 
 import numpy as np
 
@@ -142,3 +144,84 @@ def _columns(plan, first, last):
     high = (plan.n_bins if lowest <= plan.minf
             else floor(plan.noct * log2(plan.maxf / lowest) + 0.5) + 2)
     return max(0, min(low, plan.n_bins - 1)), max(1, min(high, plan.n_bins))
+
+# %% ../../nbs/44_departures.ipynb #b9679eb7
+class Batch(NamedTuple):
+    """Some neighbouring scans and the rows they are interpolated from: all that they need and
+    that does not depend on the signal.
+
+    Attributes
+    ----------
+    row_f0 : np.ndarray
+        frequencies of the transformed rows, (rows,) [cycles per sample]
+    row_sigma_f : np.ndarray
+        their widths [cycles per sample]
+    row_offset : np.ndarray
+        how far their departure points are moved, (rows,) [samples]
+    row_phase : np.ndarray
+        phase at frequency 0 [rad]
+    base : np.ndarray
+        first of the four rows that a scan is interpolated from, (scans,)
+    weights : np.ndarray
+        their weights, (scans, 4)
+    ahead : np.ndarray
+        whole strides in the move of a scan's departure points, (scans,)
+    fraction : np.ndarray
+        and the rest of that move, (scans,) [strides]
+    offset : np.ndarray
+        that move, (scans,) [samples]
+    column : np.ndarray
+        column of a scan, counted from 0, (scans,)
+    sigma_t : np.ndarray
+        (scans,) [samples]
+    """
+    row_f0: np.ndarray       # frequencies of the transformed rows, (rows,) [cycles per sample]
+    row_sigma_f: np.ndarray  # their widths [cycles per sample]
+    row_offset: np.ndarray   # how far their departure points are moved, (rows,) [samples]
+    row_phase: np.ndarray    # phase at frequency 0 [rad]
+    base: np.ndarray         # first of the four rows that a scan is interpolated from, (scans,)
+    weights: np.ndarray      # their weights, (scans, 4)
+    ahead: np.ndarray        # whole strides in the move of a scan's departure points, (scans,)
+    fraction: np.ndarray     # and the rest of that move, (scans,) [strides]
+    offset: np.ndarray       # that move, (scans,) [samples]
+    column: np.ndarray       # column of a scan, counted from 0, (scans,)
+    sigma_t: np.ndarray      # (scans,) [samples]
+
+# %% ../../nbs/44_departures.ipynb #43b349f7
+@lru_cache(maxsize=8)
+def _batches(plan, density, real):
+    "The groups of a plan, each with its batches; many sounds of one length share them."
+    return [(g, [_batch(plan, real, g, j) for j in range(g.first, g.last, batch_rows * g.ratio)])
+            for g in scan_groups(plan, density)]
+
+def _batch(plan, real, g, j0):
+    "The batch of a group that begins with scan `j0`."
+    j1 = min(j0 + batch_rows * g.ratio, g.last)
+    # scans that are transformed
+    rows = np.arange(-1, ceil((j1 - j0 - 1) / g.ratio) + 3) * g.ratio
+    # scans that are sent
+    j = np.arange(j1 - j0)
+    f_row = plan.minf * 2.0 ** ((j0 + rows) / (plan.over * plan.noct))
+    f = plan.scan_frequencies[j0:j1]
+    start = (g.shear * j0 + 0.5) % 1
+    # move of scan j0 + k, in strides, not wrapped
+    run = lambda k: start + g.shear * k
+    offset = g.stride * run(rows)
+    carrier = np.cumsum(np.append(f_row[0] * offset[0],
+                                  np.diff(offset) * (f_row[1:] + f_row[:-1]) / 2))
+    return Batch(
+        row_f0=f_row, row_sigma_f=f_row / (2 * pi * plan.q), row_offset=offset - 0.5,
+        row_phase=-2 * pi * carrier, base=j // g.ratio,
+        weights=_cubic(j % g.ratio / g.ratio).astype(real), ahead=np.floor(run(j)).astype(int),
+        fraction=run(j) % 1, offset=g.stride * run(j) - 0.5,
+        column=(plan.noct * np.log2(plan.maxf / f)).astype(real),
+        sigma_t=(plan.q / f).astype(real))
+
+def _time_reach(plan, g):
+    "How far a group's points may be sent in time [samples]."
+    return plan.lint * plan.q / plan.scan_frequencies[g.first] + 2
+
+def _cubic(x):
+    "Lagrange's weights of the nodes -1, 0, 1, 2 at `x`, (len(x), 4)."
+    return np.stack([-x * (x - 1) * (x - 2) / 6, (x + 1) * (x - 1) * (x - 2) / 2,
+                     -(x + 1) * x * (x - 2) / 2, (x + 1) * x * (x - 1) / 6], axis=1)

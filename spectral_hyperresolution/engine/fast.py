@@ -7,55 +7,15 @@ __all__ = []
 
 # %% ../../nbs/49_fast.ipynb #f0b566b6
 import threading
-from functools import lru_cache
 from math import ceil, exp, floor, frexp, log2, pi
 
 import numpy as np
 import scipy.fft
 
-from .departures import _columns, band_tail, batch_rows, scan_groups
+from .departures import _batches, _columns, _time_reach, band_tail
 from .departures import silence_margin
 from .running import _extend
-from .steps import Batch, Frame, Scratch, _fold_bands, _send
-
-# %% ../../nbs/49_fast.ipynb #43b349f7
-@lru_cache(maxsize=8)
-def _batches(plan, density, real):
-    "The groups of a plan, each with its batches; many sounds of one length share them."
-    return [(g, [_batch(plan, real, g, j) for j in range(g.first, g.last, batch_rows * g.ratio)])
-            for g in scan_groups(plan, density)]
-
-def _batch(plan, real, g, j0):
-    "The batch of a group that begins with scan `j0`."
-    j1 = min(j0 + batch_rows * g.ratio, g.last)
-    # scans that are transformed
-    rows = np.arange(-1, ceil((j1 - j0 - 1) / g.ratio) + 3) * g.ratio
-    # scans that are sent
-    j = np.arange(j1 - j0)
-    f_row = plan.minf * 2.0 ** ((j0 + rows) / (plan.over * plan.noct))
-    f = plan.scan_frequencies[j0:j1]
-    start = (g.shear * j0 + 0.5) % 1
-    # move of scan j0 + k, in strides, not wrapped
-    run = lambda k: start + g.shear * k
-    offset = g.stride * run(rows)
-    carrier = np.cumsum(np.append(f_row[0] * offset[0],
-                                  np.diff(offset) * (f_row[1:] + f_row[:-1]) / 2))
-    return Batch(
-        row_f0=f_row, row_sigma_f=f_row / (2 * pi * plan.q), row_offset=offset - 0.5,
-        row_phase=-2 * pi * carrier, base=j // g.ratio,
-        weights=_cubic(j % g.ratio / g.ratio).astype(real), ahead=np.floor(run(j)).astype(int),
-        fraction=run(j) % 1, offset=g.stride * run(j) - 0.5,
-        column=(plan.noct * np.log2(plan.maxf / f)).astype(real),
-        sigma_t=(plan.q / f).astype(real))
-
-def _time_reach(plan, g):
-    "How far a group's points may be sent in time [samples]."
-    return plan.lint * plan.q / plan.scan_frequencies[g.first] + 2
-
-def _cubic(x):
-    "Lagrange's weights of the nodes -1, 0, 1, 2 at `x`, (len(x), 4)."
-    return np.stack([-x * (x - 1) * (x - 2) / 6, (x + 1) * (x - 1) * (x - 2) / 2,
-                     -(x + 1) * x * (x - 2) / 2, (x + 1) * x * (x - 1) / 6], axis=1)
+from .steps import Frame, Scratch, _fold_bands, _send
 
 # %% ../../nbs/49_fast.ipynb #5507e346
 _kept = threading.local()

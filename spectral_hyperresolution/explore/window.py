@@ -14,8 +14,12 @@ from pathlib import Path
 import numpy as np
 
 from ..engine import checks
-from ..engine.departures import _strides, halo_sigmas, scan_groups
-from ..engine.fast import _time_reach
+from spectral_hyperresolution.engine.departures import (
+    _strides,
+    _time_reach,
+    halo_sigmas,
+    scan_groups,
+)
 from ..engine.gate import local_threshold
 from ..engine.plan import Plan, scans_per_sigma
 from ..engine.reassign import reassign

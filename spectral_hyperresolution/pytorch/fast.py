@@ -13,9 +13,8 @@ from math import exp, pi
 import numpy as np
 import torch
 
-from ..engine.departures import band_tail, silence_margin
-from ..engine.fast import _batches, _time_reach
-from ..engine.steps import Batch
+from ..engine.departures import Batch, _batches, _time_reach, band_tail
+from ..engine.departures import silence_margin
 from .kernel import _send_fused
 from .parity import _blocks, _slices, fast_words, row_words
 from .steps import _fold, _send, _wide
