@@ -69,8 +69,8 @@ def _send_fused(chi, eta, t, rows, scans, b, least, plan, into, item, scale, sof
     real = lambda z: torch.view_as_real(z.contiguous())
     grid = (len(chi), n, triton.cdiv(g.payload, BLOCK))
     _send_kernel[grid](
-        real(chi), real(eta), base, t.weights, t.first, t.column, t.sigma_t, t.time0, t.points, t.row0,
-        t.accepts, b, least, item, scale, *into,
+        real(chi), real(eta), base, t.weights, t.first, t.column, t.sigma_t, t.time0, t.points,
+        t.row0, t.accepts, b, least, item, scale, *into,
         plan.lint**2, float(plan.noct), 1 / (2 * pi * plan.q),
         plan.noct * log2(plan.maxf / plan.minf), 1 / plan.tdeci, g.stride,
         chi.shape[1], g.transform, scans.start, n, len(t.column), *plan.shape, BLOCK=BLOCK)

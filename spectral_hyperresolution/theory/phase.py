@@ -83,8 +83,8 @@ def complex_histogram(
         raise ValueError(f"x has {len(x)} samples, not bank.n_samples={bank.n_samples}")
     if len(x) % hop: raise ValueError(f"hop={hop} does not divide the sound's {len(x)} samples")
     shape, torch = (len(bank.f_edges) - 1, len(x) // hop), _torch(x)
-    checks.require_memory(64 * shape[0] * shape[1] + 2**27, f"a picture of {shape[0]} × {shape[1]} complex "
-                                                  f"cells")
+    checks.require_memory(64 * shape[0] * shape[1] + 2**27,
+                          f"a picture of {shape[0]} × {shape[1]} complex cells")
     X, exp, where = ((torch.fft.fft(x), torch.exp, torch.where) if torch
                      else (scipy.fft.fft(x), np.exp, np.where))
     out = X.new_zeros(shape[0] * shape[1]) if torch else np.zeros(shape[0] * shape[1], complex)

@@ -154,7 +154,8 @@ def analyse(
     bank = _front(len(x), sr, q, sigma_t, fmin, fmax, per_sigma, boundary, 1, 12, 1)
     N, each = bank.n_samples, _points(bank, density)
     total = int(each.sum())
-    checks.require_memory(50 * total + 64 * N + 2**27, f"{total:.3g} departure points, {total / len(x):.0f} "
+    checks.require_memory(50 * total + 64 * N + 2**27,
+                          f"{total:.3g} departure points, {total / len(x):.0f} "
                                              f"for each of {len(x)} samples")
     cuts = [0, *np.flatnonzero(np.diff(each)) + 1, len(each)]
     runs = [(rows, int(each[a])) for a, b in pairwise(cuts)

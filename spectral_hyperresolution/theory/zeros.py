@@ -126,7 +126,8 @@ def gabor_at(
     x, t, omegas = checks.vector("x", x), checks.vector("t", t), checks.vector("omegas", omegas)
     if t.shape != omegas.shape:
         raise ValueError(f"t {t.shape} and omegas {omegas.shape} have not the same shape")
-    near = np.arange(-int(np.ceil(window_tail * sigma_t)) - 1, int(np.ceil(window_tail * sigma_t)) + 2)
+    halo = int(np.ceil(window_tail * sigma_t)) + 1
+    near = np.arange(-halo, halo + 1)
     chi, eta = np.empty((2, len(t)), complex)
     for part in np.array_split(np.arange(len(t)), -(-len(t) * len(near) // 2**18)):
         samples = np.round(t[part, None]).astype(int) + near
