@@ -124,3 +124,10 @@ def test_silence():
     assert not phase.complex_histogram(np.zeros(600), bank).any()
     sources = resynthesis.analyse(np.zeros(600), sr, sigma_t=0.002)
     assert not sources.synthesise().any() and not sources.select(regions.in_box((0, 1), (0, 4000))).any()
+
+
+@pytest.mark.parametrize("q", [4.0, 8.0])
+def test_the_rows_of_constant_q_add_up_to_one(q):
+    rows = Bank.constant_q(Plan(2400, q, 1, 4, 24, 0.01, 0.49))
+    shares = [rows.share @ np.exp(-(((f - rows.frequencies) / rows.sigma_f) ** 2) / 2) for f in (0.1, 0.15, 0.2)]
+    np.testing.assert_allclose(shares, 1, rtol=1e-7)
