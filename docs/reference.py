@@ -1,14 +1,19 @@
 """Reference text in MyST Markdown for a module's functions and classes, with their docments."""
 
+import ast
 import importlib
 import inspect
 import re
+import textwrap
 from collections.abc import Callable
-from functools import cached_property
+from functools import cache, cached_property
+from importlib.util import resolve_name
 from types import BuiltinFunctionType, FunctionType
 
 from fastcore.docments import docments
 from notebooks import NBS, title
+
+PACKAGE = "spectral_hyperresolution"
 
 
 def public(module):
@@ -35,6 +40,54 @@ def spelled(annotation):
     return re.sub(r"\._\w+(?=\.)", "", text).strip("'\"")
 
 
+@cache
+def full_names(module):
+    "What the names in a module's source stand for: imported ones, also those for type checkers alone, and its classes."
+    found, todo = {}, list(ast.parse(inspect.getsource(module)).body)
+    for node in todo:
+        if isinstance(node, ast.If | ast.Try): todo += node.body
+        elif isinstance(node, ast.Import):
+            for alias in node.names: found[alias.asname or alias.name.partition(".")[0]] = alias.name
+        elif isinstance(node, ast.ImportFrom):
+            home = resolve_name("." * node.level + (node.module or ""), module.__package__)
+            for alias in node.names:
+                found[alias.asname or alias.name] = f"{home}.{alias.name}"
+                if home.startswith(PACKAGE) and not hasattr(there := importlib.import_module(home), alias.name):
+                    found[alias.asname or alias.name] = full_names(there)[alias.name]  # for type checkers alone
+        elif isinstance(node, ast.ClassDef): found[node.name] = f"{module.__name__}.{node.name}"
+        elif isinstance(node, ast.Assign) and isinstance(node.value, ast.Call) and (
+                ast.unparse(node.value.func) == "TypeVar"):  # a reader is told what it may be
+            found[node.targets[0].id] = " | ".join(written(arg, found) for arg in node.value.args[1:])
+    return found
+
+
+def written(annotation, names):
+    "A type as its source spells it, every name in full, so that it can be linked."
+    class Full(ast.NodeTransformer):
+        def visit_Constant(self, node):
+            if not isinstance(node.value, str): return node
+            return self.visit(ast.parse(node.value, mode="eval").body)
+        def visit_Name(self, node): return ast.parse(names.get(node.id, node.id), mode="eval").body
+    return ast.unparse(Full().visit(annotation))
+
+
+def types(thing):
+    "Name → type of each parameter, of the return, and of a class's fields, as the source spells them."
+    found = {}
+    for each in reversed(thing.__mro__) if inspect.isclass(thing) else [thing]:
+        module = inspect.getmodule(each)
+        if module is None or not module.__name__.startswith(PACKAGE): continue
+        names, tree = full_names(module), ast.parse(textwrap.dedent(inspect.getsource(each))).body[0]
+        for node in tree.body if isinstance(tree, ast.ClassDef) else [tree]:
+            if isinstance(node, ast.AnnAssign): found[node.target.id] = written(node.annotation, names)
+            if isinstance(node, ast.FunctionDef) and (node is tree or node.name == "__init__"):
+                a = node.args
+                for arg in [*a.posonlyargs, *a.args, a.vararg, *a.kwonlyargs, a.kwarg]:
+                    if arg and arg.annotation: found[arg.arg] = written(arg.annotation, names)
+                if node.returns: found["return"] = written(node.returns, names)
+    return found
+
+
 def signature(thing):
     "A call with its defaults; the types stand with the parameters. Without the addresses that a repr may hold."
     try: found = inspect.signature(thing)
@@ -49,18 +102,20 @@ def parameters(thing, prose):
     "A field list from the comments beside the parameters and the return, and from their types."
     try: notes = docments(thing, full=True)
     except (TypeError, ValueError, OSError): return ""
-    fields, end = [], re.search(r"^\).*?:[ ]*#[ ]*(.*)$", inspect.getsource(thing), re.MULTILINE)
-    if end and not inspect.isclass(thing): notes["return"].docment = end[1]  # docments wants an annotation there
+    fields, end = [], re.search(r"^ *\).*?:[ ]*#[ ]*(.*(?:\n +#.*)*)$", inspect.getsource(thing), re.MULTILINE)
+    if end and not inspect.isclass(thing): notes["return"].docment = re.sub(r"\n +#", "", end[1])  # all its lines
+    known_types = types(thing)
     for name, note in notes.items():
         text = prose(" ".join((note.docment or "").split()))
         known = note.anno not in (None, inspect.Parameter.empty, type(None))
+        spelling = known_types.get(name) or (spelled(note.anno) if known else "")
         if name == "self": continue
         if name == "return":
             if text: fields.append(f":returns: {text}")
-            if known: fields.append(f":rtype: {spelled(note.anno)}")
+            if known: fields.append(f":rtype: {spelling}")
         elif text or known:
             fields.append(f":param {name}: {text}")
-            if known: fields.append(f":type {name}: {spelled(note.anno)}")
+            if known: fields.append(f":type {name}: {spelling}")
     return "\n".join(fields)
 
 

@@ -6,13 +6,16 @@
 __all__ = ['trial_qs', 'piece', 'stands_out', 'independent', 'sparsest', 'blocks', 'occupied', 'Advice', 'advise']
 
 # %% ../nbs/12_advice.ipynb #062c2e58
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from .engine import checks
 from .engine.plan import default_plan
-from .spectrogram import reassigned_spectrogram
+from .spectrogram import ReassignedSpectrogram, reassigned_spectrogram
 
 # %% ../nbs/12_advice.ipynb #f358defe
 trial_qs = (1.0, 1.4, 2.0, 2.8, 4.0, 5.6)   # half an octave apart
@@ -31,13 +34,13 @@ def _excerpts(x):
 
 # %% ../nbs/12_advice.ipynb #b45d8049
 def sparsest(
-    pictures: dict,  # q → list of pictures, one a piece
+    pictures: dict[float, list[ReassignedSpectrogram]],  # q → list of pictures, one a piece
 ) -> float:
     """The q whose pictures have the fewest lit cells; the smallest of them where several do.
 
     Parameters
     ----------
-    pictures : dict
+    pictures : dict[float, list[ReassignedSpectrogram]]
         q → list of pictures, one a piece
 
     Returns
@@ -52,21 +55,22 @@ independent = 4.0   # independent values in a block: its height in hertz times i
 
 # %% ../nbs/12_advice.ipynb #e50f5a4e
 def blocks(
-    S,       # a picture
-    rows=16, # height of a block [bins]
-) -> list:   # of (lowest frequency [Hz], highest [Hz], energies per area (n,))
+    S: ReassignedSpectrogram,                # a picture
+    rows: int = 16, # height of a block [bins]
+) -> list[tuple[float, float, np.ndarray]]:  # of (lowest frequency [Hz], highest
+                                             # [Hz], energies per area (n,))
     """Energy per hertz and second in blocks of equal area, one entry a band of `rows` bins.
 
     Parameters
     ----------
-    S
+    S : ReassignedSpectrogram
         a picture
     rows : int, default: 16
         height of a block [bins]
 
     Returns
     -------
-    list
+    list[tuple[float, float, np.ndarray]]
         of (lowest frequency [Hz], highest [Hz], energies per area (n,))
     """
     found, hop = [], S.plan.tdeci / S.sr
@@ -79,18 +83,20 @@ def blocks(
     return found
 
 def occupied(
-    pictures: list,  # one a piece
-):                   # (lowest, highest frequency) [Hz], or None where nothing stands out
+    pictures: list[ReassignedSpectrogram],  # one a piece
+) -> tuple[float, float] | None:            # (lowest, highest frequency) [Hz],
+                                            # or None where nothing stands out
     """The range in which some block stands out of the floor.
 
     Parameters
     ----------
-    pictures : list
+    pictures : list[ReassignedSpectrogram]
         one a piece
 
     Returns
     -------
-    (lowest, highest frequency) [Hz], or None where nothing stands out
+    tuple[float, float] | None
+        (lowest, highest frequency) [Hz], or None where nothing stands out
     """
     every = [band for S in pictures for band in blocks(S)]
     density = np.concatenate([d for *_, d in every]) if every else np.zeros(1)
@@ -108,15 +114,15 @@ class Advice:
 
     Attributes
     ----------
-    settings : dict
+    settings : dict[str, Any]
         reassigned_spectrogram(x, sr, **settings)
-    reasons : dict
+    reasons : dict[str, str]
         the same names → why
     """
-    settings: dict   # reassigned_spectrogram(x, sr, **settings)
-    reasons: dict    # the same names → why
+    settings: dict[str, Any]  # reassigned_spectrogram(x, sr, **settings)
+    reasons: dict[str, str]   # the same names → why
 
-    def __str__(self):
+    def __str__(self) -> str:
         return "\n".join(f"{k:>15} = {v:<8.6g} {self.reasons[k]}" for k, v in self.settings.items())
 
     def _repr_markdown_(self):
@@ -136,21 +142,21 @@ def _grid(n, sr, q, low, high):
 
 # %% ../nbs/12_advice.ipynb #cfc7dd5a
 def advise(
-    x,            # sound, (N,) or (…, N); of several channels the loudest is heard
-    sr: float,    # sampling rate [Hz]
-    qs=trial_qs,  # values of q to try; fewer, where you know what you look for
+    x: ArrayLike,  # sound, (N,) or (…, N); of several channels the loudest is heard
+    sr: float,     # sampling rate [Hz]
+    qs: float | Iterable[float] = trial_qs,  # values to try; fewer, if you know what you look for
 ) -> Advice:
     """Propose q, the band, the hop and the bins from a recording. Raises ValueError as the
     front door does, or where qs is empty.
 
     Parameters
     ----------
-    x
+    x : ArrayLike
         sound, (N,) or (…, N); of several channels the loudest is heard
     sr : float
         sampling rate [Hz]
-    qs : default: trial_qs
-        values of q to try; fewer, where you know what you look for
+    qs : float | Iterable[float], default: trial_qs
+        values to try; fewer, if you know what you look for
 
     Returns
     -------
@@ -174,8 +180,9 @@ def advise(
     q = sparsest(pictures)
     lit = {each: sum(int((S.energy > 0).sum()) for S in found) for each, found in pictures.items()}
     if not any(lit.values()): return Advice({}, {})
-    others = (f"; {lit[max(lit, key=lit.get)] / lit[q]:.1f} times as many are lit at q = "
-              f"{max(lit, key=lit.get):g}" if len(qs) > 1 else "")
+    most = max(lit, key=lit.__getitem__)
+    others = (f"; {lit[most] / lit[q]:.1f} times as many are lit at q = {most:g}" if len(qs) > 1
+              else "")
     found, values = occupied(pictures[q]), dict(q=(q, f"the fewest cells are lit{others}"))
     low, high = ((fmin, 0.45 * sr) if found is None
                  else (max(found[0] * 2 ** (-1 / 6), fmin),

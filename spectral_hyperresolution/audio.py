@@ -9,6 +9,7 @@ __all__ = ['SoundError', 'SoundInfo', 'info', 'read']
 import re
 from dataclasses import dataclass
 from numbers import Real
+from os import PathLike
 from pathlib import Path
 
 import numpy as np
@@ -44,7 +45,7 @@ class SoundInfo:
     format: str     # container and encoding, such as "WAV, Signed 16 bit PCM"
 
     @property
-    def duration(self): return self.frames / self.sr   # [s]
+    def duration(self) -> float: return self.frames / self.sr   # [s]
 
 # %% ../nbs/13_sound_files.ipynb #96384d1f
 def _cut_short(file, path):
@@ -88,13 +89,13 @@ def _open(path):
 
 # %% ../nbs/13_sound_files.ipynb #e8f4ed87
 def info(
-    path,         # sound file
+    path: str | PathLike[str],  # sound file
 ) -> SoundInfo:
     """What a sound file says of itself. Raises SoundError where it can't be used.
 
     Parameters
     ----------
-    path
+    path : str | PathLike[str]
         sound file
 
     Returns
@@ -107,17 +108,17 @@ def info(
 
 # %% ../nbs/13_sound_files.ipynb #d6018698
 def read(
-    path,                           # sound file
+    path: str | PathLike[str],      # sound file
     start: float = 0.0,             # where to begin [s]
     duration: float | None = None,  # how much to read [s]; None: to the end
     channel: int | None = None,     # one channel, counted from 1; None: all
-) -> tuple:                         # samples (C, N), float32 within ±1, and the sampling rate [Hz]
+) -> tuple[np.ndarray, int]:        # samples (C, N), float32 within ±1, and the sampling rate [Hz]
     """Read a sound file, or a part of it. Raises SoundError where it can't be used, ValueError
     for a part that is not in it, MemoryError before reading more than fits.
 
     Parameters
     ----------
-    path
+    path : str | PathLike[str]
         sound file
     start : float, default: 0.0
         where to begin [s]
@@ -128,7 +129,7 @@ def read(
 
     Returns
     -------
-    tuple
+    tuple[np.ndarray, int]
         samples (C, N), float32 within ±1, and the sampling rate [Hz]
     """
     import soundfile
@@ -136,9 +137,10 @@ def read(
         sr, total = file.samplerate, file.frames / file.samplerate
         if channel is not None and not (isinstance(channel, int) and 1 <= channel <= file.channels):
             raise ValueError(f"channel={channel!r} is not one of 1 … {file.channels}")
-        if not (isinstance(start, Real) and 0 <= start < total):
+        if not (isinstance(start, (Real, float)) and 0 <= start < total):
             raise ValueError(f"start={start!r} s is not within the sound's {total:g} s")
-        if duration is not None and not (isinstance(duration, Real) and 0 < duration < np.inf):
+        if duration is not None and not (isinstance(duration, (Real, float))
+                                         and 0 < duration < np.inf):
             raise ValueError(f"duration={duration!r} s is not a finite number > 0")
         first = int(start * sr)
         wanted = (file.frames - first if duration is None

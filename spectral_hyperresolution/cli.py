@@ -10,6 +10,7 @@ import argparse
 import signal
 import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 # %% ../nbs/15_command_line.ipynb #a92bcb5e
@@ -129,8 +130,11 @@ def _analyse(x, sr, qs, settings, quiet):
     "A picture for each Q, with one progress bar for all that appears after two seconds."
     from tqdm import tqdm
 
-    from spectral_hyperresolution.spectrogram import reassigned_spectrogram
-    pictures = []
+    from spectral_hyperresolution.spectrogram import (
+        ReassignedSpectrogram,
+        reassigned_spectrogram,
+    )
+    pictures: list[ReassignedSpectrogram] = []
     with tqdm(total=100 * len(qs), unit="%", delay=2, disable=quiet, leave=False,
               bar_format="{l_bar}{bar}| {elapsed}<{remaining}") as bar:
         def progress(done): bar.update(max(0, int(100 * (len(pictures) + done)) - bar.n))
@@ -225,13 +229,13 @@ class _Interruption:
 
 # %% ../nbs/15_command_line.ipynb #d120e5f5
 def main(
-    argv=None,  # arguments; None takes the command line's
-) -> int:       # 0; 2 after one line that says what is wrong; 128 + the signal that ended it
+    argv: Sequence[str] | None = None,  # arguments; None takes the command line's
+) -> int:  # 0; 2 after one line that says what is wrong; 128 + the signal that ended it
     """The command `hyperres`.
 
     Parameters
     ----------
-    argv : default: None
+    argv : Sequence[str] | None, default: None
         arguments; None takes the command line's
 
     Returns

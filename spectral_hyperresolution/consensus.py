@@ -7,14 +7,18 @@ __all__ = ['footprint', 'Consensus', 'consensus']
 
 # %% ../nbs/32_consensus_recordings.ipynb #768f77a7
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from .engine import checks
 from .engine.gate import gate_density, local_threshold
 from .engine.plan import default_plan
 from .spectrogram import ReassignedSpectrogram, reassigned_spectrogram
 from .theory.consensus import _mean, agreement
+
+if TYPE_CHECKING: import xarray
 
 # %% ../nbs/32_consensus_recordings.ipynb #65a82d3d
 def footprint(
@@ -56,23 +60,23 @@ class Consensus(ReassignedSpectrogram):
     ----------
     support : np.ndarray, default: None
         the longest run of neighbouring Qs that agree in each cell, the shape of energy
-    pictures : tuple, default: ()
-        of ReassignedSpectrogram, one for each Q, energies as they came
-    tolerance : tuple, default: (0, 0)
+    pictures : tuple[ReassignedSpectrogram, ...], default: ()
+        one for each Q, energies as they came
+    tolerance : tuple[int, int], default: (0, 0)
         bins, in frequency and in time
     agree : int, default: 1
         the least run that was kept
     """
     # the longest run of neighbouring Qs that agree in each cell, the shape of energy
-    support: np.ndarray = None
-    pictures: tuple = ()        # of ReassignedSpectrogram, one for each Q, energies as they came
-    tolerance: tuple = (0, 0)   # bins, in frequency and in time
-    agree: int = 1              # the least run that was kept
+    support: np.ndarray = None  # type: ignore[assignment]  # `consensus` always gives it
+    pictures: tuple[ReassignedSpectrogram, ...] = ()  # one for each Q, energies as they came
+    tolerance: tuple[int, int] = (0, 0)  # bins, in frequency and in time
+    agree: int = 1                       # the least run that was kept
 
     @property
-    def qs(self): return tuple(S.plan.q for S in self.pictures)
+    def qs(self) -> tuple[float, ...]: return tuple(S.plan.q for S in self.pictures)
 
-    def to_xarray(self):
+    def to_xarray(self) -> "xarray.Dataset":
         "The picture and its support as an xarray Dataset (needs the extra `xarray`)."
         table = super().to_xarray()
         table["support"] = (table.energy.dims, self.support,
@@ -81,36 +85,36 @@ class Consensus(ReassignedSpectrogram):
 
 # %% ../nbs/32_consensus_recordings.ipynb #f19e95c9
 def consensus(
-    x,  # sound, (N,), (C, N) or (…, N): floating point or 8-, 16-, 32-bit PCM
-    sr: float,                 # sampling rate [Hz]
-    qs=(1.4, 2.8, 5.6),        # Qs to compare, increasing
+    x: ArrayLike,  # sound, (N,), (C, N) or (…, N): floating point or 8-, 16-, 32-bit PCM
+    sr: float,                        # sampling rate [Hz]
+    qs: ArrayLike = (1.4, 2.8, 5.6),  # Qs to compare, increasing
     *,
-    tolerance=0,  # bins by which a footprint is widened: a number, or (frequency, time)
-    agree: int | None = None,  # how many neighbouring Qs must agree; None: all
-    density: float = 0.5,      # what a footprint is: see `footprint`
-    floor: float | None = None,  # the same [dB]
-    **settings,                # of `reassigned_spectrogram`, but for q
+    tolerance: ArrayLike = 0,         # bins to widen a footprint by: a number, or (frequency, time)
+    agree: int | None = None,         # how many neighbouring Qs must agree; None: all
+    density: float = 0.5,             # what a footprint is: see `footprint`
+    floor: float | None = None,       # the same [dB]
+    **settings: Any,                  # of `reassigned_spectrogram`, but for q
 ) -> Consensus:
     """What several Qs agree on in a sound (Gardner & Magnasco 2006, Fig. 6). Raises ValueError
     for a bad argument.
 
     Parameters
     ----------
-    x
+    x : ArrayLike
         sound, (N,), (C, N) or (…, N): floating point or 8-, 16-, 32-bit PCM
     sr : float
         sampling rate [Hz]
-    qs : default: (1.4, 2.8, 5.6)
+    qs : ArrayLike, default: (1.4, 2.8, 5.6)
         Qs to compare, increasing
-    tolerance : int, default: 0
-        bins by which a footprint is widened: a number, or (frequency, time)
+    tolerance : ArrayLike, default: 0
+        bins to widen a footprint by: a number, or (frequency, time)
     agree : int | None, default: None
         how many neighbouring Qs must agree; None: all
     density : float, default: 0.5
         what a footprint is: see `footprint`
     floor : float | None, default: None
         the same [dB]
-    **settings
+    **settings : Any
         of `reassigned_spectrogram`, but for q
 
     Returns

@@ -8,6 +8,8 @@ import ast
 import io
 import textwrap
 import tokenize
+from collections.abc import Iterator
+from typing import Any
 
 from nbdev.process import Processor
 
@@ -16,75 +18,85 @@ __all__ = ["NumpyDoc", "with_sections"]
 width = 96   # longest line that is written
 
 
-def comments(source):
-    "Line number → text of its comment, without the #; directives such as #| export are none."
+def comments(source: str) -> dict[int, str]:
+    "Line number → text of its comment, without the #; directives (#| export, # type: ignore) are none."
     tokens = tokenize.generate_tokens(io.StringIO(source).readline)
     return {t.start[0]: t.string[1:].strip() for t in tokens
-            if t.type == tokenize.COMMENT and not t.string.startswith("#|")}
+            if t.type == tokenize.COMMENT and not t.string.startswith(("#|", "# type:"))}
 
 
-def kind(annotation, default):
+def written(annotation: ast.expr) -> str:
+    "A type as its source has it, without the quotes of one that isn't imported at run time."
+    if isinstance(annotation, ast.Constant) and isinstance(annotation.value, str): return annotation.value
+    return ast.unparse(annotation)
+
+
+def kind(annotation: ast.expr | None, default: ast.expr | None) -> str:
     "A parameter's type and default, as numpydoc gives them."
     value = default.value if isinstance(default, ast.Constant) else None
-    if annotation: name = ast.unparse(annotation)
+    if annotation: name = written(annotation)
     else: name = type(value).__name__ if isinstance(value, bool | int | float | str) else ""
     if default is None: return name
     return ", ".join(filter(None, [name, f"default: {ast.unparse(default)}"]))
 
 
-def entry(name, type_, text):
+def last_line(node: ast.stmt | ast.expr | ast.arg) -> int:
+    "The line on which a piece of source ends."
+    return node.end_lineno or node.lineno
+
+
+def entry(name: str, type_: str, text: str) -> list[str]:
     "One parameter: its name and type on a line, its description below."
     body = textwrap.wrap(text, width - 8, initial_indent="    ", subsequent_indent="    ")
     return [f"{name} : {type_}" if type_ else name, *body]
 
 
-def parameters(function, notes):
+def parameters(function: ast.FunctionDef, notes: dict[int, str]) -> list[str]:
     "The sections Parameters and Returns of a function, as lines."
     a = function.args
     positional = [*a.posonlyargs, *a.args]
-    defaults = [None] * (len(positional) - len(a.defaults)) + a.defaults
-    given = list(zip(positional, defaults, strict=True))
+    defaults = [*[None] * (len(positional) - len(a.defaults)), *a.defaults]
+    given: list[tuple[ast.arg, ast.expr | None]] = list(zip(positional, defaults, strict=True))
     given += [(arg, None) for arg in [a.vararg] if arg]
     given += list(zip(a.kwonlyargs, a.kw_defaults, strict=True))
     given += [(arg, None) for arg in [a.kwarg] if arg]
-    ends = {default.end_lineno if default else arg.end_lineno: arg for arg, default in given}
+    ends = {last_line(default or arg): arg for arg, default in given}
     rows = []
     for arg, default in given:
         if arg.arg in ("self", "cls"): continue
-        line = default.end_lineno if default else arg.end_lineno
+        line = last_line(default or arg)
         text = notes.get(line, "") if ends[line] is arg else ""
         stars = "*" if arg is a.vararg else "**" if arg is a.kwarg else ""
         rows.append((stars + arg.arg, kind(arg.annotation, default), text))
-    lines = []
+    lines: list[str] = []
     if any(text for *_, text in rows):
         lines += ["Parameters", "----------", *(line for row in rows for line in entry(*row))]
     last = max(ends, default=function.lineno)
     answer = [notes[n] for n in range(last + 1, function.body[0].lineno) if n in notes]
-    returns = function.returns is not None and ast.unparse(function.returns) != "None"
-    if answer or (returns and lines):
-        name = ast.unparse(function.returns) if returns else answer[0]
-        rest = answer if returns else []
+    returns = written(function.returns) if function.returns else "None"
+    if answer or (returns != "None" and lines):
+        name, rest = (answer[0], "") if returns == "None" else (returns, " ".join(answer))
         lines += [""] * bool(lines) + ["Returns", "-------", name]
-        for text in rest:
-            lines += textwrap.wrap(text, width - 8, initial_indent="    ", subsequent_indent="    ")
+        lines += textwrap.wrap(rest, width - 8, initial_indent="    ", subsequent_indent="    ")
     return lines
 
 
-def attributes(cls, notes):
+def attributes(cls: ast.ClassDef, notes: dict[int, str]) -> list[str]:
     "The section Attributes of a class whose fields carry comments, or its constructor's Parameters, as lines."
     for node in cls.body:
         if isinstance(node, ast.FunctionDef) and node.name == "__init__": return parameters(node, notes)
-    used = {n for node in cls.body for n in range(node.lineno, node.end_lineno + 1)}
+    used = {n for node in cls.body for n in range(node.lineno, last_line(node) + 1)}
     rows = []
     for node in cls.body:
-        if not isinstance(node, ast.AnnAssign) or node.target.id.startswith("_"): continue
-        text = notes.get(node.end_lineno) or (notes.get(node.lineno - 1, "") if node.lineno - 1 not in used else "")
+        if not (isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)): continue
+        if node.target.id.startswith("_"): continue
+        text = notes.get(last_line(node)) or (notes.get(node.lineno - 1, "") if node.lineno - 1 not in used else "")
         rows.append((node.target.id, kind(node.annotation, node.value), text))
     if not any(text for *_, text in rows): return []
     return ["Attributes", "----------", *(line for row in rows for line in entry(*row))]
 
 
-def documented(tree):
+def documented(tree: ast.Module) -> Iterator[ast.FunctionDef | ast.ClassDef]:
     "The public functions and classes of a module's source, and the public methods of the classes."
     for node in tree.body:
         if not isinstance(node, ast.FunctionDef | ast.ClassDef) or node.name.startswith("_"): continue
@@ -101,25 +113,26 @@ def with_sections(
     tree, notes, lines = ast.parse(source), comments(source), source.split("\n")
     for node in sorted(documented(tree), key=lambda node: -node.body[0].lineno):
         first = node.body[0]
-        if ast.get_docstring(node) is None or first.lineno == node.lineno: continue
+        docstring = ast.get_docstring(node)
+        if docstring is None or first.lineno == node.lineno: continue
         more = attributes(node, notes) if isinstance(node, ast.ClassDef) else parameters(node, notes)
         before = lines[first.lineno - 1][:first.col_offset]
-        if not more or before.strip() or lines[first.end_lineno - 1][first.end_col_offset:].strip(): continue
+        if not more or before.strip() or lines[last_line(first) - 1][first.end_col_offset:].strip(): continue
         indent = " " * first.col_offset
-        summary, *told = ast.get_docstring(node).split("\n\n")
+        summary, *told = docstring.split("\n\n")
         summary = textwrap.fill(" ".join(summary.split()), width - first.col_offset - 4)
         examples = [part for part in told if part.startswith("Examples\n")]        # numpydoc has them last
         told = [part for part in told if part not in examples]
         text = "\n\n".join([summary, *told, "\n".join(more), *examples])
         mark = 'r"""' if "\\" in text else '"""'
         body = [(indent + line).rstrip() for line in text.split("\n")]
-        lines[first.lineno - 1:first.end_lineno] = [indent + mark + body[0].lstrip(), *body[1:], indent + '"""']
+        lines[first.lineno - 1:last_line(first)] = [indent + mark + body[0].lstrip(), *body[1:], indent + '"""']
     return "\n".join(lines)
 
 
 class NumpyDoc(Processor):
     "Write the comments beside parameters into the docstrings of exported cells."
-    def cell(self, cell):
+    def cell(self, cell: Any) -> None:
         directives = getattr(cell, "directives_", None) or {}
         if cell.cell_type != "code" or not {"export", "exports"} & set(directives): return
         cell.source = with_sections(cell.source)

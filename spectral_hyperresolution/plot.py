@@ -7,9 +7,19 @@ __all__ = ['scale_top', 'scale_bottom', 'scale_range', 'most_columns', 'three_qs
            'three_colours', 'draw_three', 'ordinary_spectrogram', 'draw_ordinary', 'save_pixels', 'save_figure']
 
 # %% ../nbs/14_gallery.ipynb #415b9b2d
+from collections.abc import Sequence
+from os import PathLike
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from .engine import checks
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from spectral_hyperresolution.spectrogram import ReassignedSpectrogram
 
 # %% ../nbs/14_gallery.ipynb #5e575eb3
 scale_top, scale_bottom = 0.999, 0.5   # quantiles of the lit cells
@@ -17,19 +27,19 @@ scale_range = 20.0, 70.0               # least and largest range of a scale [dB]
 
 # %% ../nbs/14_gallery.ipynb #d87e3a7f
 def scale(
-    energy,  # energy of a picture, any shape
-) -> tuple:  # lowest and highest level [dB]
+    energy: np.ndarray,    # energy of a picture, any shape
+) -> tuple[float, float]:  # lowest and highest level [dB]
     """The range of decibels that shows a picture's detail, from the levels of its own lit
     cells.
 
     Parameters
     ----------
-    energy
+    energy : np.ndarray
         energy of a picture, any shape
 
     Returns
     -------
-    tuple
+    tuple[float, float]
         lowest and highest level [dB]
     """
     lit = energy[energy > 0]
@@ -38,24 +48,25 @@ def scale(
     return float(min(max(low, high - scale_range[1]), high - scale_range[0])), float(high)
 
 def brightness(
-    energy,          # energy of a picture, any shape
-    low=None,        # level of brightness 0 [dB]; None: from the picture
-    high=None,       # level of brightness 1 [dB]; None: from the picture
-):                   # the same shape, between 0 and 1
+    energy: np.ndarray,         # energy of a picture, any shape
+    low: float | None = None,   # level of brightness 0 [dB]; None: from the picture
+    high: float | None = None,  # level of brightness 1 [dB]; None: from the picture
+) -> np.ndarray:                # the same shape, between 0 and 1
     """Energy as brightness: linear in decibels between two levels.
 
     Parameters
     ----------
-    energy
+    energy : np.ndarray
         energy of a picture, any shape
-    low : default: None
+    low : float | None, default: None
         level of brightness 0 [dB]; None: from the picture
-    high : default: None
+    high : float | None, default: None
         level of brightness 1 [dB]; None: from the picture
 
     Returns
     -------
-    the same shape, between 0 and 1
+    np.ndarray
+        the same shape, between 0 and 1
     """
     own_low, own_high = scale(energy)
     low, high = own_low if low is None else low, own_high if high is None else high
@@ -95,24 +106,24 @@ def _single(S):
 
 # %% ../nbs/14_gallery.ipynb #5026b558
 def draw(
-    S,                     # a ReassignedSpectrogram of one channel
-    ax=None,               # matplotlib axes; None takes the current ones
-    low=None,              # level of the darkest colour [dB]; None: from the picture
-    high=None,             # level of the brightest colour [dB]; None: from the picture
-    cmap: str = "magma",   # a perceptually uniform colour map
+    S: "ReassignedSpectrogram",  # a ReassignedSpectrogram of one channel
+    ax: "Axes | None" = None,    # matplotlib axes; None takes the current ones
+    low: float | None = None,    # level of the darkest colour [dB]; None: from the picture
+    high: float | None = None,   # level of the brightest colour [dB]; None: from the picture
+    cmap: str = "magma",         # a perceptually uniform colour map
     colorbar: bool = True, # say what the colours mean
-):                         # the axes
+) -> "Axes":                     # the axes
     """Draw one picture in decibels over seconds and hertz.
 
     Parameters
     ----------
-    S
+    S : ReassignedSpectrogram
         a ReassignedSpectrogram of one channel
-    ax : default: None
+    ax : Axes | None, default: None
         matplotlib axes; None takes the current ones
-    low : default: None
+    low : float | None, default: None
         level of the darkest colour [dB]; None: from the picture
-    high : default: None
+    high : float | None, default: None
         level of the brightest colour [dB]; None: from the picture
     cmap : str, default: 'magma'
         a perceptually uniform colour map
@@ -121,7 +132,8 @@ def draw(
 
     Returns
     -------
-    the axes
+    Axes
+        the axes
     """
     ax = _axes(ax, _single(S))
     energy, edges = _columns(S.energy, S.time_edges)
@@ -138,18 +150,19 @@ three_qs = (1.4, 2.8, 5.6)             # red, green, blue: an octave apart, abou
 
 # %% ../nbs/14_gallery.ipynb #3a686862
 def three_colours(
-    pictures,  # three ReassignedSpectrograms of one channel on the same axes: red, green, blue
-):             # (n_frequencies, n_times, 3), between 0 and 1
+    pictures: "Sequence[ReassignedSpectrogram]",  # of one channel, on shared axes: red, green, blue
+) -> np.ndarray:                                  # (n_frequencies, n_times, 3), between 0 and 1
     """Three pictures as one in colour, each channel scaled by itself.
 
     Parameters
     ----------
-    pictures
-        three ReassignedSpectrograms of one channel on the same axes: red, green, blue
+    pictures : Sequence[ReassignedSpectrogram]
+        of one channel, on shared axes: red, green, blue
 
     Returns
     -------
-    (n_frequencies, n_times, 3), between 0 and 1
+    np.ndarray
+        (n_frequencies, n_times, 3), between 0 and 1
     """
     if len(pictures) != 3:
         raise ValueError(f"{len(pictures)} pictures are not 3: red, green and blue")
@@ -159,21 +172,22 @@ def three_colours(
     return np.stack([brightness(S.energy) for S in pictures], axis=-1)
 
 def draw_three(
-    pictures,  # three ReassignedSpectrograms of one channel on the same axes: red, green, blue
-    ax=None,   # matplotlib axes; None takes the current ones
-):             # the axes
+    pictures: "Sequence[ReassignedSpectrogram]",  # of one channel, on shared axes: red, green, blue
+    ax: "Axes | None" = None,                     # matplotlib axes; None takes the current ones
+) -> "Axes":                                      # the axes
     """Draw the three-colour picture over seconds and hertz.
 
     Parameters
     ----------
-    pictures
-        three ReassignedSpectrograms of one channel on the same axes: red, green, blue
-    ax : default: None
+    pictures : Sequence[ReassignedSpectrogram]
+        of one channel, on shared axes: red, green, blue
+    ax : Axes | None, default: None
         matplotlib axes; None takes the current ones
 
     Returns
     -------
-    the axes
+    Axes
+        the axes
     """
     ax = _axes(ax, pictures[0])
     parts = [_columns(_single(S).energy, S.time_edges) for S in pictures]
@@ -184,25 +198,26 @@ def draw_three(
 
 # %% ../nbs/14_gallery.ipynb #2f1ff20b
 def ordinary_spectrogram(
-    x,                       # one channel, (N,), floating point
-    S,                       # the ReassignedSpectrogram whose axes to use
+    x: np.ndarray,              # one channel, (N,), floating point
+    S: "ReassignedSpectrogram",  # the ReassignedSpectrogram whose axes to use
     window: int | None = None,  # length of the Hann window [samples]; None: S's wavelet at mid band
-):                           # power, (n_frequencies, n_times), and the window's length
+) -> tuple[np.ndarray, int]:    # power, (n_frequencies, n_times), and the window's length
     """The power of a short-time Fourier transform (Hann window) at the frequencies and times
     of another picture.
 
     Parameters
     ----------
-    x
+    x : np.ndarray
         one channel, (N,), floating point
-    S
+    S : ReassignedSpectrogram
         the ReassignedSpectrogram whose axes to use
     window : int | None, default: None
         length of the Hann window [samples]; None: S's wavelet at mid band
 
     Returns
     -------
-    power, (n_frequencies, n_times), and the window's length
+    tuple[np.ndarray, int]
+        power, (n_frequencies, n_times), and the window's length
     """
     from scipy.signal import ShortTimeFFT
     from scipy.signal.windows import hann
@@ -220,21 +235,21 @@ def ordinary_spectrogram(
 
 # %% ../nbs/14_gallery.ipynb #330cde4a
 def draw_ordinary(
-    x,                      # one channel, (N,), floating point
-    S,                      # the ReassignedSpectrogram whose axes to use
-    ax=None,                # matplotlib axes; None takes the current ones
-    window: int | None = None,  # length of the Hann window [samples]
-    cmap: str = "magma",    # a perceptually uniform colour map
-):                          # the axes
+    x: np.ndarray,               # one channel, (N,), floating point
+    S: "ReassignedSpectrogram",  # the ReassignedSpectrogram whose axes to use
+    ax: "Axes | None" = None,    # matplotlib axes; None takes the current ones
+    window: int | None = None,   # length of the Hann window [samples]
+    cmap: str = "magma",         # a perceptually uniform colour map
+) -> "Axes":                     # the axes
     """Draw the ordinary spectrogram on the axes of a reassigned one.
 
     Parameters
     ----------
-    x
+    x : np.ndarray
         one channel, (N,), floating point
-    S
+    S : ReassignedSpectrogram
         the ReassignedSpectrogram whose axes to use
-    ax : default: None
+    ax : Axes | None, default: None
         matplotlib axes; None takes the current ones
     window : int | None, default: None
         length of the Hann window [samples]
@@ -243,7 +258,8 @@ def draw_ordinary(
 
     Returns
     -------
-    the axes
+    Axes
+        the axes
     """
     power, window = ordinary_spectrogram(x, _single(S), window)
     ax = _axes(ax, S)
@@ -266,42 +282,41 @@ def _check_ending(path, endings):
 
 # %% ../nbs/14_gallery.ipynb #1e8fbb9d
 def save_pixels(
-    path,          # file to write; its ending says the format: .png, .tif, .jpg
-    picture,       # a ReassignedSpectrogram of one channel, or three
-    cmap="magma",  # colour map of a single picture
-):
+    path: str | PathLike[str],  # file to write; its ending says the format: .png, .tif, .jpg
+    picture: "ReassignedSpectrogram | Sequence[ReassignedSpectrogram]",  # of one channel, or three
+    cmap: str = "magma",        # colour map of a single picture
+) -> None:
     """Save a picture at full resolution, one bin a pixel, without axes. Raises ValueError for
     an unknown ending.
 
     Parameters
     ----------
-    path
+    path : str | PathLike[str]
         file to write; its ending says the format: .png, .tif, .jpg
-    picture
-        a ReassignedSpectrogram of one channel, or three
+    picture : ReassignedSpectrogram | Sequence[ReassignedSpectrogram]
+        of one channel, or three
     cmap : str, default: 'magma'
         colour map of a single picture
     """
     from matplotlib import colormaps
     from matplotlib.image import imsave
     _check_ending(path, pixel_endings)
-    three = isinstance(picture, (list, tuple))
-    image = (three_colours(picture) if three
+    image = (three_colours(picture) if isinstance(picture, (list, tuple))
              else colormaps[cmap](brightness(_single(picture).energy))[..., :3])
     with checks.atomic_write(path) as whole:
         imsave(whole, np.round(255 * image[::-1]).astype(np.uint8), origin="upper")
 
 def save_figure(
-    path,  # file to write; its ending says the format
-    fig,   # a matplotlib figure; closed afterwards
-):
+    path: str | PathLike[str],  # file to write; its ending says the format
+    fig: "Figure",              # a matplotlib figure; closed afterwards
+) -> None:
     """Save a framed figure whole or not at all. Raises ValueError for an unknown ending.
 
     Parameters
     ----------
-    path
+    path : str | PathLike[str]
         file to write; its ending says the format
-    fig
+    fig : Figure
         a matplotlib figure; closed afterwards
     """
     import matplotlib.pyplot as plt

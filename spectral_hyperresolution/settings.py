@@ -15,26 +15,29 @@ import numpy as np
 
 from .theory import sounds
 from .engine.departures import scan_groups
+from .engine.plan import Plan
+from .spectrogram import ReassignedSpectrogram
 from .widgets import _add, sliders
 
 # %% ../nbs/11_settings.ipynb #2dd1fa01
 pitch = 100.0   # of the pulse train [Hz]
 
 @lru_cache
-def pulse_train():
+def pulse_train() -> tuple[np.ndarray, int]:
     t = np.arange(2400) / 8000
-    return sum(np.cos(2 * np.pi * pitch * k * (t - 0.005)) for k in range(1, 38)) / 38, 8000
+    return (sum((np.cos(2 * np.pi * pitch * k * (t - 0.005)) for k in range(1, 38)), np.zeros(2400))
+            / 38, 8000)
 
 # %% ../nbs/11_settings.ipynb #fb946094
 def border(
-    S,         # picture of the pulse train
-) -> float:    # the harmonic's number, between two
+    S: ReassignedSpectrogram,  # picture of the pulse train
+) -> float:                    # the harmonic's number, between two
     """The harmonic at which as much energy lies near the harmonics as near the pulses (within
     an eighth of their spacing).
 
     Parameters
     ----------
-    S
+    S : ReassignedSpectrogram
         picture of the pulse train
 
     Returns
@@ -65,19 +68,19 @@ gaps = np.geomspace(0.012, 0.0012, 29)                    # of the buzz [s]
 clicks = 0.02 + np.cumsum(np.append(0, gaps))             # its instants [s]
 
 @lru_cache
-def buzz():
+def buzz() -> tuple[np.ndarray, int]:
     return sounds.pulses(4160, 16000, clicks, 4000, 1.1 / 16000), 16000
 
 # %% ../nbs/11_settings.ipynb #3fccd158
 def told_apart(
-    S,               # picture of the buzz
-) -> np.ndarray:     # (29,) bool, one per gap
+    S: ReassignedSpectrogram,  # picture of the buzz
+) -> np.ndarray:               # (29,) bool, one per gap
     """Which neighbouring clicks have a dark column between them: less than a tenth of the
     fainter one's energy.
 
     Parameters
     ----------
-    S
+    S : ReassignedSpectrogram
         picture of the buzz
 
     Returns
@@ -99,17 +102,17 @@ _add("hop_length", "Output time stride", (4, 8, 16, 32, 48, 64, 96), 32, buzz,
 
 # %% ../nbs/11_settings.ipynb #cc383a58
 @lru_cache
-def glide():
+def glide() -> tuple[np.ndarray, int]:
     return sounds.sing_contour(500 * 2 ** (np.arange(4800) / 8000 / 2), 8000), 8000
 
 def covered(
-    S,          # picture of the glide
-) -> float:     # between 0 and 1
+    S: ReassignedSpectrogram,  # picture of the glide
+) -> float:                    # between 0 and 1
     """The share of instants at which the glide is there at all.
 
     Parameters
     ----------
-    S
+    S : ReassignedSpectrogram
         picture of the glide
 
     Returns
@@ -121,13 +124,13 @@ def covered(
     return float((S.energy[:, inner].sum(0) > 0).mean())
 
 def foretold(
-    plan,       # of the picture
-) -> float:     # between 0 and 1
+    plan: Plan,  # of the picture
+) -> float:      # between 0 and 1
     """The share of a glide that scans so far apart, each looking `lint` far, can follow.
 
     Parameters
     ----------
-    plan
+    plan : Plan
         of the picture
 
     Returns
@@ -144,19 +147,19 @@ _add("oversampling", "Scans per output bin", (1, 2, 3, 4, 8, 16, 32), 1, glide,
 
 # %% ../nbs/11_settings.ipynb #37ca2b75
 @lru_cache
-def semitone():
+def semitone() -> tuple[np.ndarray, int]:
     t = np.arange(4800) / 8000
     noise = 0.05 * np.random.default_rng(0).standard_normal(4800)
     return np.cos(2 * np.pi * 1000 * t) + np.cos(2 * np.pi * 1000 * 2 ** (1 / 12) * t) + noise, 8000
 
 def line_width(
-    S,          # picture of the two tones
-) -> float:     # [cents]
+    S: ReassignedSpectrogram,  # picture of the two tones
+) -> float:                    # [cents]
     """Cents that the fewest rows take which hold 90 % of the lower tone's energy.
 
     Parameters
     ----------
-    S
+    S : ReassignedSpectrogram
         picture of the two tones
 
     Returns
@@ -169,14 +172,14 @@ def line_width(
     return float((1 + np.searchsorted(np.cumsum(row), 0.9 * row.sum())) * 1200 / S.plan.noct)
 
 def gap_between(
-    S,          # picture of the two tones
-) -> float:     # 1: no gap
+    S: ReassignedSpectrogram,  # picture of the two tones
+) -> float:                    # 1: no gap
     """Energy of the darkest row between the two tones, as a fraction of the fainter tone's
     row; 1 where none lies between.
 
     Parameters
     ----------
-    S
+    S : ReassignedSpectrogram
         picture of the two tones
 
     Returns
@@ -198,17 +201,17 @@ _add("bins_per_octave", "Output bins per octave", (6, 12, 24, 48, 96, 192, 384),
 
 # %% ../nbs/11_settings.ipynb #24605ee3
 @lru_cache
-def moan():
+def moan() -> tuple[np.ndarray, int]:
     return sounds.whale_like(3.0, 2000, seed=1), 2000
 
 def departures(
-    S,          # a picture
+    S: ReassignedSpectrogram,  # a picture
 ) -> float:
     """Departure points of the fast mode.
 
     Parameters
     ----------
-    S
+    S : ReassignedSpectrogram
         a picture
 
     Returns
@@ -233,7 +236,7 @@ _add("fmin", "Lowest frequency", (7, 14, 28, 56, 112, 225), 56, moan,
 
 # %% ../nbs/11_settings.ipynb #d30c42fc
 @lru_cache
-def dolphin():
+def dolphin() -> tuple[np.ndarray, int]:
     return sounds.dolphin_like(0.2, 64000, seed=3), 64000
 
 @lru_cache
@@ -247,20 +250,20 @@ _add("fmax", "Highest frequency", (3600, 7200, 14400, 20000, 28800), 28800, dolp
 
 # %% ../nbs/11_settings.ipynb #867091d0
 @lru_cache
-def noisy_whistle():
+def noisy_whistle() -> tuple[np.ndarray, int]:
     t = np.arange(4800) / 8000
     hz = 900 * 2 ** (0.5 * np.sin(4 * np.pi * t))
     return (sounds.sing_contour(hz, 8000) + 0.7 * np.random.default_rng(0).standard_normal(4800),
             8000)
 
 def on_line(
-    S,              # picture of the noisy whistle
-) -> np.ndarray:    # bool, the picture's shape
+    S: ReassignedSpectrogram,  # picture of the noisy whistle
+) -> np.ndarray:               # bool, the picture's shape
     """Cells within a quarter tone of the whistle's true course.
 
     Parameters
     ----------
-    S
+    S : ReassignedSpectrogram
         picture of the noisy whistle
 
     Returns

@@ -6,15 +6,23 @@
 __all__ = ['ReassignedSpectrogram', 'reassigned_spectrogram']
 
 # %% ../nbs/10_spectrogram.ipynb #ec3fa0f8
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
+from os import PathLike
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
 
 from .engine import checks
 from .engine.gate import check_gate, open_cells
 from .engine.plan import Plan, default_plan
 from .engine.reassign import reassign
+
+if TYPE_CHECKING:
+    import xarray
+    from matplotlib.axes import Axes
 
 # %% ../nbs/10_spectrogram.ipynb #3a2ab604
 _stored = ("n_samples", "q", "tdeci", "over", "noct", "minf", "maxf", "lint")
@@ -44,27 +52,27 @@ class ReassignedSpectrogram:
     gate: str | None = None  # the gate that darkened cells
 
     @cached_property
-    def frequencies(self):
+    def frequencies(self) -> np.ndarray:
         "Centres of the rows (n_frequencies,) [Hz], ascending."
         return self.plan.bin_frequencies[::-1] * self.sr
 
     @cached_property
-    def frequency_edges(self):
+    def frequency_edges(self) -> np.ndarray:
         "Edges of the rows (n_frequencies + 1,) [Hz], ascending."
         return self.plan.bin_edges[::-1] * self.sr
 
     @cached_property
-    def times(self):
+    def times(self) -> np.ndarray:
         "Centres of the columns (n_times,) [s]."
         return self.plan.times / self.sr
 
     @cached_property
-    def time_edges(self):
+    def time_edges(self) -> np.ndarray:
         "Edges of the columns (n_times + 1,) [s]."
         return self.plan.time_edges / self.sr
 
     @property
-    def shape(self):
+    def shape(self) -> tuple[int, ...]:
         "The shape of energy and counts."
         return self.energy.shape
 
@@ -72,7 +80,7 @@ class ReassignedSpectrogram:
         self,
         ref: float | None = None,  # energy that is 0 dB; None is the largest
         floor: float = -80.0,      # lowest value [dB]
-    ):                             # (…, n_frequencies, n_times) [dB]
+    ) -> np.ndarray:               # (…, n_frequencies, n_times) [dB]
         """Energy in decibels. Raises ValueError unless ref is a number > 0.
 
         Parameters
@@ -84,35 +92,38 @@ class ReassignedSpectrogram:
 
         Returns
         -------
-        (…, n_frequencies, n_times) [dB]
+        np.ndarray
+            (…, n_frequencies, n_times) [dB]
         """
         ref = self.energy.max(initial=0.0) or 1.0 if ref is None else ref
-        if not (np.isscalar(ref) and np.isreal(ref) and 0 < ref < np.inf):
+        number = np.isscalar(ref) and np.isreal(ref)
+        if not (number and 0 < ref < np.inf):
             raise ValueError(f"ref={ref!r} is not a finite number > 0")
         return 10 * np.log10(np.maximum(self.energy / ref, 10 ** (floor / 10)))
 
     def plot(
         self,
-        ax=None,  # matplotlib axes; None takes the current ones
-        **style,  # passed on to `plot.draw`
-    ):            # the axes
+        ax: "Axes | None" = None,  # matplotlib axes; None takes the current ones
+        **style: Any,              # passed on to `plot.draw`
+    ) -> "Axes":                   # the axes
         """Draw the picture; `plot.draw` says how.
 
         Parameters
         ----------
-        ax : default: None
+        ax : Axes | None, default: None
             matplotlib axes; None takes the current ones
-        **style
+        **style : Any
             passed on to `plot.draw`
 
         Returns
         -------
-        the axes
+        Axes
+            the axes
         """
         from spectral_hyperresolution.plot import draw
         return draw(self, ax, **style)
 
-    def to_xarray(self):  # xarray.Dataset with energy and counts
+    def to_xarray(self) -> "xarray.Dataset":  # energy and counts
         """The picture as an xarray Dataset with named coordinates and units (needs the extra
         `xarray`)."""
         import xarray
@@ -132,13 +143,13 @@ class ReassignedSpectrogram:
 
     def save(
         self,
-        path,  # file to write, NumPy's npz
-    ):
+        path: str | PathLike[str],  # file to write, NumPy's npz
+    ) -> None:
         """Keep the picture in one compressed npz file; `ReassignedSpectrogram.load` reads it.
 
         Parameters
         ----------
-        path
+        path : str | PathLike[str]
             file to write, NumPy's npz
         """
         with checks.atomic_write(path) as whole, open(whole, "wb") as file:
@@ -148,18 +159,18 @@ class ReassignedSpectrogram:
 
     @staticmethod
     def load(
-        path,                     # file written by `save`
+        path: str | PathLike[str],  # file written by `save`
     ) -> "ReassignedSpectrogram":
         """Read a picture that `save` has kept. Raises ValueError for any other file.
 
         Parameters
         ----------
-        path
+        path : str | PathLike[str]
             file written by `save`
 
         Returns
         -------
-        'ReassignedSpectrogram'
+        ReassignedSpectrogram
         """
         try: kept = np.load(path, allow_pickle=False)
         except (ValueError, OSError, EOFError) as error:
@@ -174,31 +185,31 @@ class ReassignedSpectrogram:
 
 # %% ../nbs/10_spectrogram.ipynb #9d22b555
 def reassigned_spectrogram(
-    x,  # sound, (N,), (C, N) or (…, N): floating point or 8-, 16-, 32-bit PCM
-    sr: float,                        # sampling rate [Hz]
+    x: ArrayLike,  # sound, (N,), (C, N) or (…, N): floating point or 8-, 16-, 32-bit PCM
+    sr: float,                       # sampling rate [Hz]
     *,
-    q: float = 2.0,                   # wavelet Q: >> 1 follows tones, << 1 follows clicks
-    fmin: float | None = None,        # lowest frequency [Hz]; None: eight octaves below fmax
-    fmax: float | None = None,        # highest frequency [Hz]; None: 0.45 sr
-    bins_per_octave: int = 48,        # output bins per octave
-    hop_length: int | None = None,    # output time stride [samples]; None: 2.5 ms
+    q: float = 2.0,                  # wavelet Q: >> 1 follows tones, << 1 follows clicks
+    fmin: float | None = None,       # lowest frequency [Hz]; None: eight octaves below fmax
+    fmax: float | None = None,       # highest frequency [Hz]; None: 0.45 sr
+    bins_per_octave: int = 48,       # output bins per octave
+    hop_length: int | None = None,   # output time stride [samples]; None: 2.5 ms
     oversampling: int | None = None,  # scans per output bin; None: 20 scans in one sigma_f
-    gate: str | None = "local",       # "local", "global" (the authors'), or None
-    boundary: str = "zero",  # outside the sound: "zero", "reflect" or "wrap" (the authors')
-    pool: bool = False,               # one picture of all channels together
+    gate: str | None = "local",      # "local", "global" (the authors'), or None
+    boundary: str = "zero",          # outside the sound: "zero", "reflect" or "wrap" (the authors')
+    pool: bool = False,              # one picture of all channels together
     mode: str = "fast",  # "fast", or "parity" with boundary="wrap": the authors' own numbers
-    density: float = 2.5,             # departure points per critical spacing, fast mode
-    lint: float = 0.5,                # largest displacement |eta/chi| that enters the picture
-    dtype=None,                       # float32 or float64 to compute in; None follows x
-    threads: int | None = None,       # None takes all cores
-    progress=None,                    # called with the fraction done
+    density: float = 2.5,            # departure points per critical spacing, fast mode
+    lint: float = 0.5,               # largest displacement |eta/chi| that enters the picture
+    dtype: DTypeLike | None = None,  # float32 or float64 to compute in; None follows x
+    threads: int | None = None,      # None takes all cores
+    progress: Callable[[float], None] | None = None,  # called with the fraction done
 ) -> ReassignedSpectrogram:  # energy and counts are (n_frequencies, n_times) after x's leading axes
     """Linear reassignment of a sound (Gardner & Magnasco 2006). Raises ValueError, or
     MemoryError before it starts.
 
     Parameters
     ----------
-    x
+    x : ArrayLike
         sound, (N,), (C, N) or (…, N): floating point or 8-, 16-, 32-bit PCM
     sr : float
         sampling rate [Hz]
@@ -226,11 +237,11 @@ def reassigned_spectrogram(
         departure points per critical spacing, fast mode
     lint : float, default: 0.5
         largest displacement |eta/chi| that enters the picture
-    dtype : default: None
+    dtype : DTypeLike | None, default: None
         float32 or float64 to compute in; None follows x
     threads : int | None, default: None
         None takes all cores
-    progress : default: None
+    progress : Callable[[float], None] | None, default: None
         called with the fraction done
 
     Returns
@@ -266,7 +277,7 @@ def reassigned_spectrogram(
     energy, counts = (np.zeros((len(groups), *plan.shape[::-1])),
                       np.zeros((len(groups), *plan.shape[::-1])))
     for i, channels in enumerate(groups):
-        part = progress and (lambda done, i=i: progress((i + done) / len(groups)))
+        part = progress and partial(lambda i, done: progress((i + done) / len(groups)), i)
         e, c = reassign(channels.T, plan, mode, boundary, density, gate != "global", threads, part)
         energy[i], counts[i] = np.where(open_cells(c, plan, gate), e, 0).T[::-1], c.T[::-1]
     return ReassignedSpectrogram(energy.reshape(shape), counts.reshape(shape), plan, float(sr),

@@ -7,6 +7,9 @@ __all__ = ['palette', 'use_style', 'show']
 
 # %% ../nbs/42_style.ipynb #b471fbcc
 from importlib.resources import files
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING: from matplotlib.figure import Figure
 
 # %% ../nbs/42_style.ipynb #d9730b21
 palette = {
@@ -19,23 +22,23 @@ palette = {
 }
 
 # %% ../nbs/42_style.ipynb #8d6cc9ed
-def use_style():
+def use_style() -> None:
     "Set matplotlib's defaults to this project's style sheet."
     import matplotlib.pyplot as plt
     plt.style.use(str(files("spectral_hyperresolution") / "style.mplstyle"))
 
 # %% ../nbs/42_style.ipynb #bde2a2c6
 def show(
-    fig,           # a matplotlib figure; closed afterwards
-    caption: str,  # the message, Markdown
-    alt: str,      # what is to be seen, for those who can't see it
-):
+    fig: "Figure",  # a matplotlib figure; closed afterwards
+    caption: str,   # the message, Markdown
+    alt: str,       # what is to be seen, for those who can't see it
+) -> None:
     """Display `fig` as a PNG of at most 256 colours, to keep notebooks small, with an
     alternative text, and its caption below.
 
     Parameters
     ----------
-    fig
+    fig : Figure
         a matplotlib figure; closed afterwards
     caption : str
         the message, Markdown

@@ -8,24 +8,26 @@ __all__ = ['check_close', 'root', 'fixture_names', 'fixture', 'arguments', 'refe
 # %% ../nbs/40_testing.ipynb #f801a374
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 # %% ../nbs/40_testing.ipynb #ca0d5787
 def check_close(
-    actual,              # computed values, any shape
-    expected,            # reference values, same shape (a scalar stands for that value everywhere)
-    rtol: float = 1e-9,  # largest difference allowed, as a fraction of the largest |expected|
-    atol: float = 0.0,   # absolute, added to it; needed where `expected` is all zero
-) -> float:              # the largest difference found, relative to the largest |expected|
+    actual: ArrayLike,    # computed values, any shape
+    expected: ArrayLike,  # reference values, same shape (a scalar stands for that value everywhere)
+    rtol: float = 1e-9,   # largest difference allowed, as a fraction of the largest |expected|
+    atol: float = 0.0,    # absolute, added to it; needed where `expected` is all zero
+) -> float:               # the largest difference found, relative to the largest |expected|
     """Assert that two non-empty, finite arrays of one shape agree; return how far apart they
     are.
 
     Parameters
     ----------
-    actual
+    actual : ArrayLike
         computed values, any shape
-    expected
+    expected : ArrayLike
         reference values, same shape (a scalar stands for that value everywhere)
     rtol : float, default: 1e-09
         largest difference allowed, as a fraction of the largest |expected|
@@ -48,7 +50,7 @@ def check_close(
     return worst / scale if scale else worst
 
 # %% ../nbs/40_testing.ipynb #53625135
-def root():
+def root() -> Path:
     """The repository's root: the nearest folder, from the working one upward, that holds this
     package's fixtures."""
     here = Path.cwd().resolve()
@@ -64,8 +66,9 @@ def fixture_names() -> list[str]:  # the cases' names, sorted
 
 # %% ../nbs/40_testing.ipynb #283eafda
 def fixture(
-    name: str,  # a case's name, such as "short_odd"
-) -> dict:      # arrays `x` (samples, channels), `result` (time, frequency) and the call's numbers
+    name: str,        # a case's name, such as "short_odd"
+) -> dict[str, Any]:  # arrays `x` (samples, channels), `result`
+                      # (time, frequency) and the call's numbers
     """Read one reference case; scalars come as plain Python numbers.
 
     Parameters
@@ -75,7 +78,7 @@ def fixture(
 
     Returns
     -------
-    dict
+    dict[str, Any]
         arrays `x` (samples, channels), `result` (time, frequency) and the call's numbers
     """
     if name not in fixture_names():
@@ -85,18 +88,18 @@ def fixture(
 
 # %% ../nbs/40_testing.ipynb #c969c4c4
 def arguments(
-    case: dict,  # from `fixture`
-) -> tuple:      # x, q, tdeci, over, noct, minf, maxf
+    case: dict[str, Any],                                    # from `fixture`
+) -> tuple[np.ndarray, float, int, int, int, float, float]:  # x, q, tdeci, over, noct, minf, maxf
     """The arguments of the published call, in its order, that made a reference case.
 
     Parameters
     ----------
-    case : dict
+    case : dict[str, Any]
         from `fixture`
 
     Returns
     -------
-    tuple
+    tuple[np.ndarray, float, int, int, int, float, float]
         x, q, tdeci, over, noct, minf, maxf
     """
     return tuple(case[key] for key in ("x", "q", "tdeci", "over", "noct", "minf", "maxf"))

@@ -6,6 +6,8 @@
 __all__ = ['gated', 'compare', 'markdown_table']
 
 # %% ../nbs/64_verify.ipynb #c63283f4
+from collections.abc import Iterable, Sequence
+
 import numpy as np
 
 from .engine.gate import open_cells
@@ -13,42 +15,44 @@ from .engine.plan import Plan
 
 # %% ../nbs/64_verify.ipynb #4af305cd
 def gated(
-    answer,      # energy and counts before the gate, both (n_times, n_bins)
-    plan: Plan,  # what was computed
-):               # energy, zero where counts < sqrt(max counts), (n_times, n_bins)
+    answer: tuple[np.ndarray, np.ndarray],  # energy and counts before the gate, (n_times, n_bins)
+    plan: Plan,   # what was computed
+) -> np.ndarray:  # energy, zero where counts < sqrt(max counts), (n_times, n_bins)
     """The authors' picture: energy after the global gate.
 
     Parameters
     ----------
-    answer
-        energy and counts before the gate, both (n_times, n_bins)
+    answer : tuple[np.ndarray, np.ndarray]
+        energy and counts before the gate, (n_times, n_bins)
     plan : Plan
         what was computed
 
     Returns
     -------
-    energy, zero where counts < sqrt(max counts), (n_times, n_bins)
+    np.ndarray
+        energy, zero where counts < sqrt(max counts), (n_times, n_bins)
     """
     energy, counts = answer
     return np.where(open_cells(counts, plan, "global"), energy, 0.0)
 
 def compare(
-    picture,    # gated energy, (n_times, n_bins)
-    reference,  # gated energy to compare with, same shape, not all zero
-) -> dict:      # l1, energy and worst (relative), cells (how many are lit in one picture only)
+    picture: np.ndarray,    # gated energy, (n_times, n_bins)
+    reference: np.ndarray,  # gated energy to compare with, same shape, not all zero
+) -> dict[str, float]:      # l1, energy and worst (relative), cells
+                            # (how many are lit in one picture only)
     """How far a picture is from a reference. Raises ValueError for other shapes, values not
     finite, or an empty reference.
 
     Parameters
     ----------
-    picture
+    picture : np.ndarray
         gated energy, (n_times, n_bins)
-    reference
+    reference : np.ndarray
         gated energy to compare with, same shape, not all zero
 
     Returns
     -------
-    dict
+    dict[str, float]
         l1, energy and worst (relative), cells (how many are lit in one picture only)
     """
     if picture.shape != reference.shape:
@@ -64,16 +68,16 @@ def compare(
 
 # %% ../nbs/64_verify.ipynb #c793aa1b
 def markdown_table(
-    head,   # titles of the columns
-    rows,   # a list of strings for each row
-) -> str:   # Markdown; the first column is aligned left, the others right
+    head: Sequence[str],            # titles of the columns
+    rows: Iterable[Sequence[str]],  # a list of strings for each row
+) -> str:                           # Markdown; the first column is aligned left, the others right
     """A table in Markdown.
 
     Parameters
     ----------
-    head
+    head : Sequence[str]
         titles of the columns
-    rows
+    rows : Iterable[Sequence[str]]
         a list of strings for each row
 
     Returns

@@ -12,11 +12,14 @@ from dataclasses import dataclass
 from html import escape
 from inspect import signature
 from io import BytesIO
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .plot import brightness
-from .spectrogram import reassigned_spectrogram
+from .spectrogram import ReassignedSpectrogram, reassigned_spectrogram
+
+if TYPE_CHECKING: from matplotlib.axes import Axes
 
 try: import ipywidgets
 except ModuleNotFoundError as error:
@@ -26,23 +29,23 @@ except ModuleNotFoundError as error:
 
 # %% ../nbs/59_sliders.ipynb #fbcc2f46
 def paint(
-    ax,            # matplotlib axes
-    S,             # a ReassignedSpectrogram of one channel
-    band: tuple,   # lowest and highest frequency of the axis [Hz]
-    most=(280, 560),  # rows and columns; where there are more, neighbours are added up
-):
+    ax: "Axes",                          # matplotlib axes
+    S: ReassignedSpectrogram,            # a ReassignedSpectrogram of one channel
+    band: tuple[float, float],           # lowest and highest frequency of the axis [Hz]
+    most: tuple[int, int] = (280, 560),  # rows, columns; where there are more, neighbours add up
+) -> None:
     """Draw a picture fast: cells as pixels, seconds, and hertz on a logarithmic axis.
 
     Parameters
     ----------
-    ax
+    ax : Axes
         matplotlib axes
-    S
+    S : ReassignedSpectrogram
         a ReassignedSpectrogram of one channel
-    band : tuple
+    band : tuple[float, float]
         lowest and highest frequency of the axis [Hz]
-    most : default: (280, 560)
-        rows and columns; where there are more, neighbours are added up
+    most : tuple[int, int], default: (280, 560)
+        rows, columns; where there are more, neighbours add up
     """
     energy = S.energy
     for axis in (0, 1):
@@ -93,32 +96,32 @@ class Slider:
         the parameter's name at the front door
     title : str
         what a reader sees beside the slider
-    values : tuple
+    values : tuple[Any, ...]
         the values it may take
-    start : object
+    start : Any
         the value at which it stands first
-    sound : Callable
+    sound : Callable[[], tuple[np.ndarray, float]]
         () → samples, sampling rate
-    fixed : dict
+    fixed : dict[str, Any]
         the other settings
-    band : tuple
+    band : tuple[float, float]
         lowest and highest frequency of the axis [Hz]
-    says : Callable
-        picture → a sentence with a number measured in it
+    says : Callable[[ReassignedSpectrogram], str]
+        picture → sentence with a number measured in it
     unit : str, default: ''
         said after the value
     """
-    name: str           # the parameter's name at the front door
-    title: str          # what a reader sees beside the slider
-    values: tuple       # the values it may take
-    start: object       # the value at which it stands first
-    sound: Callable     # () → samples, sampling rate
-    fixed: dict         # the other settings
-    band: tuple         # lowest and highest frequency of the axis [Hz]
-    says: Callable      # picture → a sentence with a number measured in it
-    unit: str = ""      # said after the value
+    name: str                                      # the parameter's name at the front door
+    title: str                                     # what a reader sees beside the slider
+    values: tuple[Any, ...]                        # the values it may take
+    start: Any                                     # the value at which it stands first
+    sound: Callable[[], tuple[np.ndarray, float]]  # () → samples, sampling rate
+    fixed: dict[str, Any]                          # the other settings
+    band: tuple[float, float]                      # lowest and highest frequency of the axis [Hz]
+    says: Callable[[ReassignedSpectrogram], str]   # picture → sentence with a number measured in it
+    unit: str = ""                                 # said after the value
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.name not in signature(reassigned_spectrogram).parameters:
             raise ValueError(f"name={self.name!r} is not a parameter of the front door")
         if len(set(self.values)) < 2:
@@ -132,13 +135,13 @@ class Slider:
 
     def text(
         self,
-        value,  # one of the slider's values
+        value: Any,  # one of the slider's values
     ) -> str:
         """The value as a reader sees it.
 
         Parameters
         ----------
-        value
+        value : Any
             one of the slider's values
 
         Returns
@@ -149,13 +152,13 @@ class Slider:
 
     def picture(
         self,
-        value,  # one of the slider's values, or another that the parameter may take
-    ):          # ReassignedSpectrogram
+        value: Any,  # one of the slider's values, or another that the parameter may take
+    ) -> ReassignedSpectrogram:
         """Compute the picture of one value.
 
         Parameters
         ----------
-        value
+        value : Any
             one of the slider's values, or another that the parameter may take
 
         Returns
@@ -167,13 +170,13 @@ class Slider:
 
     def frame(
         self,
-        value,     # one of the slider's values
+        value: Any,  # one of the slider's values
     ) -> Frame:
         """Compute and draw one position. Raises ValueError for another value.
 
         Parameters
         ----------
-        value
+        value : Any
             one of the slider's values
 
         Returns
@@ -201,7 +204,7 @@ class Slider:
 
 _drawing = threading.Lock()   # matplotlib's settings are everyone's
 
-sliders = {}
+sliders: dict[str, Slider] = {}
 
 def _add(*given, **named):
     sliders[given[0]] = Slider(*given, **named)
@@ -213,22 +216,26 @@ class Latest:
 
     Parameters
     ----------
-    work : Callable
+    work : Callable[[Any], Any]
         request → result
-    deliver : Callable
-        takes (request, result), in the order of requests, the last always
-    failed : Callable
+    deliver : Callable[[Any, Any], None]
+        takes (request, result), in order, the last always
+    failed : Callable[[Any, Exception], None]
         takes (request, exception)
     """
-    def __init__(self,
-        work: Callable,     # request → result
-        deliver: Callable,  # takes (request, result), in the order of requests, the last always
-        failed: Callable,   # takes (request, exception)
-    ):
+    waiting: list[Any]
+    thread: threading.Thread | None
+
+    def __init__(
+        self,
+        work: Callable[[Any], Any],           # request → result
+        deliver: Callable[[Any, Any], None],  # takes (request, result), in order, the last always
+        failed: Callable[[Any, Exception], None],  # takes (request, exception)
+    ) -> None:
         self.work, self.deliver, self.failed = work, deliver, failed
         self.lock, self.waiting, self.thread = threading.Lock(), [], None
 
-    def ask(self, request):
+    def ask(self, request: Any) -> None:
         "Do this next; forget what is still waiting."
         with self.lock:
             self.waiting = [request]
@@ -245,25 +252,26 @@ class Latest:
             except Exception as error: self.failed(request, error)
             else: self.deliver(request, result)
 
-    def wait(self):
+    def wait(self) -> None:
         "Return when nothing is left to do."
         while (thread := self.thread) is not None: thread.join()
 
 # %% ../nbs/59_sliders.ipynb #25e362f4
 def panel(
-    slider,  # a Slider, or the name of one of `sliders`
-):           # an ipywidgets box and its worker
+    slider: Slider | str,                    # a Slider, or the name of one of `sliders`
+) -> tuple[ipywidgets.VBox, Latest, Frame]:  # an ipywidgets box, its worker, and the first frame
     """The control, the picture and its caption, connected. Raises ValueError for an unknown
     name.
 
     Parameters
     ----------
-    slider
+    slider : Slider | str
         a Slider, or the name of one of `sliders`
 
     Returns
     -------
-    an ipywidgets box and its worker
+    tuple[ipywidgets.VBox, Latest, Frame]
+        an ipywidgets box, its worker, and the first frame
     """
     if not isinstance(slider, Slider):
         if slider not in sliders:
@@ -289,14 +297,14 @@ def panel(
 
 # %% ../nbs/59_sliders.ipynb #78b8c632
 def slide(
-    slider,  # a Slider, or the name of one of `sliders`
-):
+    slider: Slider | str,  # a Slider, or the name of one of `sliders`
+) -> None:
     """Show a slider that computes in Jupyter; where there is no kernel, its first picture.
     Raises ValueError for an unknown name.
 
     Parameters
     ----------
-    slider
+    slider : Slider | str
         a Slider, or the name of one of `sliders`
     """
     from base64 import b64encode

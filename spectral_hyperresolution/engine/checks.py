@@ -9,18 +9,22 @@ __all__ = ['number', 'integer', 'per_bin', 'check', 'finite', 'positive', 'whole
 # %% ../../nbs/41_checks.ipynb #2480acf7
 import os
 import tempfile
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from math import isfinite
 from numbers import Integral, Real
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
 
 # %% ../../nbs/41_checks.ipynb #99cf100e
-def number(name, value, low, high=float("inf"), low_open=True, high_open=True):
+def number(name: str, value: Any, low: float, high: float = float("inf"), low_open: bool = True,
+           high_open: bool = True) -> float:
     "Return `value` as a float, or raise a ValueError that names the rule and the value."
-    good = (isinstance(value, (Real, np.generic)) and not isinstance(value, (bool, np.bool_))
-            and np.isrealobj(value))
+    good = isinstance(value, (Real, np.generic)) and not isinstance(value, (bool, np.bool_))
+    good = good and np.isrealobj(value)
     good = good and isfinite(value) and (value > low if low_open else value >= low)
     good = good and (value < high if high_open else value <= high)
     if not good:
@@ -30,7 +34,7 @@ def number(name, value, low, high=float("inf"), low_open=True, high_open=True):
     return float(value)
 
 # %% ../../nbs/41_checks.ipynb #d130e350
-def integer(name, value, low):
+def integer(name: str, value: Any, low: int) -> int:
     "Return `value` as an int, or raise a ValueError that names the rule and the value."
     number = isinstance(value, Real) and not isinstance(value, bool)
     if not number or not abs(value) < 2**53 or value != int(value) or value < low:
@@ -38,26 +42,27 @@ def integer(name, value, low):
                          + (" and < 2^53" if number and value >= 2**53 else ""))
     return int(value)
 
-def per_bin(name, value):
+def per_bin(name: str, value: float) -> float:
     """Return scans per bin: an integer >= 1, or 1/k where bins are k times as close as scans;
     else raise as `integer` does."""
-    below = (isinstance(value, Real) and 1e-9 < value < 1
+    below = (isinstance(value, (Real, float)) and 1e-9 < value < 1
              and abs(1 / value - round(1 / value)) < 1e-6)
     return 1 / round(1 / value) if below else integer(name, value, 1)
 
 # %% ../../nbs/41_checks.ipynb #ef94cb02
-def check(rule, ok, **named):
+def check(rule: str, ok: Callable[[float], bool], **named: float) -> None:
     for name, value in named.items():
-        if not (isinstance(value, Real) and np.isfinite(value) and ok(value)):
+        if not (isinstance(value, (Real, float)) and np.isfinite(value) and ok(value)):
             raise ValueError(f"{name}={value!r} is not {rule}")
 
-def finite(**named): check("a finite number", lambda v: True, **named)
-def positive(**named): check("a finite number > 0", lambda v: v > 0, **named)
-def whole(least, **named):
-    check(f"a whole number >= {least}", lambda v: isinstance(v, Integral) and v >= least, **named)
+def finite(**named: float) -> None: check("a finite number", lambda v: True, **named)
+def positive(**named: float) -> None: check("a finite number > 0", lambda v: v > 0, **named)
+def whole(least: int, **named: float) -> None:
+    check(f"a whole number >= {least}", lambda v: isinstance(v, (Integral, int)) and v >= least,
+          **named)
 
 # %% ../../nbs/41_checks.ipynb #d0366f72
-def vector(name, value, dtype=float):
+def vector(name: str, value: ArrayLike, dtype: DTypeLike = float) -> np.ndarray:
     array = np.asarray(value)
     if array.ndim != 1 or array.size == 0:
         raise ValueError(f"{name} has shape {array.shape}, not (n,) with n >= 1")
@@ -66,10 +71,11 @@ def vector(name, value, dtype=float):
         raise ValueError(f"{name}[{np.argmin(np.isfinite(array))}] is not finite")
     return array
 
-def window(sigma_t): check("a finite number >= 0.1 [samples]", lambda v: v >= 0.1, sigma_t=sigma_t)
+def window(sigma_t: float) -> None:
+    check("a finite number >= 0.1 [samples]", lambda v: v >= 0.1, sigma_t=sigma_t)
 
 # %% ../../nbs/41_checks.ipynb #a08c8cec
-def edges(name, values):
+def edges(name: str, values: ArrayLike) -> np.ndarray:
     edges = np.asarray(values, dtype=float)
     if edges.ndim != 1 or len(edges) < 2:
         raise ValueError(f"{name} has shape {edges.shape}, not (n,) with n >= 2")
@@ -79,14 +85,14 @@ def edges(name, values):
     return edges
 
 # %% ../../nbs/41_checks.ipynb #daf73ce1
-def real_samples(x):
+def real_samples(x: ArrayLike) -> np.ndarray:
     "`x` as an array of real numbers with a time axis, or a ValueError."
     x = np.asarray(x)
     if x.dtype.kind not in "iuf": raise ValueError(f"x is {x.dtype}: not real numbers")
     if x.ndim == 0: raise ValueError(f"x has shape {x.shape}: not (n_samples,) or (n_samples, C)")
     return x
 
-def check_samples(x):
+def check_samples(x: np.ndarray) -> None:
     """Raise a ValueError unless all samples of `x`, (channels, N), are finite and their squares
     can be summed; say where."""
     bad = np.argwhere(~np.isfinite(x))
@@ -99,7 +105,7 @@ def check_samples(x):
         raise ValueError(f"x reaches {largest:.3g}: not within ±1e100, its energy can't be counted")
 
 # %% ../../nbs/41_checks.ipynb #f0d4731e
-def floating(x):
+def floating(x: ArrayLike) -> np.ndarray:
     "Samples as float32 or float64 with full scale at ±1; float32 for everything but float64."
     x = np.asarray(x)
     if x.dtype == np.uint8: return (x.astype(np.float32) - 128) / 128
@@ -112,19 +118,21 @@ def floating(x):
 
 # %% ../../nbs/41_checks.ipynb #7f9059fa
 def as_channels(
-    x,  # samples, (N,) or (…, N)
-):      # float samples (channels, N), and the leading shape ()  or (…,)
+    x: ArrayLike,                         # samples, (N,) or (…, N)
+) -> tuple[np.ndarray, tuple[int, ...]]:  # float samples (channels, N), and
+                                          # the leading shape ()  or (…,)
     """Check a sound and bring it into one form. Raises ValueError where it is empty, not real,
     or not finite (and says where).
 
     Parameters
     ----------
-    x
+    x : ArrayLike
         samples, (N,) or (…, N)
 
     Returns
     -------
-    float samples (channels, N), and the leading shape ()  or (…,)
+    tuple[np.ndarray, tuple[int, ...]]
+        float samples (channels, N), and the leading shape ()  or (…,)
     """
     x = floating(x)
     if x.ndim == 0 or x.size == 0: raise ValueError(f"x has shape {x.shape}: an empty sound")
@@ -133,7 +141,7 @@ def as_channels(
     return flat, lead
 
 # %% ../../nbs/41_checks.ipynb #d0e5004f
-def available_memory():  # bytes
+def available_memory() -> int:  # bytes
     "Bytes of memory that can be had without swapping, where the system tells."
     try:
         with open("/proc/meminfo") as lines:
@@ -145,7 +153,7 @@ def available_memory():  # bytes
         except (AttributeError, ValueError, OSError): return 2**63
 
 # %% ../../nbs/41_checks.ipynb #ebd119db
-def require_memory(need, what):
+def require_memory(need: float, what: str) -> None:
     "Raise a MemoryError unless `need` bytes can be had."
     there = available_memory()
     if need > there:
@@ -155,19 +163,20 @@ def require_memory(need, what):
 # %% ../../nbs/41_checks.ipynb #9101e3ff
 @contextmanager
 def atomic_write(
-    path,  # where the file shall be; its folder must exist
-):         # yields the path to write to, with the same ending
+    path: str | os.PathLike[str],  # where the file shall be; its folder must exist
+) -> Iterator[Path]:               # yields the path to write to, with the same ending
     """Write a file that appears whole, under its name, or not at all; an older file of that
     name survives a failure.
 
     Parameters
     ----------
-    path
+    path : str | os.PathLike[str]
         where the file shall be; its folder must exist
 
     Returns
     -------
-    yields the path to write to, with the same ending
+    Iterator[Path]
+        yields the path to write to, with the same ending
     """
     path = Path(path)
     if not path.parent.is_dir():

@@ -9,27 +9,30 @@ __all__ = ['literal_loop', 'difference']
 from math import pi
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from .plan import Plan
 
 # %% ../../nbs/45_definition.ipynb #dbf00634
 def literal_loop(
-    x,          # signal, (N,) or (N, C); channels are pooled
+    x: ArrayLike,                    # signal, (N,) or (N, C); channels are pooled
     plan: Plan, # what to compute
-):              # energy and counts before the gate, both (n_times, n_bins), highest frequency first
+) -> tuple[np.ndarray, np.ndarray]:  # energy and counts before the gate, both
+                                     # (n_times, n_bins), highest frequency first
     """The authors' algorithm, one scan after the other (Gardner & Magnasco 2006, their MATLAB
     function): short and slow.
 
     Parameters
     ----------
-    x
+    x : ArrayLike
         signal, (N,) or (N, C); channels are pooled
     plan : Plan
         what to compute
 
     Returns
     -------
-    energy and counts before the gate, both (n_times, n_bins), highest frequency first
+    tuple[np.ndarray, np.ndarray]
+        energy and counts before the gate, both (n_times, n_bins), highest frequency first
     """
     x = np.asarray(x, float).reshape(plan.n_samples, -1)
     energy, counts = np.zeros(plan.shape), np.zeros(plan.shape, int)
@@ -56,17 +59,17 @@ def literal_loop(
 
 # %% ../../nbs/45_definition.ipynb #004a12ba
 def difference(
-    energy,     # a picture's energy
-    reference,  # another picture's energy, the same shape
-) -> float:     # 0 where they are equal, 2 where they share no cell
+    energy: np.ndarray,     # a picture's energy
+    reference: np.ndarray,  # another picture's energy, the same shape
+) -> float:                 # 0 where they are equal, 2 where they share no cell
     """Relative L1 difference of two pictures: sum of |energy - reference| over sum of
     reference.
 
     Parameters
     ----------
-    energy
+    energy : np.ndarray
         a picture's energy
-    reference
+    reference : np.ndarray
         another picture's energy, the same shape
 
     Returns

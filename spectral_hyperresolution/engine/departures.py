@@ -67,15 +67,15 @@ class ScanGroup:
     shear: float    # shift of the departure points from one scan to the next [strides]
 
     @property
-    def block(self): return self.transform * self.stride
+    def block(self) -> int: return self.transform * self.stride
 
     @property
-    def lead(self):
+    def lead(self) -> int:
         "Strides by which the last scan of a batch may run ahead of the first, plus one."
         return floor((batch_rows + 1) * self.ratio * self.shear) + 2
 
     @property
-    def payload(self):
+    def payload(self) -> int:
         "Departure points that one block sends, per scan."
         return self.transform - 2 * self.halo - self.lead
 
@@ -87,9 +87,9 @@ def _strides(n):
 # %% ../../nbs/44_departures.ipynb #dcc1c9d6
 def scan_groups(
     plan: Plan,
-    density: float = 2.5,   # departure points per critical spacing, at least; more is finer
-    transform: int = 2048,  # length of the inverse FFTs; less where the signal is short
-) -> tuple:                 # of ScanGroup, lowest scans first
+    density: float = 2.5,    # departure points per critical spacing, at least; more is finer
+    transform: int = 2048,   # length of the inverse FFTs; less where the signal is short
+) -> tuple[ScanGroup, ...]:  # of ScanGroup, lowest scans first
     """Divide the scans among strides (design after constant Q: block and stride both grow as
     1/f).
 
@@ -103,7 +103,7 @@ def scan_groups(
 
     Returns
     -------
-    tuple
+    tuple[ScanGroup, ...]
         of ScanGroup, lowest scans first
     """
     density, transform = (checks.number("density", density, 0),

@@ -19,13 +19,14 @@ gate_density = 0.1
 # %% ../../nbs/51_gate.ipynb #c0a3606d
 def local_threshold(
     plan: Plan,
-):              # counts below which a cell is dark, (n_bins,)
+) -> np.ndarray:  # counts below which a cell is dark, (n_bins,)
     """The local gate: a fraction of the counts that an undisturbed cell, a tone or a click
     would leave, whichever is least.
 
     Returns
     -------
-    counts below which a cell is dark, (n_bins,)
+    np.ndarray
+        counts below which a cell is dark, (n_bins,)
     """
     undisturbed = plan.tdeci * plan.over
     # scans within lint of a tone
@@ -34,29 +35,30 @@ def local_threshold(
     click = plan.over * 2 * plan.lint * plan.q / plan.bin_frequencies
     return gate_density * np.minimum(min(undisturbed, plan.tdeci * scans), click)
 
-def check_gate(gate):
+def check_gate(gate: str | None) -> None:
     "Raise a ValueError for an unknown gate."
     if not (gate is None or isinstance(gate, str) and gate in ("local", "global")):
         raise ValueError(f"gate={gate!r} is not 'local', 'global' or None")
 
 def open_cells(
-    counts,       # arrivals, (…, n_times, n_bins)
+    counts: np.ndarray,  # arrivals, (…, n_times, n_bins)
     plan: Plan,
-    gate,         # "local", "global" (the authors' rule), or None
-):                # True where a cell stays in the picture, same shape
+    gate: str | None,    # "local", "global" (the authors' rule), or None
+) -> np.ndarray:         # True where a cell stays in the picture, same shape
     """Decide which cells are lit. Raises ValueError for an unknown gate.
 
     Parameters
     ----------
-    counts
+    counts : np.ndarray
         arrivals, (…, n_times, n_bins)
     plan : Plan
-    gate
+    gate : str | None
         "local", "global" (the authors' rule), or None
 
     Returns
     -------
-    True where a cell stays in the picture, same shape
+    np.ndarray
+        True where a cell stays in the picture, same shape
     """
     check_gate(gate)
     if gate is None: return np.ones(counts.shape, bool)

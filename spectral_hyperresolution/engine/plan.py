@@ -49,7 +49,7 @@ class Plan:
     # points whose displacement |eta/chi| is not below this stay out of the picture
     lint: float = 0.5
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         checked = dict(
             n_samples=checks.integer("n_samples", self.n_samples, 2),
             q=checks.number("q", self.q, 0),
@@ -65,44 +65,44 @@ class Plan:
         for name, value in checked.items(): object.__setattr__(self, name, value)
 
     @property
-    def n_times(self): return ceil(self.n_samples / self.tdeci)
+    def n_times(self) -> int: return ceil(self.n_samples / self.tdeci)
 
     @property
-    def n_bins(self): return ceil(self.noct * log2(self.maxf / self.minf) + 1)
+    def n_bins(self) -> int: return ceil(self.noct * log2(self.maxf / self.minf) + 1)
 
     @property
-    def n_scans(self): return ceil(self.n_bins * self.over)
+    def n_scans(self) -> int: return ceil(self.n_bins * self.over)
 
     @property
-    def shape(self): return self.n_times, self.n_bins
+    def shape(self) -> tuple[int, int]: return self.n_times, self.n_bins
 
     @cached_property
-    def scan_frequencies(self):
+    def scan_frequencies(self) -> np.ndarray:
         "Frequencies of the scans, lowest first, (n_scans,) [cycles per sample]."
         return self.minf * 2.0 ** (np.arange(self.n_scans) / (self.over * self.noct))
 
     @cached_property
-    def scan_sigma_f(self):
+    def scan_sigma_f(self) -> np.ndarray:
         "Widths of the scans, (n_scans,) [cycles per sample]."
         return self.scan_frequencies / (2 * pi * self.q)
 
     @cached_property
-    def bin_frequencies(self):
+    def bin_frequencies(self) -> np.ndarray:
         "Centres of the frequency bins, highest first, (n_bins,) [cycles per sample]."
         return self.maxf * 2.0 ** (-np.arange(self.n_bins) / self.noct)
 
     @cached_property
-    def bin_edges(self):
+    def bin_edges(self) -> np.ndarray:
         "Edges of the frequency bins, highest first, (n_bins + 1,) [cycles per sample]."
         return self.maxf * 2.0 ** (-(np.arange(self.n_bins + 1) - 0.5) / self.noct)
 
     @cached_property
-    def time_edges(self):
+    def time_edges(self) -> np.ndarray:
         "Edges of the time bins, (n_times + 1,) [samples after the first sample]."
         return np.arange(self.n_times + 1) * self.tdeci - 1.0
 
     @cached_property
-    def times(self):
+    def times(self) -> np.ndarray:
         "Centres of the time bins, (n_times,) [samples after the first sample]."
         return self.time_edges[:-1] + self.tdeci / 2
 
@@ -129,9 +129,9 @@ class Plan:
 
     def check_memory(
         self,
-        pictures: int = 1,            # how many pictures
+        pictures: int = 1,  # how many pictures
         available: int | None = None, # bytes; None asks the machine
-    ):
+    ) -> None:
         """Raise a MemoryError that says how much is needed, before anything is begun.
 
         Parameters
@@ -187,7 +187,7 @@ class Plan:
 
         Returns
         -------
-        'Plan'
+        Plan
         """
         sr, q = checks.number("sr", sr, 0), checks.number("q", q, 0)
         fmin = checks.number("fmin", fmin, 0)

@@ -9,6 +9,7 @@ __all__ = ['high_resolution_spectrogram', 'high_resolution_spectrogram_sparse']
 from math import sqrt
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import sparse
 
 from . import checks
@@ -20,7 +21,7 @@ from .running import _cores, _in_order
 
 # %% ../../nbs/52_published.ipynb #73b652f2
 def high_resolution_spectrogram(
-    x,                  # signal, (N,) or (N, C), real; channels are pooled
+    x: ArrayLike,       # signal, (N,) or (N, C), real; channels are pooled
     q: float,           # wavelet Q
     tdeci: int,         # output time stride [samples]
     over: int,          # scans per output bin
@@ -28,13 +29,13 @@ def high_resolution_spectrogram(
     minf: float,        # lowest frequency [cycles per sample]
     maxf: float,        # highest frequency [cycles per sample]
     lint: float = 0.5,  # largest displacement |eta/chi|
-):                      # energy, (n_times, n_bins), highest frequency first
+) -> np.ndarray:        # energy, (n_times, n_bins), highest frequency first
     """The authors' function: parity mode, whole signal, global gate. Raises ValueError where
     the plan does.
 
     Parameters
     ----------
-    x
+    x : ArrayLike
         signal, (N,) or (N, C), real; channels are pooled
     q : float
         wavelet Q
@@ -53,7 +54,8 @@ def high_resolution_spectrogram(
 
     Returns
     -------
-    energy, (n_times, n_bins), highest frequency first
+    np.ndarray
+        energy, (n_times, n_bins), highest frequency first
     """
     x = checks.real_samples(x)
     plan = Plan(len(x), q, tdeci, over, noct, minf, maxf, lint)
@@ -63,7 +65,8 @@ def high_resolution_spectrogram(
 # %% ../../nbs/52_published.ipynb #071abcd6
 def _finished_columns(x, plan):
     "Non-empty cells of the parity histogram, column by column: (column, rows, energy, counts)."
-    engine, open_strips = _engine(x, plan, "parity", "wrap", 1.0, False), {}
+    engine = _engine(x, plan, "parity", "wrap", 1.0, False)
+    open_strips: dict[int, np.ndarray] = {}
     low_ahead = [_columns(plan, first, last)[1] for first, last, *_ in engine.tasks[1:]] + [0]
     for (_, low, cells), still in zip(_in_order(engine, _cores(), None), low_ahead, strict=True):
         for c in range(cells.shape[1]):
@@ -76,7 +79,7 @@ def _finished_columns(x, plan):
 
 # %% ../../nbs/52_published.ipynb #29ca9e10
 def high_resolution_spectrogram_sparse(
-    x,                  # signal, (N,) or (N, C), real; channels are pooled
+    x: ArrayLike,       # signal, (N,) or (N, C), real; channels are pooled
     q: float,           # wavelet Q
     tdeci: int,         # output time stride [samples]
     over: int,          # scans per output bin
@@ -90,7 +93,7 @@ def high_resolution_spectrogram_sparse(
 
     Parameters
     ----------
-    x
+    x : ArrayLike
         signal, (N,) or (N, C), real; channels are pooled
     q : float
         wavelet Q

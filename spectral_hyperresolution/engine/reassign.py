@@ -6,7 +6,10 @@
 __all__ = ['modes', 'boundaries', 'reassign']
 
 # %% ../../nbs/50_reassign.ipynb #143847c5
+from collections.abc import Callable
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 from . import checks
 from .fast import _Fast
@@ -48,22 +51,23 @@ def _engine(x, plan, mode, boundary, density, silence, window=None):
 
 # %% ../../nbs/50_reassign.ipynb #5a8bacb0
 def reassign(
-    x,                            # signal, (N,) or (N, C), real; channels are pooled
-    plan: Plan,                   # what to compute
-    mode: str = "fast",           # "fast" or "parity"
-    boundary: str = "wrap",       # outside: "wrap", "zero" or "reflect"; parity has "wrap" alone
-    density: float = 2.5,         # departure points per critical spacing, fast mode only
-    silence: bool = True,         # leave out points whose chi is below its own numerical error
-    threads: int | None = None,   # None takes all cores; the result is the same
-    progress=None,                # called with the fraction done
-    window: tuple | None = None,  # only cells of rows [0]:[1] and columns [2]:[3]; None: all
-):  # energy and counts before any gate, both (n_times, n_bins), highest frequency first
+    x: ArrayLike,                    # signal, (N,) or (N, C), real; channels are pooled
+    plan: Plan,                      # what to compute
+    mode: str = "fast",              # "fast" or "parity"
+    boundary: str = "wrap",          # outside: "wrap", "zero" or "reflect"; parity has "wrap" alone
+    density: float = 2.5,            # departure points per critical spacing, fast mode only
+    silence: bool = True,            # leave out points whose chi is below its own numerical error
+    threads: int | None = None,      # None takes all cores; the result is the same
+    progress: Callable[[float], None] | None = None,  # called with the fraction done
+    window: tuple[int, int, int, int] | None = None,  # rows [0]:[1], columns [2]:[3]; None: all
+) -> tuple[np.ndarray, np.ndarray]:  # energy and counts before any gate, both
+                                     # (n_times, n_bins), highest frequency first
     """Reassign a signal and histogram the arrivals (Gardner & Magnasco 2006). Raises
     ValueError for a wrong shape, type, mode or value.
 
     Parameters
     ----------
-    x
+    x : ArrayLike
         signal, (N,) or (N, C), real; channels are pooled
     plan : Plan
         what to compute
@@ -77,14 +81,15 @@ def reassign(
         leave out points whose chi is below its own numerical error
     threads : int | None, default: None
         None takes all cores; the result is the same
-    progress : default: None
+    progress : Callable[[float], None] | None, default: None
         called with the fraction done
-    window : tuple | None, default: None
-        only cells of rows [0]:[1] and columns [2]:[3]; None: all
+    window : tuple[int, int, int, int] | None, default: None
+        rows [0]:[1], columns [2]:[3]; None: all
 
     Returns
     -------
-    energy and counts before any gate, both (n_times, n_bins), highest frequency first
+    tuple[np.ndarray, np.ndarray]
+        energy and counts before any gate, both (n_times, n_bins), highest frequency first
     """
     threads = _cores() if threads is None else checks.integer("threads", threads, 1)
     if window is None: plan.check_memory()

@@ -8,7 +8,8 @@ __all__ = []
 # %% ../../nbs/46_running.ipynb #db43b73c
 import os
 from collections import deque
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 from numba import njit
@@ -51,7 +52,8 @@ def _cores():
 
 def _in_order(engine, threads, progress):
     "The tiles of all tasks in the tasks' order, computed by several threads a few tasks ahead."
-    tasks, pending = engine.tasks, deque()
+    tasks = engine.tasks
+    pending: deque[Future[Any]] = deque()
     with ThreadPoolExecutor(threads) as pool:
         for done, task in enumerate(tasks):
             pending.append(pool.submit(engine.work, task))

@@ -9,9 +9,11 @@ __all__ = ['most_frames', 'columns_at_once', 'quick', 'patient', 'longest', 'sli
 # %% ../../nbs/61_explorer_passes.ipynb #b6851f5d
 import json
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import pairwise
 from math import ceil, log2, sqrt
+from typing import Any
 
 import numpy as np
 
@@ -55,9 +57,10 @@ def _frames(sound, view, columns):
 
 # %% ../../nbs/61_explorer_passes.ipynb #cf106c17
 def ordinary(
-    sound: Sound,  # recording
-    view: View,    # checked window
-):                 # yields begin, end [s], level (height, columns) [dB], share of samples seen
+    sound: Sound,                                       # recording
+    view: View,                                         # checked window
+) -> Iterator[tuple[float, float, np.ndarray, float]]:  # yields begin, end [s], level (height,
+                                                        # columns) [dB], share of samples seen
     """The ordinary spectrogram of a window (Hann), in slices from left to right, each column
     the largest of its frames.
 
@@ -70,7 +73,8 @@ def ordinary(
 
     Returns
     -------
-    yields begin, end [s], level (height, columns) [dB], share of samples seen
+    Iterator[tuple[float, float, np.ndarray, float]]
+        yields begin, end [s], level (height, columns) [dB], share of samples seen
     """
     from scipy.fft import rfft
     starts, length = _frames(sound, view, view.width)
@@ -101,19 +105,23 @@ longest = 150.0        # a window that takes longer than this is not reassigned 
 slice_work = 0.6       # a slice of a long window [s]
 densities = 2.5, 1.25, 0.6, 0.3, 0.15, 0.08
 
-def encode(level):  # [dB], -inf where dark
+def encode(level: np.ndarray) -> np.ndarray:  # [dB], -inf where dark
     """Levels as unsigned 16-bit numbers: 0 is dark, else 100 (dB + 300).
 
     Parameters
     ----------
-    level
+    level : np.ndarray
         [dB], -inf where dark
+
+    Returns
+    -------
+    np.ndarray
     """
     with np.errstate(invalid="ignore"):
         return np.where(np.isfinite(level), np.clip(np.round(100 * (level + 300)), 1, 65535),
                         0).astype("<u2")
 
-def frame(about, level=None):
+def frame(about: dict[str, Any], level: np.ndarray | None = None) -> bytes:
     """One message: the length of its description (4 bytes), the description (JSON), the levels
     (rows from the top, 16 bits each)."""
     if level is not None: about = about | dict(rows=level.shape[0], columns=level.shape[1])
@@ -141,18 +149,18 @@ def _points(view, sr, q, density):
     plan, _, box = window_plan(view, sr, q, density)
     return work(plan, box, density)
 
-def estimate(sound, view, density):
+def estimate(sound: Sound, view: View, density: float) -> float:
     "Seconds that the reassigned pictures of a window will take on this machine."
     return sum(_points(view, sound.sr, q, density) for q in view.q) / speed + 0.01 * len(view.q)
 
 # %% ../../nbs/61_explorer_passes.ipynb #1767a553
 def answer(
-    sound: Sound,   # recording
-    view: View,     # checked window
-    stale=lambda: False,  # tells that the window is no longer wanted
-    anyway=False,   # reassign it however long it takes
-    only=False,     # the ordinary spectrogram alone
-):                  # yields frames
+    sound: Sound,                               # recording
+    view: View,                                 # checked window
+    stale: Callable[[], bool] = lambda: False,  # tells that the window is no longer wanted
+    anyway: bool = False,                       # reassign it however long it takes
+    only: bool = False,                         # the ordinary spectrogram alone
+) -> Iterator[bytes]:                           # yields frames
     """Everything that is sent for one window, coarse first. Raises Stale as soon as it is no
     longer wanted.
 
@@ -162,7 +170,7 @@ def answer(
         recording
     view : View
         checked window
-    stale : default: lambda: False
+    stale : Callable[[], bool], default: lambda: False
         tells that the window is no longer wanted
     anyway : bool, default: False
         reassign it however long it takes
@@ -171,7 +179,8 @@ def answer(
 
     Returns
     -------
-    yields frames
+    Iterator[bytes]
+        yields frames
     """
     global speed
     def check(_=None):
@@ -188,7 +197,7 @@ def answer(
     for first in densities:
         takes[first] = estimate(sound, view, first)
         if takes[first] <= quick: break
-    else: first = min(takes, key=takes.get)
+    else: first = min(takes, key=takes.__getitem__)
     if takes[first] > longest and not anyway:
         yield frame(dict(kind="long", seconds=takes[first]))
         return
@@ -212,7 +221,7 @@ def answer(
                 yield frame(about | dict(seconds=time.perf_counter() - begun), picture.level())
 
 # %% ../../nbs/61_explorer_passes.ipynb #b455abac
-def warm():
+def warm() -> None:
     "Load the compiled loops, and measure how fast this machine is."
     global speed
     noise = Sound(0.1 * np.random.default_rng(0).standard_normal(48000).astype(np.float32), 48000)

@@ -11,11 +11,15 @@ import json
 import re
 import threading
 import webbrowser
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..engine import checks
 from .passes import Stale, answer, frame, warm
@@ -30,12 +34,15 @@ from spectral_hyperresolution.explore.window import (
     shortest,
 )
 
+if TYPE_CHECKING: from IPython.display import IFrame
+
 try:
     from tornado.httpserver import HTTPServer
     from tornado.iostream import StreamClosedError
     from tornado.netutil import bind_sockets
     from tornado.web import Application, HTTPError, RequestHandler
-except ImportError: HTTPServer, RequestHandler, HTTPError = None, object, Exception
+except ImportError:  # stand-ins, so that this module can be imported; `Server` says what is missing
+    HTTPServer, RequestHandler, HTTPError = None, object, Exception  # type: ignore[misc,assignment]
 
 # %% ../../nbs/63_explorer_server.ipynb #3a4bf7e2
 usual_port = 8765
@@ -58,11 +65,13 @@ def _about_page():
 # %% ../../nbs/63_explorer_server.ipynb #1f07d88e
 class Desk:
     "What the server's handlers share: the sounds, the threads, and whose request is the latest."
-    def __init__(self, sounds, host):
+    latest: dict[str, object]
+
+    def __init__(self, sounds: list[Sound], host: str) -> None:
         self.sounds, self.host, self.latest = sounds, host, {}
         self.pool = ThreadPoolExecutor(2, "explorer")
 
-    def turn(self, client):
+    def turn(self, client: str) -> Callable[[], bool]:
         "Begin a request of `client`; returns a function that tells whether a newer one has begun."
         if not client: return lambda: False
         mine = object()
@@ -71,7 +80,7 @@ class Desk:
         while len(self.latest) > 500: self.latest.pop(next(iter(self.latest)))
         return lambda: self.latest.get(client) is not mine
 
-    def view(self, given):
+    def view(self, given: Mapping[str, str]) -> tuple[Sound, View]:
         "The sound and the checked window that a request asks for. Raises ValueError."
         def number(name, default=None):
             text = given.get(name, default)
@@ -86,8 +95,8 @@ class Desk:
             raise ValueError(f"q={given['q'][:40]!r} is not one number or three, separated by "
                              f"commas") from None
         channel = checks.integer("channel", number("channel"), 1) if given.get("channel") else None
-        view = View(*(number(n) for n in ("t0", "t1", "f0", "f1")), q, number("width", "1200"),
-                    number("height", "600"), channel)
+        t0, t1, f0, f1 = (number(n) for n in ("t0", "t1", "f0", "f1"))
+        view = View(t0, t1, f0, f1, q, number("width", "1200"), number("height", "600"), channel)
         return self.sounds[which], view.check(self.sounds[which])
 
 # %% ../../nbs/63_explorer_server.ipynb #7f17e6e3
@@ -100,7 +109,7 @@ class _Refusal(HTTPError):
 class _Handler(RequestHandler):
     "One request, from the right place, with clear errors."
     # names of the arguments that a request may have
-    known = ()
+    known: tuple[str, ...] = ()
 
     def initialize(self, desk): self.desk, self.gone = desk, False
     def on_connection_close(self): self.gone = True
@@ -136,7 +145,7 @@ class _Handler(RequestHandler):
             if len(values) > 1: raise _Refusal(400, f"{name[:40]!r} is given {len(values)} times")
             self.given[name] = self.get_query_argument(name)
 
-    def write_error(self, status, exc_info=None, **_):
+    def write_error(self, status_code, exc_info=None, **_):
         error = exc_info[1] if exc_info else None
         said = error.said if isinstance(error, _Refusal) else self._reason
         self.set_header("Content-Type", "application/json")
@@ -219,16 +228,19 @@ class Server:
 
     Parameters
     ----------
-    sounds
-        `Sound`s to serve
+    sounds : Iterable[Sound]
+        to serve
     port : int, default: 0
         port; 0 takes any that is free
     host : str, default: '127.0.0.1'
         address to listen on: this machine alone
     """
-    def __init__(self, sounds,           # `Sound`s to serve
-                 port=0,                 # port; 0 takes any that is free
-                 host="127.0.0.1"):      # address to listen on: this machine alone
+    def __init__(
+        self,
+        sounds: Iterable[Sound],  # to serve
+        port: int = 0,            # port; 0 takes any that is free
+        host: str = "127.0.0.1",  # address to listen on: this machine alone
+    ) -> None:
         if HTTPServer is None:
             raise ImportError("the explorer needs tornado:  pip install "
                               "'spectral_hyperresolution[explore]'")
@@ -258,7 +270,7 @@ class Server:
         self.loop.run_until_complete(open_up())
         self.loop.run_forever()
 
-    def stop(self):
+    def stop(self) -> None:
         "Close the server."
         self.loop.call_soon_threadsafe(self.loop.stop)
         self.thread.join(5)
@@ -266,7 +278,8 @@ class Server:
         self.desk.pool.shutdown(wait=False, cancel_futures=True)
 
 # %% ../../nbs/63_explorer_server.ipynb #433364d4
-def serve(paths, port=None, host="127.0.0.1", browser=True):
+def serve(paths: Iterable[str | Path], port: int | None = None, host: str = "127.0.0.1",
+          browser: bool = True) -> None:
     "Serve sound files until interrupted: what `hyperres explore` does."
     sounds = [Sound(p) for p in paths]
     try: server = Server(sounds, usual_port if port is None else port, host)
@@ -278,10 +291,10 @@ def serve(paths, port=None, host="127.0.0.1", browser=True):
     try: server.thread.join()
     finally: server.stop()
 
-def show(x, sr=None, height=720):
+def show(x: str | Path | ArrayLike, sr: float | None = None, height: int = 720) -> "IFrame":
     "The explorer in a notebook: samples with their rate, or a sound file."
     from IPython.display import IFrame
     server = Server([Sound(x, sr)])
-    frame = IFrame(server.url, "100%", height)
+    frame: Any = IFrame(server.url, "100%", height)
     frame.server = server                                            # frame.server.stop() closes it
     return frame

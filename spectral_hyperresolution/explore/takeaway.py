@@ -16,13 +16,14 @@ import numpy as np
 
 from ..engine import checks
 from .passes import densities, estimate, longest
-from .window import compute
+from .window import Sound, View, compute
 
 # %% ../../nbs/62_explorer_takeaway.ipynb #9521bebd
 most_heard = 300.0     # longest window to hear [s]
 
 # %% ../../nbs/62_explorer_takeaway.ipynb #e97b4902
-def listen(sound, view, speed=1.0, band=False, loudest=False):
+def listen(sound: Sound, view: View, speed: float = 1.0, band: bool = False,
+           loudest: bool = False) -> bytes:
     """A WAV file of a window, in bytes: all channels (mixed where there are more than two),
     slowed or sped up."""
     from io import BytesIO
@@ -63,7 +64,7 @@ for q in box["q"]:
     print(q, picture.shape, picture.times[0], picture.frequencies[0], picture.energy.sum())
 """
 
-def data(sound, view):
+def data(sound: Sound, view: View) -> bytes:
     "The window's pictures at full density, as a zip file of npz files, settings and a program."
     from io import BytesIO
     from zipfile import ZipFile

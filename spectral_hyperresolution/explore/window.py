@@ -7,11 +7,13 @@ __all__ = ['q_range', 'lowest_octave', 'finest', 'shortest', 'pixel_range', 'lon
            'window_plan', 'Window', 'compute', 'work']
 
 # %% ../../nbs/60_explorer_window.ipynb #5fa90140
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import ceil, erf, floor, lcm, log, log2, pi, sqrt
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..engine import checks
 from spectral_hyperresolution.engine.departures import (
@@ -50,7 +52,7 @@ class View:
         lowest frequency [Hz]
     f1 : float
         highest frequency [Hz]
-    q : tuple, default: (2.8,)
+    q : tuple[float, ...], default: (2.8,)
         one wavelet Q, or three for red, green and blue
     width : int, default: 1200
         pixels
@@ -59,16 +61,16 @@ class View:
     channel : int | None, default: None
         one channel, counted from 1; None pools all
     """
-    t0: float                   # beginning [s]
-    t1: float                   # end [s]
-    f0: float                   # lowest frequency [Hz]
-    f1: float                   # highest frequency [Hz]
-    q: tuple = (2.8,)           # one wavelet Q, or three for red, green and blue
-    width: int = 1200           # pixels
-    height: int = 600           # pixels
-    channel: int | None = None  # one channel, counted from 1; None pools all
+    t0: float                      # beginning [s]
+    t1: float                      # end [s]
+    f0: float                      # lowest frequency [Hz]
+    f1: float                      # highest frequency [Hz]
+    q: tuple[float, ...] = (2.8,)  # one wavelet Q, or three for red, green and blue
+    width: int = 1200              # pixels
+    height: int = 600              # pixels
+    channel: int | None = None     # one channel, counted from 1; None pools all
 
-    def check(self, sound):
+    def check(self, sound: "Sound") -> "View":
         "The same box with clean numbers, or a ValueError that names the rule and the value."
         low, top, end = sound.sr / 2 ** (lowest_octave + 1), sound.sr / 2, sound.frames / sound.sr
         size = {n: checks.integer(n, getattr(self, n), pixel_range[0]) for n in ("width", "height")}
@@ -99,16 +101,22 @@ class Sound:
 
     Parameters
     ----------
-    source
+    source : str | Path | ArrayLike
         sound file, or samples (N,) or (C, N)
-    sr : default: None
+    sr : float | None, default: None
         sampling rate of samples [Hz]
-    name : default: None
+    name : str | None, default: None
         what to call it
     """
-    def __init__(self, source,   # sound file, or samples (N,) or (C, N)
-                 sr=None,        # sampling rate of samples [Hz]
-                 name=None):     # what to call it
+    path: Path | None
+    sr: float
+
+    def __init__(
+        self,
+        source: str | Path | ArrayLike,  # sound file, or samples (N,) or (C, N)
+        sr: float | None = None,         # sampling rate of samples [Hz]
+        name: str | None = None,         # what to call it
+    ) -> None:
         if isinstance(source, (str, Path)):
             from spectral_hyperresolution.audio import info
             self.path, about = Path(source), info(source)
@@ -122,7 +130,7 @@ class Sound:
         if self.frames < shortest:
             raise ValueError(f"{self.name}: {self.frames} samples are fewer than {shortest}")
 
-    def cut(self, first, length, channel=None):
+    def cut(self, first: int, length: int, channel: int | None = None) -> np.ndarray:
         """`length` samples from `first` on, (C, length) float32; silence outside. Raises what
         `audio.read` does, and ValueError for NaN."""
         x = np.zeros((self.channels if channel is None else 1, length), np.float32)
@@ -150,11 +158,12 @@ def _over(q, bins):
 
 # %% ../../nbs/60_explorer_window.ipynb #78a16bad
 def window_plan(
-    view: View,  # a checked window
-    sr: float,   # sampling rate [Hz]
-    q: float,    # wavelet Q
-    density: float = 2.5,  # departure points per critical spacing
-):               # plan of the samples to read, the first of them, the window's rows and columns
+    view: View,                                    # a checked window
+    sr: float,                                     # sampling rate [Hz]
+    q: float,                                      # wavelet Q
+    density: float = 2.5,                          # departure points per critical spacing
+) -> tuple[Plan, int, tuple[int, int, int, int]]:  # plan of the samples to read, the first
+                                                   # of them, the window's rows and columns
     """What to read and how to analyse it, so that the window is the same cut of a longer
     analysis.
 
@@ -171,7 +180,8 @@ def window_plan(
 
     Returns
     -------
-    plan of the samples to read, the first of them, the window's rows and columns
+    tuple[Plan, int, tuple[int, int, int, int]]
+        plan of the samples to read, the first of them, the window's rows and columns
     """
     hop = max(_nearest_step((view.t1 - view.t0) * sr / view.width),
               _nearest_step(sr / (64 * view.f1)))
@@ -206,12 +216,12 @@ class Window(ReassignedSpectrogram):
     first: int = 0   # the sample at which the plan's time begins
 
     @property
-    def times(self): return (self.plan.times + self.first) / self.sr
+    def times(self) -> np.ndarray: return (self.plan.times + self.first) / self.sr
 
     @property
-    def time_edges(self): return (self.plan.time_edges + self.first) / self.sr
+    def time_edges(self) -> np.ndarray: return (self.plan.time_edges + self.first) / self.sr
 
-    def level(self):
+    def level(self) -> np.ndarray:
         """Energy in dB of a full-scale tone: a sine of amplitude A reads 20 log10(A), whatever
         the window; -inf where dark."""
         p = self.plan
@@ -220,11 +230,11 @@ class Window(ReassignedSpectrogram):
 
 # %% ../../nbs/60_explorer_window.ipynb #b283238c
 def compute(
-    sound: Sound,            # recording
-    view: View,              # window; its first Q is used
-    density: float = 2.5,    # departure points per critical spacing
-    progress=None,           # called with the fraction done; may raise to stop the work
-    threads: int | None = None,  # None takes all cores
+    sound: Sound,                                     # recording
+    view: View,                                       # window; its first Q is used
+    density: float = 2.5,                             # departure points per critical spacing
+    progress: Callable[[float], None] | None = None,  # given the fraction done; may raise to stop
+    threads: int | None = None,                       # None takes all cores
 ) -> Window:
     """The window of a recording at the screen's resolution, one cell a pixel. Raises
     ValueError for a box that is not in the sound.
@@ -237,8 +247,8 @@ def compute(
         window; its first Q is used
     density : float, default: 2.5
         departure points per critical spacing
-    progress : default: None
-        called with the fraction done; may raise to stop the work
+    progress : Callable[[float], None] | None, default: None
+        given the fraction done; may raise to stop
     threads : int | None, default: None
         None takes all cores
 
@@ -263,7 +273,7 @@ def compute(
 # %% ../../nbs/60_explorer_window.ipynb #af8426a2
 def work(
     plan: Plan,      # what to compute
-    box: tuple,      # first row, end, first column, end of the cells that are wanted
+    box: tuple[int, int, int, int],  # first row, end, first column, end of the cells wanted
     density: float,  # departure points per critical spacing
 ) -> float:          # departure points, folded bins (as two of them) and the blocks' own transforms
     """What a window costs, counted in departure points: the blocks that can send something
@@ -273,8 +283,8 @@ def work(
     ----------
     plan : Plan
         what to compute
-    box : tuple
-        first row, end, first column, end of the cells that are wanted
+    box : tuple[int, int, int, int]
+        first row, end, first column, end of the cells wanted
     density : float
         departure points per critical spacing
 

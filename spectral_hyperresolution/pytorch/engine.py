@@ -11,6 +11,7 @@ from math import ceil
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike, DTypeLike
 
 from ..engine import checks
 from ..engine.gate import local_threshold
@@ -79,26 +80,27 @@ def _checked(mode, boundary):
 
 # %% ../../nbs/57_torch_engine.ipynb #2d28321a
 def reassign(
-    x,  # signal, (N,) or (…, N, C), real, array or tensor; channels are pooled
-    plan: Plan,                      # what to compute
-    mode: str = "fast",              # "fast" or "parity"
-    boundary: str = "wrap",  # outside: "wrap", "zero" or "reflect"; parity has "wrap" alone
-    density: float = 2.5,            # departure points per critical spacing, fast mode only
-    silence: bool = True,            # leave out points whose chi is below its own numerical error
-    soft: float = False,  # width of a cell's soft edge, 0 (False) to 1 (True, bilinear) [cells]
-    device=None,                     # where to compute; None follows x
-    dtype=None,                      # float32 or float64; None follows x
+    x: ArrayLike | torch.Tensor,  # signal, (N,) or (…, N, C), real; channels are pooled
+    plan: Plan,               # what to compute
+    mode: str = "fast",       # "fast" or "parity"
+    boundary: str = "wrap",   # outside: "wrap", "zero" or "reflect"; parity has "wrap" alone
+    density: float = 2.5,     # departure points per critical spacing, fast mode only
+    silence: bool = True,     # leave out points whose chi is below its own numerical error
+    soft: float = False,      # width of a cell's soft edge, 0 (False) to 1 (True, bilinear) [cells]
+    device: torch.device | str | None = None,  # where to compute; None follows x
+    dtype: torch.dtype | DTypeLike | None = None,  # float32 or float64; None follows x
     max_memory: float | None = None,  # bytes for work, at least one block; None asks the device
-    step: int | None = None,         # scans at a time, parity mode only; None fills max_memory
-    compiled: bool = True,           # fast mode: let a compiled kernel take over where it can
-):  # energy and counts before any gate, both (…, n_times, n_bins), highest frequency first
+    step: int | None = None,  # scans at a time, parity mode only; None fills max_memory
+    compiled: bool = True,    # fast mode: let a compiled kernel take over where it can
+) -> tuple[torch.Tensor, torch.Tensor]:  # energy and counts before any gate, both (…,
+                                         # n_times, n_bins), highest frequency first
     """Reassign signals and histogram the arrivals (Gardner & Magnasco 2006, Eq. 6). Raises
     ValueError for a wrong shape, type, device, mode or value.
 
     Parameters
     ----------
-    x
-        signal, (N,) or (…, N, C), real, array or tensor; channels are pooled
+    x : ArrayLike | torch.Tensor
+        signal, (N,) or (…, N, C), real; channels are pooled
     plan : Plan
         what to compute
     mode : str, default: 'fast'
@@ -111,9 +113,9 @@ def reassign(
         leave out points whose chi is below its own numerical error
     soft : float, default: False
         width of a cell's soft edge, 0 (False) to 1 (True, bilinear) [cells]
-    device : default: None
+    device : torch.device | str | None, default: None
         where to compute; None follows x
-    dtype : default: None
+    dtype : torch.dtype | DTypeLike | None, default: None
         float32 or float64; None follows x
     max_memory : float | None, default: None
         bytes for work, at least one block; None asks the device
@@ -124,7 +126,9 @@ def reassign(
 
     Returns
     -------
-    energy and counts before any gate, both (…, n_times, n_bins), highest frequency first
+    tuple[torch.Tensor, torch.Tensor]
+        energy and counts before any gate, both (…, n_times, n_bins), highest frequency
+        first
     """
     _checked(mode, boundary)
     soft, density = _softness(soft), checks.number("density", density, 0)
@@ -145,23 +149,24 @@ def reassign(
 
 # %% ../../nbs/57_torch_engine.ipynb #d7776d26
 def open_cells(
-    counts,       # arrivals, (…, n_times, n_bins)
+    counts: torch.Tensor,  # arrivals, (…, n_times, n_bins)
     plan: Plan,
-    gate,         # "local", "global" (the authors' rule, picture by picture), or None
-):                # True where a cell stays in the picture, same shape
+    gate: str | None,      # "local", "global" (the authors' rule, picture by picture), or None
+) -> torch.Tensor:         # True where a cell stays in the picture, same shape
     """Decide which cells are lit. Raises ValueError for an unknown gate.
 
     Parameters
     ----------
-    counts
+    counts : torch.Tensor
         arrivals, (…, n_times, n_bins)
     plan : Plan
-    gate
+    gate : str | None
         "local", "global" (the authors' rule, picture by picture), or None
 
     Returns
     -------
-    True where a cell stays in the picture, same shape
+    torch.Tensor
+        True where a cell stays in the picture, same shape
     """
     if gate is None: return torch.ones_like(counts, dtype=torch.bool)
     if gate == "global": return counts >= counts.amax((-2, -1), keepdim=True).sqrt()
@@ -181,23 +186,23 @@ def _published(x, q, tdeci, over, noct, minf, maxf, device, dtype, lint, chunks=
     return torch.where(open_cells(counts, plan, "global"), energy, 0)
 
 def high_resolution_spectrogram(
-    x,                  # signal, (N,) or (…, N, C), real, array or tensor; channels are pooled
-    q: float,           # wavelet Q
-    tdeci: int,         # output time stride [samples]
-    over: int,          # scans per output bin
-    noct: int,          # output bins per octave
-    minf: float,        # lowest frequency [cycles per sample]
-    maxf: float,        # highest frequency [cycles per sample]
-    device=None,        # where to compute; None follows x
-    dtype=None,         # float32 or float64; None follows x
-    lint: float = 0.5,  # largest displacement |eta/chi|
-) -> torch.Tensor:      # energy, (…, n_times, n_bins), highest frequency first, on that device
+    x: ArrayLike | torch.Tensor,  # signal, (N,) or (…, N, C), real; channels are pooled
+    q: float,                                      # wavelet Q
+    tdeci: int,                                    # output time stride [samples]
+    over: int,                                     # scans per output bin
+    noct: int,                                     # output bins per octave
+    minf: float,                                   # lowest frequency [cycles per sample]
+    maxf: float,                                   # highest frequency [cycles per sample]
+    device: torch.device | str | None = None,      # where to compute; None follows x
+    dtype: torch.dtype | DTypeLike | None = None,  # float32 or float64; None follows x
+    lint: float = 0.5,                             # largest displacement |eta/chi|
+) -> torch.Tensor:  # energy, (…, n_times, n_bins), highest frequency first, on that device
     """The authors' function on torch. Raises ValueError where the plan or `reassign` does.
 
     Parameters
     ----------
-    x
-        signal, (N,) or (…, N, C), real, array or tensor; channels are pooled
+    x : ArrayLike | torch.Tensor
+        signal, (N,) or (…, N, C), real; channels are pooled
     q : float
         wavelet Q
     tdeci : int
@@ -210,9 +215,9 @@ def high_resolution_spectrogram(
         lowest frequency [cycles per sample]
     maxf : float
         highest frequency [cycles per sample]
-    device : default: None
+    device : torch.device | str | None, default: None
         where to compute; None follows x
-    dtype : default: None
+    dtype : torch.dtype | DTypeLike | None, default: None
         float32 or float64; None follows x
     lint : float, default: 0.5
         largest displacement |eta/chi|
@@ -226,24 +231,24 @@ def high_resolution_spectrogram(
 
 # %% ../../nbs/57_torch_engine.ipynb #f1e5dc64
 def high_resolution_spectrogram_vectorized(
-    x,  # signal, (N,) or (…, N, C), real, array or tensor; channels are pooled
-    q: float,                 # wavelet Q
-    tdeci: int,               # output time stride [samples]
-    over: int,                # scans per output bin
-    noct: int,                # output bins per octave
-    minf: float,              # lowest frequency [cycles per sample]
-    maxf: float,              # highest frequency [cycles per sample]
-    device=None,              # where to compute; None follows x
-    dtype=None,               # float32 or float64; None follows x
-    chunks: int | None = None,  # parts of the scans; None fills the memory that is free
-    lint: float = 0.5,        # largest displacement |eta/chi|
+    x: ArrayLike | torch.Tensor,  # signal, (N,) or (…, N, C), real; channels are pooled
+    q: float,                     # wavelet Q
+    tdeci: int,                   # output time stride [samples]
+    over: int,                    # scans per output bin
+    noct: int,                    # output bins per octave
+    minf: float,                  # lowest frequency [cycles per sample]
+    maxf: float,                  # highest frequency [cycles per sample]
+    device: torch.device | str | None = None,  # where to compute; None follows x
+    dtype: torch.dtype | DTypeLike | None = None,  # float32 or float64; None follows x
+    chunks: int | None = None,    # parts of the scans; None fills the memory that is free
+    lint: float = 0.5,            # largest displacement |eta/chi|
 ) -> torch.Tensor:  # energy, (…, n_times, n_bins), highest frequency first, on that device
     """`engine.high_resolution_spectrogram` with a say in how many scans are computed together.
 
     Parameters
     ----------
-    x
-        signal, (N,) or (…, N, C), real, array or tensor; channels are pooled
+    x : ArrayLike | torch.Tensor
+        signal, (N,) or (…, N, C), real; channels are pooled
     q : float
         wavelet Q
     tdeci : int
@@ -256,9 +261,9 @@ def high_resolution_spectrogram_vectorized(
         lowest frequency [cycles per sample]
     maxf : float
         highest frequency [cycles per sample]
-    device : default: None
+    device : torch.device | str | None, default: None
         where to compute; None follows x
-    dtype : default: None
+    dtype : torch.dtype | DTypeLike | None, default: None
         float32 or float64; None follows x
     chunks : int | None, default: None
         parts of the scans; None fills the memory that is free

@@ -23,19 +23,19 @@ from .steps import _fold, _send, _wide
 @dataclass(frozen=True)
 class _Table:
     "A group of scans: tensors on one device, rows for transformed scans and scans for those sent."
-    group: object           # of the plan
-    cuts: tuple             # of its batches: (first row, last row, first scan, last scan)
-    take: torch.Tensor      # bins of the block's spectrum, (rows, folds, L)
-    gauss: torch.Tensor     # Gaussian, shear and phase, the same shape, complex
-    minus_u: torch.Tensor   # the same shape
-    base: torch.Tensor      # first of the four rows that a scan is interpolated from, (scans,)
-    weights: torch.Tensor   # their weights, (4, scans)
-    first: torch.Tensor     # index of a scan's first departure point, (scans,)
-    column: torch.Tensor    # column of a scan, counted from 0, (scans,)
-    sigma_t: torch.Tensor   # (scans,) [samples]
-    time0: torch.Tensor     # time of index 0, (blocks, scans) [time bins, after row0]
-    points: torch.Tensor    # how many points a scan sends, (blocks, scans)
-    row0: torch.Tensor      # first row that a block can reach, (blocks,)
+    group: object          # of the plan
+    cuts: tuple[tuple[int, int, int, int], ...]  # its batches' first and last rows and scans
+    take: torch.Tensor     # bins of the block's spectrum, (rows, folds, L)
+    gauss: torch.Tensor    # Gaussian, shear and phase, the same shape, complex
+    minus_u: torch.Tensor  # the same shape
+    base: torch.Tensor     # first of the four rows that a scan is interpolated from, (scans,)
+    weights: torch.Tensor  # their weights, (4, scans)
+    first: torch.Tensor    # index of a scan's first departure point, (scans,)
+    column: torch.Tensor   # column of a scan, counted from 0, (scans,)
+    sigma_t: torch.Tensor  # (scans,) [samples]
+    time0: torch.Tensor    # time of index 0, (blocks, scans) [time bins, after row0]
+    points: torch.Tensor   # how many points a scan sends, (blocks, scans)
+    row0: torch.Tensor     # first row that a block can reach, (blocks,)
     # times that a block accepts, half-open, (blocks, 2) [time bins, after row0]
     accepts: torch.Tensor
 
@@ -86,7 +86,7 @@ def _table(plan, g, batches, real, device):
 def _tables(plan, density, real, device):
     "The tables of all groups."
     batches = _batches.__wrapped__ if torch.compiler.is_compiling() else _batches
-    return [_table(plan, *group, real, device) for group in batches(plan, density, np.float64)]
+    return [_table(plan, g, each, real, device) for g, each in batches(plan, density, np.float64)]
 
 # %% ../../nbs/55_torch_fast.ipynb #20b0114e
 def _fast_job(blocks, item, t, rows, scans, b, plan, error, soft, fused, into):
@@ -121,7 +121,7 @@ def _fast_work(x, item, plan, boundary, density, silence, soft, fused, memory):
         blocks = _blocks(x, -(g.halo + g.lead) * g.stride, g.block, g.payload * g.stride,
                          len(t.row0), boundary)
         per_block, per_batch = (n * x.element_size() for n in _words(t, fused))
-        for r, b in _slices(*blocks.shape[:2], memory // (per_block + per_batch)):
+        for r, b in _slices(len(blocks), blocks.shape[1], memory // (per_block + per_batch)):
             n = (r.stop - r.start) * (b.stop - b.start)
             step = max(1, (memory // n - per_block) // per_batch)
             for i in range(0, len(t.cuts), step):

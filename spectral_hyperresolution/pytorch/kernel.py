@@ -58,7 +58,9 @@ if triton:
         cell = ((tl.load(item + u) * n_times + row) * n_bins
                 + tl.where(keep, v + 0.5, 0.0).to(tl.int64))
         # deposit
-        tl.atomic_add(energy + cell, power.to(energy.dtype.element_ty) * tl.load(scale + u), keep)
+        gain = tl.load(scale + u)
+        power = power.to(energy.dtype.element_ty)  # type: ignore[attr-defined]  # a tensor by now
+        tl.atomic_add(energy + cell, power * gain, keep)
         tl.atomic_add(counts + cell, tl.where(keep, stride, 0).to(counts.dtype.element_ty), keep)
 
 # %% ../../nbs/56_torch_kernel.ipynb #ce956990

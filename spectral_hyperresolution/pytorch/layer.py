@@ -7,9 +7,11 @@ __all__ = ['LinearReassignment']
 
 # %% ../../nbs/58_torch_layer.ipynb #19ec22e4
 import warnings
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 
 from ..engine import checks
 from ..engine.gate import local_threshold
@@ -18,7 +20,7 @@ from .engine import _checked, _softness, open_cells, reassign
 from .steps import _tensor
 
 # %% ../../nbs/58_torch_layer.ipynb #f330f053
-def _pcm(x):
+def _pcm(x) -> torch.Tensor:
     "Samples of (…, time), integers scaled to ±1."
     x = torch.as_tensor(x)
     if x.ndim == 0 or x.numel() == 0:
@@ -71,6 +73,11 @@ class LinearReassignment(torch.nn.Module):
     >>> layer = LinearReassignment(16000, soft=True).to("cuda")
     >>> layer(torch.randn(8, 16000, device="cuda")).shape   # (8, frequency, time)
     """
+    settings: dict[str, Any]
+    how: dict[str, Any]
+    frequencies: torch.Tensor
+    threshold: torch.Tensor
+
     def __init__(
         self,
         sr: float,                        # sampling rate [Hz]
@@ -88,7 +95,7 @@ class LinearReassignment(torch.nn.Module):
         lint: float = 0.5,                # largest displacement |eta/chi| that enters the picture
         soft: float = False,  # width of a cell's soft edge, 0 (False) to 1 (True, bilinear) [cells]
         max_memory: float | None = None,  # bytes for work; None asks the device
-    ):
+    ) -> None:
         super().__init__()
         long = default_plan(2**40, sr, q, fmin, fmax, bins_per_octave, hop_length, oversampling,
                             lint)
@@ -126,13 +133,13 @@ class LinearReassignment(torch.nn.Module):
 
     def forward(
         self,
-        x,               # sounds, (…, time): floating point or 8-, 16-, 32-bit PCM
-    ) -> torch.Tensor:   # energy, (…, n_frequencies, n_times)
+        x: ArrayLike | torch.Tensor,  # sounds, (…, time): floating point or 8-, 16-, 32-bit PCM
+    ) -> torch.Tensor:                # energy, (…, n_frequencies, n_times)
         """The picture of each sound, on its device.
 
         Parameters
         ----------
-        x
+        x : ArrayLike | torch.Tensor
             sounds, (…, time): floating point or 8-, 16-, 32-bit PCM
 
         Returns
@@ -153,12 +160,14 @@ class LinearReassignment(torch.nn.Module):
                else open_cells(counts, plan, self.gate))
         return torch.where(lit, energy, 0).flip(-1).mT
 
-    def get_extra_state(self): return dict(self.settings, gate=self.gate, **self.how)
+    def get_extra_state(self) -> dict[str, Any]:
+        return dict(self.settings, gate=self.gate, **self.how)
 
-    def set_extra_state(self, state):
+    def set_extra_state(self, state: dict[str, Any]) -> None:
         other = {k: v for k, v in self.get_extra_state().items() if k != "max_memory"
                  and state.get(k) != v}
         if other:
             raise ValueError(f"the state belongs to a layer of other parameters: here {other}")
 
-    def extra_repr(self): return ", ".join(f"{k}={v!r}" for k, v in self.get_extra_state().items())
+    def extra_repr(self) -> str:
+        return ", ".join(f"{k}={v!r}" for k, v in self.get_extra_state().items())

@@ -70,7 +70,7 @@ def _exact_work(x, item, plan, silence, soft, memory, step=None):
         together = step or max(1, most)
         for j in range(units[0][0], last, together):
             f0, sigma_f, g, minus_ug = _exact_bands(plan, slice(j, min(j + together, last)), L, x)
-            for r, b in _slices(*blocks.shape[:2], most // len(f0)):
+            for r, b in _slices(len(blocks), blocks.shape[1], most // len(f0)):
                 first = torch.arange(payload, dtype=_wide(x), device=x.device) + 1
                 first = (first + payload * torch.arange(b.start, b.stop, device=x.device)[:, None,
                     None])

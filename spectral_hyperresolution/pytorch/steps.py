@@ -31,7 +31,7 @@ def _place(device):
             f"device={device!r} can't be used here: {str(error).splitlines()[0]}") from None
 
 # %% ../../nbs/53_torch_steps.ipynb #edca1519
-def _tensor(x, device=None, dtype=None):
+def _tensor(x, device=None, dtype=None) -> torch.Tensor:
     "`x` as a real tensor in float32 or float64; device and dtype follow it unless they are given."
     if not isinstance(x, torch.Tensor):
         x = np.asarray(x)
@@ -55,7 +55,7 @@ def _refuse_infinite(x):
                          f"sample {int(bad.nonzero()[0])}")
 
 # %% ../../nbs/53_torch_steps.ipynb #ad86583d
-def _signal(x, plan, device=None, dtype=None):
+def _signal(x, plan, device=None, dtype=None) -> tuple[torch.Tensor, tuple[int, ...]]:
     "`x`, (N,) or (…, N, C), as (pictures, C, N), and the leading shape."
     x = _tensor(x, device, dtype)
     if x.ndim == 0 or x.shape[max(-2, -x.ndim)] != plan.n_samples:

@@ -9,9 +9,11 @@ __all__ = ['carry', 'column_sums', 'admissibility', 'Bank']
 import sys
 from dataclasses import dataclass
 from math import log, pi, sqrt
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import scipy.fft
+from numpy.typing import ArrayLike
 
 from ..engine import checks
 from ..engine.parity import exact_tail
@@ -20,36 +22,41 @@ from ..engine.plan import Plan
 from .gabor import gabor_transform, reassign
 from .histogram import deposit
 
+if TYPE_CHECKING:
+    import torch
+    Array = TypeVar("Array", np.ndarray, torch.Tensor)
+
 # %% ../../nbs/26_phase.ipynb #4114cd70
 def carry(
-    chi,    # transform at the departure points, complex
-    t,      # departure times [samples]
-    f,      # departure frequencies [cycles per sample]
-    t_ins,  # arrival times [samples]
-    f_ins,  # arrival frequencies [cycles per sample]
-):          # the transform with the phase that it brings to its arrival; arrays or tensors
+    chi: "Array",        # transform at the departure points, complex
+    t: "Array | float",  # departure times [samples]
+    f: "Array | float",  # departure frequencies [cycles per sample]
+    t_ins: "Array",      # arrival times [samples]
+    f_ins: "Array",      # arrival frequencies [cycles per sample]
+) -> "Array":  # the transform with the phase that it brings to its arrival; arrays or tensors
     """χ·exp(i(ω + ω_ins)(t_ins − t)/2): mean frequency times displacement (Gardner & Magnasco
     2006, Fig. 5).
 
     Parameters
     ----------
-    chi
+    chi : Array
         transform at the departure points, complex
-    t
+    t : Array | float
         departure times [samples]
-    f
+    f : Array | float
         departure frequencies [cycles per sample]
-    t_ins
+    t_ins : Array
         arrival times [samples]
-    f_ins
+    f_ins : Array
         arrival frequencies [cycles per sample]
 
     Returns
     -------
-    the transform with the phase that it brings to its arrival; arrays or tensors
+    Array
+        the transform with the phase that it brings to its arrival; arrays or tensors
     """
-    turn = 1j * pi * (f + f_ins) * (t_ins - t)
-    return chi * (turn.exp() if _torch(chi) else np.exp(turn))
+    exp: Any = torch.exp if (torch := _torch(chi)) else np.exp
+    return chi * exp(1j * pi * (f + f_ins) * (t_ins - t))
 
 def _torch(x):
     "The module torch where `x` is a tensor, else None; it is never imported from here."
@@ -58,9 +65,9 @@ def _torch(x):
 
 # %% ../../nbs/26_phase.ipynb #e72557c5
 def column_sums(
-    x,                    # signal (n,), real or complex, taken to repeat every n samples
+    x: ArrayLike,         # signal (n,), real or complex, taken to repeat every n samples
     sigma_t: float,       # standard deviation of the Gaussian window, a time [samples]
-    omegas,               # frequencies of the rows, evenly spaced over 2π (F,) [rad/sample]
+    omegas: np.ndarray,   # frequencies of the rows, evenly spaced over 2π (F,) [rad/sample]
     per_sample: int = 4,  # departure points per sample, in each row
 ) -> np.ndarray:          # (n,) complex128
     """The vertical integral of the complex reassigned transform, over 2π (rectangles of rows
@@ -68,11 +75,11 @@ def column_sums(
 
     Parameters
     ----------
-    x
+    x : ArrayLike
         signal (n,), real or complex, taken to repeat every n samples
     sigma_t : float
         standard deviation of the Gaussian window, a time [samples]
-    omegas
+    omegas : np.ndarray
         frequencies of the rows, evenly spaced over 2π (F,) [rad/sample]
     per_sample : int, default: 4
         departure points per sample, in each row
@@ -136,23 +143,23 @@ class Bank:
         (S,): the sound is twice the real part of the sum of share·χ
     f_edges : np.ndarray
         edges of the picture's frequency cells, ascending (F + 1,) [cycles per sample]
-    band : tuple
+    band : tuple[float, float]
         lowest and highest frequency analysed [cycles per sample]
     wraps : bool, default: False
         whether a pass that reaches beyond half the sampling rate comes in again below
     """
-    n_samples: int           # length of the sound [samples]
-    frequencies: np.ndarray  # centres of the rows (S,) [cycles per sample]
-    sigma_f: np.ndarray      # their widths (S,) [cycles per sample]
-    share: np.ndarray        # (S,): the sound is twice the real part of the sum of share·χ
+    n_samples: int             # length of the sound [samples]
+    frequencies: np.ndarray    # centres of the rows (S,) [cycles per sample]
+    sigma_f: np.ndarray        # their widths (S,) [cycles per sample]
+    share: np.ndarray          # (S,): the sound is twice the real part of the sum of share·χ
     # edges of the picture's frequency cells, ascending (F + 1,) [cycles per sample]
     f_edges: np.ndarray
-    band: tuple              # lowest and highest frequency analysed [cycles per sample]
+    band: tuple[float, float]  # lowest and highest frequency analysed [cycles per sample]
     # whether a pass that reaches beyond half the sampling rate comes in again below
     wraps: bool = False
 
     @staticmethod
-    def constant_q(plan: Plan):
+    def constant_q(plan: Plan) -> "Bank":
         "The scans of a plan, and its bins. Raises ValueError for q <= 0.3."
         share = np.full(plan.n_scans, log(2) / (plan.over * plan.noct) / admissibility(plan.q))
         return Bank(plan.n_samples, plan.scan_frequencies, plan.scan_sigma_f, share,
@@ -164,7 +171,7 @@ class Bank:
         sigma_t: float,   # standard deviation of the window, >= 3 [samples]
         rows: int,        # departure frequencies between 0 and half the sampling rate
         bins: int = 256,  # frequency cells between the same
-    ):
+    ) -> "Bank":
         """The Gabor transform of a real sound (Gardner & Magnasco 2006, Eq. 1). Raises
         ValueError for a bad number.
 
@@ -178,6 +185,10 @@ class Bank:
             departure frequencies between 0 and half the sampling rate
         bins : int, default: 256
             frequency cells between the same
+
+        Returns
+        -------
+        Bank
         """
         n_samples, rows, bins = (checks.integer("n_samples", n_samples, 2),
                                  checks.integer("rows", rows, 1), checks.integer("bins", bins, 1))

@@ -7,6 +7,7 @@ __all__ = ['agreement', 'consensus_histogram']
 
 # %% ../../nbs/30_consensus.ipynb #92cef2d1
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.ndimage import maximum_filter
 
 from ..engine import checks
@@ -14,25 +15,26 @@ from .drift import arrivals
 
 # %% ../../nbs/30_consensus.ipynb #36c89143
 def agreement(
-    footprints,        # (n, …, F, T), true in a picture's footprint, narrowest window first
-    tolerance=0,       # bins by which each is widened: a number, or (frequency, time)
-    agree=None,        # how many neighbouring pictures must agree, 1 … n; None: all
-) -> tuple:            # agreeing pictures in each cell (n, …, F, T); their longest run (…, F, T)
+    footprints: ArrayLike,     # (n, …, F, T), true in a picture's footprint, narrowest window first
+    tolerance: ArrayLike = 0,  # bins by which each is widened: a number, or (frequency, time)
+    agree: int | None = None,  # how many neighbouring pictures must agree, 1 … n; None: all
+) -> tuple[np.ndarray, np.ndarray]:  # agreeing pictures in each cell (n, …,
+                                     # F, T); their longest run (…, F, T)
     """Intersect the footprints of neighbouring windows (Gardner & Magnasco 2006, Fig. 6);
     ValueError for a bad number.
 
     Parameters
     ----------
-    footprints
+    footprints : ArrayLike
         (n, …, F, T), true in a picture's footprint, narrowest window first
-    tolerance : int, default: 0
+    tolerance : ArrayLike, default: 0
         bins by which each is widened: a number, or (frequency, time)
-    agree : default: None
+    agree : int | None, default: None
         how many neighbouring pictures must agree, 1 … n; None: all
 
     Returns
     -------
-    tuple
+    tuple[np.ndarray, np.ndarray]
         agreeing pictures in each cell (n, …, F, T); their longest run (…, F, T)
     """
     wide = np.asarray(footprints, bool)
@@ -63,40 +65,40 @@ def _mean(values, footprints, members):
 
 # %% ../../nbs/30_consensus.ipynb #f4021c9b
 def consensus_histogram(
-    x,                     # signal (n,), real or complex, taken to repeat every n samples
-    sigmas,                # standard deviations of the windows, increasing (n_sigmas,) [samples]
-    t_edges,               # edges of the time cells (T + 1,), within 0 … n [samples]
-    f_edges,               # edges of the frequency cells (F + 1,), within 0 … 2π [rad/sample]
-    grid=(1024, 512),      # departure points over n samples, and over 2π
+    x: ArrayLike,          # signal (n,), real or complex, taken to repeat every n samples
+    sigmas: ArrayLike,     # standard deviations of the windows, increasing (n_sigmas,) [samples]
+    t_edges: ArrayLike,    # edges of the time cells (T + 1,), within 0 … n [samples]
+    f_edges: ArrayLike,    # edges of the frequency cells (F + 1,), within 0 … 2π [rad/sample]
+    grid: tuple[int, int] = (1024, 512),  # departure points over n samples, and over 2π
     density: float = 1.5,  # a footprint has the cells with at least so many arrivals per departure
-    tolerance=0,           # bins by which a footprint is widened: a number, or (frequency, time)
-    agree=None,            # how many neighbouring windows must agree; None: all
-) -> tuple:                # energy (F, T) in units of the sound's own; support (F, T)
+    tolerance: ArrayLike = 0,  # bins to widen a footprint by: a number, or (frequency, time)
+    agree: int | None = None,  # how many neighbouring windows must agree; None: all
+) -> tuple[np.ndarray, np.ndarray]:  # energy (F, T) in units of the sound's own; support (F, T)
     """What several windows on a uniform grid agree on (Gardner & Magnasco 2006, Fig. 6);
     ValueError for a bad argument.
 
     Parameters
     ----------
-    x
+    x : ArrayLike
         signal (n,), real or complex, taken to repeat every n samples
-    sigmas
+    sigmas : ArrayLike
         standard deviations of the windows, increasing (n_sigmas,) [samples]
-    t_edges
+    t_edges : ArrayLike
         edges of the time cells (T + 1,), within 0 … n [samples]
-    f_edges
+    f_edges : ArrayLike
         edges of the frequency cells (F + 1,), within 0 … 2π [rad/sample]
-    grid : default: (1024, 512)
+    grid : tuple[int, int], default: (1024, 512)
         departure points over n samples, and over 2π
     density : float, default: 1.5
         a footprint has the cells with at least so many arrivals per departure
-    tolerance : int, default: 0
-        bins by which a footprint is widened: a number, or (frequency, time)
-    agree : default: None
+    tolerance : ArrayLike, default: 0
+        bins to widen a footprint by: a number, or (frequency, time)
+    agree : int | None, default: None
         how many neighbouring windows must agree; None: all
 
     Returns
     -------
-    tuple
+    tuple[np.ndarray, np.ndarray]
         energy (F, T) in units of the sound's own; support (F, T)
     """
     sigmas, density = checks.edges("sigmas", sigmas), checks.number("density", density, 0)

@@ -6,9 +6,11 @@
 __all__ = ['detectors', 'rates', 'tone_scores', 'detection', 'detected']
 
 # %% ../../nbs/25_detection.ipynb #ce50190a
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..engine import checks
 from .gabor import gabor_transform, reassign
@@ -22,14 +24,14 @@ rates = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)  # shares of false alarms
 
 # %% ../../nbs/25_detection.ipynb #4dd18c1e
 def tone_scores(
-    x,                # real signal (n,), n >= 64
-) -> np.ndarray:      # one score for each of `detectors`
+    x: ArrayLike,  # real signal (n,), n >= 64
+) -> np.ndarray:   # one score for each of `detectors`
     """Largest energy in a strip, in four pictures of a sound (after Gardner & Magnasco 2006,
     Fig. 4); ValueError for bad x.
 
     Parameters
     ----------
-    x
+    x : ArrayLike
         real signal (n,), n >= 64
 
     Returns
@@ -54,19 +56,19 @@ def tone_scores(
                      best(arrived), best(np.abs(np.fft.rfft(x)[: n // 2 + 1]) ** 2)])
 
 def detection(
-    amplitudes,               # of the tone A·sin(ω₀t + phase), in noise of mean square 1 (A,)
+    amplitudes: Sequence[float] | np.ndarray,  # of A·sin(ω₀t + phase) in noise of power 1 (A,)
     trials: int = 100,        # sounds with a tone, for each amplitude; ω₀ and phase are drawn anew
     noise_trials: int = 300,  # sounds without
     n: int = 256,             # length of each [samples]
     workers: int = 1,         # threads
-) -> tuple:                   # scores: noise (noise_trials, 4), tones (A, trials, 4)
+) -> tuple[np.ndarray, np.ndarray]:  # scores: noise (noise_trials, 4), tones (A, trials, 4)
     """Scores of noise with and without a tone (after Gardner & Magnasco 2006, Fig. 4);
     ValueError for bad numbers.
 
     Parameters
     ----------
-    amplitudes
-        of the tone A·sin(ω₀t + phase), in noise of mean square 1 (A,)
+    amplitudes : Sequence[float] | np.ndarray
+        of A·sin(ω₀t + phase) in noise of power 1 (A,)
     trials : int, default: 100
         sounds with a tone, for each amplitude; ω₀ and phase are drawn anew
     noise_trials : int, default: 300
@@ -78,7 +80,7 @@ def detection(
 
     Returns
     -------
-    tuple
+    tuple[np.ndarray, np.ndarray]
         scores: noise (noise_trials, 4), tones (A, trials, 4)
     """
     checks.whole(1, trials=trials, noise_trials=noise_trials, workers=workers); checks.whole(64,
@@ -93,8 +95,8 @@ def detection(
     return scores[:noise_trials], scores[noise_trials:].reshape(len(amplitudes), trials, -1)
 
 def detected(
-    noise,               # scores without a tone (N, 4), from `detection`
-    tones,               # scores with one (A, trials, 4)
+    noise: ArrayLike,    # scores without a tone (N, 4), from `detection`
+    tones: ArrayLike,    # scores with one (A, trials, 4)
     false_alarm: float,  # share of false alarms, above 0 and below 1
 ) -> np.ndarray:         # share of tones found (A, 4)
     """Share of tones found, where noise alone exceeds the thresholds in a given share of runs;
@@ -102,9 +104,9 @@ def detected(
 
     Parameters
     ----------
-    noise
+    noise : ArrayLike
         scores without a tone (N, 4), from `detection`
-    tones
+    tones : ArrayLike
         scores with one (A, trials, 4)
     false_alarm : float
         share of false alarms, above 0 and below 1
@@ -115,4 +117,5 @@ def detected(
         share of tones found (A, 4)
     """
     checks.number("false_alarm", false_alarm, 0, 1)
-    return (np.asarray(tones) > np.quantile(noise, 1 - false_alarm, axis=0)).mean(axis=1)
+    threshold = np.quantile(np.asarray(noise), 1 - false_alarm, axis=0)
+    return (np.asarray(tones) > threshold).mean(axis=1)

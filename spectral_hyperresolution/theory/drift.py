@@ -7,6 +7,7 @@ __all__ = ['drift', 'arrivals', 'stable_histogram']
 
 # %% ../../nbs/31_drift.ipynb #1d302137
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..engine import checks
 from .histogram import _sent, deposit
@@ -18,24 +19,25 @@ def _ratio(a, b):
 
 # %% ../../nbs/31_drift.ipynb #063bc6ef
 def drift(
-    chi, eta,   # Gabor transform and its time-weighted twin, any shape
-    mu2, mu3,   # the same weighted by the square and the cube of (t′−t)/σ
-) -> tuple:  # motion per relative change of σ: time [σ] + i frequency [1/σ]; the line's angle [rad]
+    chi: np.ndarray, eta: np.ndarray,  # Gabor transform and its time-weighted twin, any shape
+    mu2: np.ndarray, mu3: np.ndarray,  # the same weighted by the square and the cube of (t′−t)/σ
+) -> tuple[np.ndarray, np.ndarray]:    # motion per relative change of σ: time [σ] +
+                                       # i frequency [1/σ]; the line's angle [rad]
     """How an arrival moves when σ changes, and along which line it lies (after Gardner &
     Magnasco 2006, Fig. 6).
 
     Parameters
     ----------
-    chi
-    eta
+    chi : np.ndarray
+    eta : np.ndarray
         Gabor transform and its time-weighted twin, any shape
-    mu2
-    mu3
+    mu2 : np.ndarray
+    mu3 : np.ndarray
         the same weighted by the square and the cube of (t′−t)/σ
 
     Returns
     -------
-    tuple
+    tuple[np.ndarray, np.ndarray]
         motion per relative change of σ: time [σ] + i frequency [1/σ]; the line's angle
         [rad]
     """
@@ -45,42 +47,44 @@ def drift(
 
 # %% ../../nbs/31_drift.ipynb #95c5cd7c
 def arrivals(
-    x,                   # signal (n,), real or complex, taken to repeat every n samples
-    sigma_t: float,      # standard deviation of the Gaussian window, a time [samples]
-    t_edges,             # edges of the time cells (T + 1,), within 0 … n [samples]
-    f_edges,             # edges of the frequency cells (F + 1,), within 0 … 2π [rad/sample]
-    grid=(1024, 512),    # departure points in time and in frequency; a multiple of n is fast
-    most=None,  # drop points that drift more [σ or 1/σ per relative change of σ]; None keeps all
-    across=False,        # count only the drift across the local line
-) -> tuple:  # energy (F, T), summing to Σ|x|² over the whole plane; density of arrivals (F, T)
+    x: ArrayLike,               # signal (n,), real or complex, taken to repeat every n samples
+    sigma_t: float,             # standard deviation of the Gaussian window, a time [samples]
+    t_edges: ArrayLike,         # edges of the time cells (T + 1,), within 0 … n [samples]
+    f_edges: ArrayLike,         # edges of the frequency cells (F + 1,), within 0 … 2π [rad/sample]
+    grid: tuple[int, int] = (1024, 512),  # departure points in t and in f; a multiple of n is fast
+    most: float | None = None,  # largest drift [σ or 1/σ per relative change of σ]; None: any
+    across: bool = False,       # count only the drift across the local line
+) -> tuple[np.ndarray, np.ndarray]:  # energy (F, T), summing to Σ|x|² over the
+                                     # whole plane; density of arrivals (F, T)
     """Energy and density of what arrives, of all points or of those that stay; ValueError as
     `reassigned_histogram`.
 
     Parameters
     ----------
-    x
+    x : ArrayLike
         signal (n,), real or complex, taken to repeat every n samples
     sigma_t : float
         standard deviation of the Gaussian window, a time [samples]
-    t_edges
+    t_edges : ArrayLike
         edges of the time cells (T + 1,), within 0 … n [samples]
-    f_edges
+    f_edges : ArrayLike
         edges of the frequency cells (F + 1,), within 0 … 2π [rad/sample]
-    grid : default: (1024, 512)
-        departure points in time and in frequency; a multiple of n is fast
-    most : default: None
-        drop points that drift more [σ or 1/σ per relative change of σ]; None keeps all
+    grid : tuple[int, int], default: (1024, 512)
+        departure points in t and in f; a multiple of n is fast
+    most : float | None, default: None
+        largest drift [σ or 1/σ per relative change of σ]; None: any
     across : bool, default: False
         count only the drift across the local line
 
     Returns
     -------
-    tuple
+    tuple[np.ndarray, np.ndarray]
         energy (F, T), summing to Σ|x|² over the whole plane; density of arrivals (F, T)
     """
     if most is not None: most = checks.number("most", most, 0)
     cells, energy, density = (np.outer(np.diff(checks.edges("f_edges", f_edges)),
-                                       np.diff(checks.edges("t_edges", t_edges))), 0, 0)
+                                       np.diff(checks.edges("t_edges", t_edges))),
+                              np.zeros(()), np.zeros(()))
     for t, w, moments, area in _sent(x, sigma_t, grid, order=1 if most is None else 3):
         if most is not None:
             v, angle = drift(*moments)
@@ -92,11 +96,11 @@ def arrivals(
 
 # %% ../../nbs/31_drift.ipynb #b1049296
 def stable_histogram(
-    x,                   # signal (n,), real or complex, taken to repeat every n samples
-    sigmas,              # standard deviations of the windows, increasing (n_sigmas,) [samples]
-    t_edges,             # edges of the time cells (T + 1,), within 0 … n [samples]
-    f_edges,             # edges of the frequency cells (F + 1,), within 0 … 2π [rad/sample]
-    grid=(1024, 512),    # departure points over n samples, and over 2π
+    x: ArrayLike,        # signal (n,), real or complex, taken to repeat every n samples
+    sigmas: ArrayLike,   # standard deviations of the windows, increasing (n_sigmas,) [samples]
+    t_edges: ArrayLike,  # edges of the time cells (T + 1,), within 0 … n [samples]
+    f_edges: ArrayLike,  # edges of the frequency cells (F + 1,), within 0 … 2π [rad/sample]
+    grid: tuple[int, int] = (1024, 512),  # departure points over n samples, and over 2π
     most: float = 0.1,   # largest drift [σ or 1/σ per relative change of σ]
     across: bool = False, # count only the drift across the local line, so that sweeps stay
 ) -> np.ndarray:         # energy (F, T), mean over the windows, in units of the sound's own
@@ -105,15 +109,15 @@ def stable_histogram(
 
     Parameters
     ----------
-    x
+    x : ArrayLike
         signal (n,), real or complex, taken to repeat every n samples
-    sigmas
+    sigmas : ArrayLike
         standard deviations of the windows, increasing (n_sigmas,) [samples]
-    t_edges
+    t_edges : ArrayLike
         edges of the time cells (T + 1,), within 0 … n [samples]
-    f_edges
+    f_edges : ArrayLike
         edges of the frequency cells (F + 1,), within 0 … 2π [rad/sample]
-    grid : default: (1024, 512)
+    grid : tuple[int, int], default: (1024, 512)
         departure points over n samples, and over 2π
     most : float, default: 0.1
         largest drift [σ or 1/σ per relative change of σ]

@@ -6,10 +6,13 @@
 __all__ = ['published_fit', 'law_edges', 'choices', 'froth', 'entropy', 'sparsity', 'line']
 
 # %% ../../nbs/24_froth.ipynb #08bec569
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..engine import checks
 from ..engine.running import _strict
@@ -47,7 +50,7 @@ def _carry(chi, eta, first, omegas, sigma_t, carried, bilinear, out):
 
 # %% ../../nbs/24_froth.ipynb #179be6b4
 def froth(
-    x,                        # signal (n,), real or complex, taken to repeat every n samples
+    x: ArrayLike,             # signal (n,), real or complex, taken to repeat every n samples
     density: int = 1,         # departure points along each side of a cell
     carried: bool = True,     # turn each arrival's phase along its way
     method: str = "nearest",  # "nearest" or "bilinear"
@@ -57,7 +60,7 @@ def froth(
 
     Parameters
     ----------
-    x
+    x : ArrayLike
         signal (n,), real or complex, taken to repeat every n samples
     density : int, default: 1
         departure points along each side of a cell
@@ -84,14 +87,14 @@ def froth(
     return out
 
 def entropy(
-    energy,   # energies >= 0, any shape
-) -> float:   # 0 for a flat picture, −(1−γ) = −0.42278 for exp(−E), lower if few cells hold all
+    energy: ArrayLike,  # energies >= 0, any shape
+) -> float:  # 0 for a flat picture, −(1−γ) = −0.42278 for exp(−E), lower if few cells hold all
     """Sparseness −mean(E ln E), E of mean one (Gardner & Magnasco 2006, Fig. 3); ValueError
     for energies < 0 or all zero.
 
     Parameters
     ----------
-    energy
+    energy : ArrayLike
         energies >= 0, any shape
 
     Returns
@@ -102,8 +105,8 @@ def entropy(
     energy = np.asarray(energy, float)
     if not (energy.size and np.isfinite(energy).all() and energy.min() >= 0 and energy.max() > 0):
         raise ValueError("energy is not a non-empty array of finite numbers >= 0, some > 0")
-    energy = energy / energy.mean()
-    return float(-np.mean(energy * np.log(np.where(energy > 0, energy, 1))))
+    even = energy / energy.mean()
+    return float(-np.mean(even * np.log(np.where(even > 0, even, 1))))
 
 # %% ../../nbs/24_froth.ipynb #3fc50cbc
 def _one(n, seed, is_complex, options):
@@ -116,18 +119,19 @@ def _one(n, seed, is_complex, options):
                                              for p in pictures])
 
 def sparsity(
-    sizes=(128, 256, 512),     # lengths of the noise N [samples]
-    realisations: int = 12,    # of each size
-    is_complex: bool = True,   # complex noise, or real
-    workers: int = 1,          # threads
-    **options,                 # density, carried, method of `froth`
-) -> dict:  # "entropy" (sizes, realisations, 2) and "law" (sizes, 2, bins): spectrogram, then froth
+    sizes: Sequence[int] = (128, 256, 512),  # lengths of the noise N [samples]
+    realisations: int = 12,                  # of each size
+    is_complex: bool = True,                 # complex noise, or real
+    workers: int = 1,                        # threads
+    **options: Any,                          # density, carried, method of `froth`
+) -> dict[str, np.ndarray]:                  # "entropy" (sizes, realisations, 2) and "law"
+                                             # (sizes, 2, bins): spectrogram, then froth
     """Sparseness of white noise, laws of its energies (Gardner & Magnasco 2006, Fig. 3);
     ValueError for bad numbers.
 
     Parameters
     ----------
-    sizes : default: (128, 256, 512)
+    sizes : Sequence[int], default: (128, 256, 512)
         lengths of the noise N [samples]
     realisations : int, default: 12
         of each size
@@ -135,12 +139,12 @@ def sparsity(
         complex noise, or real
     workers : int, default: 1
         threads
-    **options
+    **options : Any
         density, carried, method of `froth`
 
     Returns
     -------
-    dict
+    dict[str, np.ndarray]
         "entropy" (sizes, realisations, 2) and "law" (sizes, 2, bins): spectrogram, then
         froth
     """
@@ -154,27 +158,28 @@ def sparsity(
     return {"entropy": np.array([[r[0] for r in run] for run in runs]), "law": np.array(law)}
 
 def line(
-    sizes,      # lengths N (S,)
-    entropies,  # their mean entropies (S,)
-) -> tuple:     # slope and intercept
+    sizes: Sequence[float] | np.ndarray,      # lengths N (S,)
+    entropies: Sequence[float] | np.ndarray,  # their mean entropies (S,)
+) -> tuple[float, float]:                     # slope and intercept
     """Straight line through entropies over ln N (Gardner & Magnasco 2006, Fig. 3); ValueError
     for fewer than two sizes.
 
     Parameters
     ----------
-    sizes
+    sizes : Sequence[float] | np.ndarray
         lengths N (S,)
-    entropies
+    entropies : Sequence[float] | np.ndarray
         their mean entropies (S,)
 
     Returns
     -------
-    tuple
+    tuple[float, float]
         slope and intercept
     """
     if len(sizes) < 2 or len(sizes) != len(entropies):
         raise ValueError(f"{len(sizes)} sizes, {len(entropies)} entropies: no line")
-    return tuple(float(v) for v in np.polyfit(np.log(sizes), entropies, 1))
+    slope, intercept = np.polyfit(np.log(sizes), entropies, 1)
+    return float(slope), float(intercept)
 
 # %% ../../nbs/24_froth.ipynb #ca47e5bd
 choices = {  # one thing changed at a time, then the best of them together

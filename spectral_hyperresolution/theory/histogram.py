@@ -7,6 +7,7 @@ __all__ = ['deposit', 'reassigned_histogram']
 
 # %% ../../nbs/03_histogram.ipynb #6328b5f2
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -99,7 +100,7 @@ def _departures(n, grid, golden):
         for move in moves: yield (rows + 0.5) * step_w, shear + move
 
 # %% ../../nbs/03_histogram.ipynb #ab367593
-def _sent(x, sigma_t, grid, golden=False, order=1) -> Iterator:
+def _sent(x, sigma_t, grid, golden=False, order=1) -> Iterator[Any]:
     "The whole departure grid in batches: arrivals t and ω, transforms, the area of one point."
     if np.shape(grid) != (2,): raise ValueError(f"grid={grid!r} is not two whole numbers >= 1")
     for points in grid: checks.whole(1, grid=points)

@@ -9,6 +9,7 @@ __all__ = ['sung_line', 'syrinx', 'bird_gestures', 'syrinx_song']
 from math import cos, exp, sin
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.signal import lfilter, resample_poly
 
 from ..engine import checks
@@ -61,8 +62,8 @@ def sung_line(
 
 # %% ../../nbs/22_organs.ipynb #666d0928
 def syrinx(
-    pressure,                # pressure p (n,), drives where above friction [1/s]
-    stiffness,               # stiffness k (n,), >= 0 [1/s²]
+    pressure: ArrayLike,     # pressure p (n,), drives where above friction [1/s]
+    stiffness: ArrayLike,    # stiffness k (n,), >= 0 [1/s²]
     sr: float,               # sampling rate [Hz]
     friction: float = 1000,  # b [1/s]
     seed: int = 0,           # of the faint noise from which the motion starts
@@ -72,9 +73,9 @@ def syrinx(
 
     Parameters
     ----------
-    pressure
+    pressure : ArrayLike
         pressure p (n,), drives where above friction [1/s]
-    stiffness
+    stiffness : ArrayLike
         stiffness k (n,), >= 0 [1/s²]
     sr : float
         sampling rate [Hz]
@@ -110,10 +111,10 @@ def syrinx(
 
 # %% ../../nbs/22_organs.ipynb #613f28a9
 def bird_gestures(
-    duration: float = 2.0,  # [s]
-    sr: float = 44100,      # sampling rate, >= 16000 [Hz]
-    seed: int = 0,          # another seed, another motif
-) -> tuple:                 # pressure [1/s], stiffness [1/s²]: (duration·sr,) each
+    duration: float = 2.0,           # [s]
+    sr: float = 44100,               # sampling rate, >= 16000 [Hz]
+    seed: int = 0,                   # another seed, another motif
+) -> tuple[np.ndarray, np.ndarray]:  # pressure [1/s], stiffness [1/s²]: (duration·sr,) each
     """Phrases of elliptic gestures (Gardner et al. 2001), as `syrinx_song` sings them;
     ValueError as `bird_song`.
 
@@ -128,7 +129,7 @@ def bird_gestures(
 
     Returns
     -------
-    tuple
+    tuple[np.ndarray, np.ndarray]
         pressure [1/s], stiffness [1/s²]: (duration·sr,) each
     """
     n, rng = _start(duration, sr, seed, 16000, 8)

@@ -8,9 +8,11 @@ __all__ = ['complex_histogram', 'ComplexSpectrogram', 'complex_spectrogram', 'ph
 # %% ../../nbs/27_complex.ipynb #be4c4d5a
 from dataclasses import dataclass
 from math import ceil, log, pi
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import scipy.fft
+from numpy.typing import ArrayLike
 
 from ..engine import checks
 from ..engine.plan import Plan, default_plan
@@ -30,6 +32,11 @@ from spectral_hyperresolution.theory.bank import (
     carry,
 )
 
+if TYPE_CHECKING:
+    import torch
+
+    from spectral_hyperresolution.theory.bank import Array
+
 # %% ../../nbs/27_complex.ipynb #57e7aac2
 def _weights(X, bank, rows, points, floor, second_order):
     """Arrivals of some rows: what each brings to the sound, its time and its frequency; those
@@ -46,20 +53,21 @@ def _weights(X, bank, rows, points, floor, second_order):
     return weight, t_ins, f_ins
 
 def complex_histogram(
-    x,                          # sound (n,), real, taken to repeat: an array, or a torch tensor
-    bank: Bank,                 # rows of departure points, and frequency cells
-    hop: int = 1,               # time cells are centred on 0, hop, 2·hop, …; divides n [samples]
-    density: float = 2.0,       # departure points per sample, in each row
+    x: "Array",            # sound (n,), real, taken to repeat: an array, or a torch tensor
+    bank: Bank,            # rows of departure points, and frequency cells
+    hop: int = 1,          # time cells are centred on 0, hop, 2·hop, …; divides n [samples]
+    density: float = 2.0,  # departure points per sample, in each row
     second_order: bool = True,  # straighten local sweeps; False: the paper's weight
-    centre: bool = True,        # turn each arrival's phase to the centre of its cell
-    linear: bool = True,  # divide each arrival between two cells; False: the nearest takes all
-):  # complex (F, n/hop), lowest frequency first; the real part of a column's sum is the sound
+    centre: bool = True,   # turn each arrival's phase to the centre of its cell
+    linear: bool = True,   # divide each arrival between two cells; False: the nearest takes all
+) -> "Array":              # complex (F, n/hop), lowest frequency first;
+                           # the real part of a column's sum is the sound
     """Complex reassignment (Gardner & Magnasco 2006, Fig. 5); ValueError for a bad sound or
     number, MemoryError.
 
     Parameters
     ----------
-    x
+    x : Array
         sound (n,), real, taken to repeat: an array, or a torch tensor
     bank : Bank
         rows of departure points, and frequency cells
@@ -76,7 +84,9 @@ def complex_histogram(
 
     Returns
     -------
-    complex (F, n/hop), lowest frequency first; the real part of a column's sum is the sound
+    Array
+        complex (F, n/hop), lowest frequency first; the real part of a column's sum is the
+        sound
     """
     x, hop, density = _sound(x), checks.integer("hop", hop, 1), checks.number("density", density, 0)
     if bank.n_samples != len(x):
@@ -85,9 +95,10 @@ def complex_histogram(
     shape, torch = (len(bank.f_edges) - 1, len(x) // hop), _torch(x)
     checks.require_memory(64 * shape[0] * shape[1] + 2**27,
                           f"a picture of {shape[0]} × {shape[1]} complex cells")
-    X, exp, where = ((torch.fft.fft(x), torch.exp, torch.where) if torch
-                     else (scipy.fft.fft(x), np.exp, np.where))
-    out = X.new_zeros(shape[0] * shape[1]) if torch else np.zeros(shape[0] * shape[1], complex)
+    X: Any = torch.fft.fft(x) if torch else scipy.fft.fft(x)
+    exp, where = (torch.exp, torch.where) if torch else (np.exp, np.where)
+    size = shape[0] * shape[1]
+    out: Any = X.new_zeros(size) if torch else np.zeros(size, complex)
     points = scipy.fft.next_fast_len(max(ceil(density * len(x)), int(_widths(bank).max())))
     for rows in _row_batches(np.arange(len(bank.frequencies)), points):
         weight, t_ins, f_ins = _weights(X, bank, rows, points, _floor(x), second_order)
@@ -145,20 +156,22 @@ class ComplexSpectrogram:
     hop: int             # distance of the columns [samples]
 
     @property
-    def times(self): return np.arange(self.complex.shape[1]) * self.hop / self.sr  # centres [s]
+    def times(self) -> np.ndarray:
+        "Centres of the columns [s]."
+        return np.arange(self.complex.shape[1]) * self.hop / self.sr
 
     @property
-    def frequencies(self):
+    def frequencies(self) -> np.ndarray:
         "Centres of the rows [Hz]."
         low, high = self.bank.f_edges[:-1] * self.sr, self.bank.f_edges[1:] * self.sr
         return (low + high) / 2 if self.bank.wraps else np.sqrt(low * high)
 
-    def sound(self):
+    def sound(self) -> np.ndarray:
         "The sum of each column, real (T,): the sound at `times`, as nearly as the picture has it."
         return self.complex.sum(0).real
 
 def complex_spectrogram(
-    x,                             # sound (n,), real: an array, or a torch tensor
+    x: "ArrayLike | torch.Tensor",  # sound (n,), real: an array, or a torch tensor
     sr: float,                     # sampling rate [Hz]
     *,
     q: float | None = None,        # wavelet Q; None: 4, unless sigma_t is given
@@ -178,7 +191,7 @@ def complex_spectrogram(
 
     Parameters
     ----------
-    x
+    x : ArrayLike | torch.Tensor
         sound (n,), real: an array, or a torch tensor
     sr : float
         sampling rate [Hz]
@@ -209,17 +222,18 @@ def complex_spectrogram(
     -------
     ComplexSpectrogram
     """
-    x, sr, hop = _sound(x), checks.number("sr", sr, 0), checks.integer("hop_length", hop_length, 1)
+    sound, sr, hop = (_sound(x), checks.number("sr", sr, 0),
+                      checks.integer("hop_length", hop_length, 1))
     bins = 256 if bin_hz is None else max(1, round(sr / 2 / checks.number("bin_hz", bin_hz, 0)))
-    bank = _front(len(x), sr, q, sigma_t, fmin, fmax, per_sigma, boundary, hop, bins_per_octave,
+    bank = _front(len(sound), sr, q, sigma_t, fmin, fmax, per_sigma, boundary, hop, bins_per_octave,
                   bins)
-    silence, torch = (0, bank.n_samples - len(x)), _torch(x)
-    padded = torch.nn.functional.pad(x, silence) if torch else np.pad(x, silence)
+    silence, torch = (0, bank.n_samples - len(sound)), _torch(sound)
+    padded: Any = torch.nn.functional.pad(sound, silence) if torch else np.pad(sound, silence)
     whole = complex_histogram(padded, bank, hop, density, second_order)
-    return ComplexSpectrogram(whole[:, :ceil(len(x) / hop)], bank, sr, hop)
+    return ComplexSpectrogram(whole[:, :ceil(len(sound) / hop)], bank, sr, hop)
 
 def phase_colours(
-    z,                 # complex picture
+    z: ArrayLike,      # complex picture
     span: float = 40,  # range of magnitudes shown [dB]
 ) -> np.ndarray:       # red, green and blue, z's shape and 3, 0 … 1
     """Hue for the phase, brightness for the magnitude in dB below the largest; ValueError for
@@ -227,7 +241,7 @@ def phase_colours(
 
     Parameters
     ----------
-    z
+    z : ArrayLike
         complex picture
     span : float, default: 40
         range of magnitudes shown [dB]

@@ -6,27 +6,31 @@
 __all__ = ['in_box', 'in_cells', 'near_contour']
 
 # %% ../../nbs/29_regions.ipynb #fe90dde4
+from collections.abc import Callable
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..engine import checks
 
 # %% ../../nbs/29_regions.ipynb #d5247443
 def in_box(
-    times,        # from, to [s]
-    frequencies,  # from, to [Hz]
-):                # a region, for `Sources.select`
+    times: ArrayLike,                                 # from, to [s]
+    frequencies: ArrayLike,                           # from, to [Hz]
+) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:  # a region, for `Sources.select`
     """A rectangle of the plane; ValueError unless each pair increases.
 
     Parameters
     ----------
-    times
+    times : ArrayLike
         from, to [s]
-    frequencies
+    frequencies : ArrayLike
         from, to [Hz]
 
     Returns
     -------
-    a region, for `Sources.select`
+    Callable[[np.ndarray, np.ndarray], np.ndarray]
+        a region, for `Sources.select`
     """
     (t0, t1), (f0, f1) = _pair("times", times), _pair("frequencies", frequencies)
     return lambda t, f: (t >= t0) & (t < t1) & (f >= f0) & (f < f1)
@@ -37,24 +41,25 @@ def _pair(name, values):
     return values
 
 def in_cells(
-    mask,             # the chosen cells (F, T), lowest frequency first
-    time_edges,       # edges of the cells (T + 1,), increasing [s]
-    frequency_edges,  # edges of the cells (F + 1,), increasing [Hz]
-):                    # a region, for `Sources.select`
+    mask: ArrayLike,             # the chosen cells (F, T), lowest frequency first
+    time_edges: ArrayLike,       # edges of the cells (T + 1,), increasing [s]
+    frequency_edges: ArrayLike,  # edges of the cells (F + 1,), increasing [Hz]
+) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:  # a region, for `Sources.select`
     """Cells of a picture; ValueError where the edges do not fit the mask.
 
     Parameters
     ----------
-    mask
+    mask : ArrayLike
         the chosen cells (F, T), lowest frequency first
-    time_edges
+    time_edges : ArrayLike
         edges of the cells (T + 1,), increasing [s]
-    frequency_edges
+    frequency_edges : ArrayLike
         edges of the cells (F + 1,), increasing [Hz]
 
     Returns
     -------
-    a region, for `Sources.select`
+    Callable[[np.ndarray, np.ndarray], np.ndarray]
+        a region, for `Sources.select`
     """
     mask, te, fe = (np.asarray(mask, bool), checks.edges("time_edges", time_edges),
                     checks.edges("frequency_edges", frequency_edges))
@@ -64,25 +69,26 @@ def in_cells(
     return lambda t, f: framed[np.searchsorted(fe, f, "right"), np.searchsorted(te, t, "right")]
 
 def near_contour(
-    times,          # the contour's instants, increasing (n,) [s]
-    hz,             # its frequencies (n,) [Hz]
-    within: float,  # largest distance from it [Hz]
-):                  # a region, for `Sources.select`
+    times: ArrayLike,                                 # the contour's instants, increasing (n,) [s]
+    hz: ArrayLike,                                    # its frequencies (n,) [Hz]
+    within: float,                                    # largest distance from it [Hz]
+) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:  # a region, for `Sources.select`
     """A strip along a contour; ValueError for times that do not increase, or arrays that do
     not match.
 
     Parameters
     ----------
-    times
+    times : ArrayLike
         the contour's instants, increasing (n,) [s]
-    hz
+    hz : ArrayLike
         its frequencies (n,) [Hz]
     within : float
         largest distance from it [Hz]
 
     Returns
     -------
-    a region, for `Sources.select`
+    Callable[[np.ndarray, np.ndarray], np.ndarray]
+        a region, for `Sources.select`
     """
     times, hz, within = (checks.edges("times", times), checks.vector("hz", hz),
                          checks.number("within", within, 0))

@@ -12,6 +12,7 @@ from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
+from numpy.typing import ArrayLike
 import scipy.fft
 
 from ..engine import checks
@@ -42,8 +43,8 @@ class Sources:
         arrival times (P,), NaN where there is no answer [s]
     f : np.ndarray
         arrival frequencies (P,), NaN where there is no answer [Hz]
-    runs : tuple
-        of (rows, points per row), in the order of the points
+    runs : tuple[tuple[np.ndarray, int], ...]
+        (rows, points per row), in the order of the points
     bank : Bank
         the band passes
     sr : float
@@ -54,12 +55,12 @@ class Sources:
     chi: np.ndarray  # transform (P,), complex
     t: np.ndarray    # arrival times (P,), NaN where there is no answer [s]
     f: np.ndarray    # arrival frequencies (P,), NaN where there is no answer [Hz]
-    runs: tuple      # of (rows, points per row), in the order of the points
+    runs: tuple[tuple[np.ndarray, int], ...]  # (rows, points per row), in the order of the points
     bank: Bank       # the band passes
     sr: float        # sampling rate [Hz]
     n_samples: int   # length of the sound, without added silence [samples]
 
-    def select(self, region: Callable) -> np.ndarray:
+    def select(self, region: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> np.ndarray:
         """True for the points that arrive in a region, a function of arrival times [s] and
         frequencies [Hz]: (P,)."""
         inside = np.asarray(region(self.t, self.f))
@@ -67,7 +68,7 @@ class Sources:
             raise ValueError(f"region gave shape {inside.shape}, not {self.t.shape}")
         return inside.astype(bool) & np.isfinite(self.t)
 
-    def synthesise(self, mask=None) -> np.ndarray:
+    def synthesise(self, mask: ArrayLike | None = None) -> np.ndarray:
         "The sound (n,) of all points, or of those in a mask (P,) of False and True or 0 … 1."
         mask = np.ones(self.chi.shape, bool) if mask is None else np.asarray(mask)
         if mask.shape != self.chi.shape:
@@ -104,7 +105,7 @@ def _gather(total, bins, values):
 
 # %% ../../nbs/28_way_back.ipynb #32884ca7
 def analyse(
-    x,                             # sound (n,), real
+    x: ArrayLike,                  # sound (n,), real
     sr: float,                     # sampling rate [Hz]
     *,
     q: float | None = None,        # wavelet Q; None: 4, unless sigma_t is given
@@ -120,7 +121,7 @@ def analyse(
 
     Parameters
     ----------
-    x
+    x : ArrayLike
         sound (n,), real
     sr : float
         sampling rate [Hz]
@@ -149,7 +150,7 @@ def analyse(
     >>> low = sources.synthesise(sources.select(in_box((0, 1), (100, 500))))
     """
     if _torch(x): raise ValueError("x is a tensor: analyse takes an array")
-    x, sr, density = (_sound(x), checks.number("sr", sr, 0),
+    x, sr, density = (np.asarray(_sound(x)), checks.number("sr", sr, 0),
                       checks.number("density", density, 1, low_open=False))
     bank = _front(len(x), sr, q, sigma_t, fmin, fmax, per_sigma, boundary, 1, 12, 1)
     N, each = bank.n_samples, _points(bank, density)

@@ -89,11 +89,11 @@ def sweep(
 
 # %% ../../nbs/20_signals.ipynb #1485f235
 def sweep_curve(
-    n: int,               # length [samples]
-    alpha: float,         # sweep rate [rad/sample²]; 0 for a tone
-    t0: float = 0.0,      # instant at which the frequency is omega0 [samples]
-    omega0: float = 0.0,  # frequency at t0 [rad/sample]
-) -> tuple:               # times (n,) [samples], frequencies (n,) [rad/sample]
+    n: int,                          # length [samples]
+    alpha: float,                    # sweep rate [rad/sample²]; 0 for a tone
+    t0: float = 0.0,                 # instant at which the frequency is omega0 [samples]
+    omega0: float = 0.0,             # frequency at t0 [rad/sample]
+) -> tuple[np.ndarray, np.ndarray]:  # times (n,) [samples], frequencies (n,) [rad/sample]
     """Instantaneous frequency ω₀ + α(t−t₀) of a tone, a sweep or their Gaussian-enveloped kin;
     ValueError for n < 1.
 
@@ -110,7 +110,7 @@ def sweep_curve(
 
     Returns
     -------
-    tuple
+    tuple[np.ndarray, np.ndarray]
         times (n,) [samples], frequencies (n,) [rad/sample]
     """
     checks.whole(1, n=n); checks.finite(alpha=alpha, t0=t0, omega0=omega0)
@@ -118,9 +118,9 @@ def sweep_curve(
     return t, omega0 + alpha * (t - t0)
 
 def click_curve(
-    n: int,     # number of points
-    t0: float,  # the click's instant [samples]
-) -> tuple:     # times (n,) [samples], frequencies (n,), 0 … π [rad/sample]
+    n: int,                          # number of points
+    t0: float,                       # the click's instant [samples]
+) -> tuple[np.ndarray, np.ndarray]:  # times (n,) [samples], frequencies (n,), 0 … π [rad/sample]
     """Instantaneous time t₀ of a click at every frequency; ValueError for n < 1.
 
     Parameters
@@ -132,7 +132,7 @@ def click_curve(
 
     Returns
     -------
-    tuple
+    tuple[np.ndarray, np.ndarray]
         times (n,) [samples], frequencies (n,), 0 … π [rad/sample]
     """
     checks.whole(1, n=n); checks.finite(t0=t0)

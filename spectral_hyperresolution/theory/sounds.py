@@ -7,26 +7,29 @@ __all__ = ['sing_contour', 'pulses', 'dolphin_contours', 'dolphin_like', 'bird_s
            'machine_hum']
 
 # %% ../../nbs/21_sounds.ipynb #08cc7498
+from collections.abc import Iterable
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..engine import checks
 
 # %% ../../nbs/21_sounds.ipynb #72cf8aed
 def sing_contour(
-    hz,                  # instantaneous frequency (n,), >= 0 [Hz]
-    sr: float,           # sampling rate [Hz]
-    harmonics=(1.0,),    # amplitudes of the fundamental, the octave, the twelfth …
-) -> np.ndarray:         # (n,) float64
+    hz: ArrayLike,                        # instantaneous frequency (n,), >= 0 [Hz]
+    sr: float,                            # sampling rate [Hz]
+    harmonics: Iterable[float] = (1.0,),  # amplitudes of the fundamental, the octave, the twelfth …
+) -> np.ndarray:                          # (n,) float64
     """A sound Σₖ aₖ sin(2πk∫f dt) whose frequency follows a curve; ValueError where the curve
     is not finite and >= 0.
 
     Parameters
     ----------
-    hz
+    hz : ArrayLike
         instantaneous frequency (n,), >= 0 [Hz]
     sr : float
         sampling rate [Hz]
-    harmonics : default: (1.0,)
+    harmonics : Iterable[float], default: (1.0,)
         amplitudes of the fundamental, the octave, the twelfth …
 
     Returns
@@ -48,13 +51,13 @@ def sing_contour(
 
 # %% ../../nbs/21_sounds.ipynb #7404b9b2
 def pulses(
-    n: int,          # length [samples]
-    sr: float,       # sampling rate [Hz]
-    times,           # the pulses' instants (m,) [s]
-    hz: float,       # centre frequency [Hz]
-    width: float,    # standard deviation of the envelope [s]
-    strength=1.0,    # amplitude, one for all or (m,)
-) -> np.ndarray:     # (n,) float64
+    n: int,                     # length [samples]
+    sr: float,                  # sampling rate [Hz]
+    times: ArrayLike,           # the pulses' instants (m,) [s]
+    hz: float,                  # centre frequency [Hz]
+    width: float,               # standard deviation of the envelope [s]
+    strength: ArrayLike = 1.0,  # amplitude, one for all or (m,)
+) -> np.ndarray:                # (n,) float64
     """A train of Gaussian pulses of one frequency; ValueError for a width or rate that is not
     > 0.
 
@@ -64,13 +67,13 @@ def pulses(
         length [samples]
     sr : float
         sampling rate [Hz]
-    times
+    times : ArrayLike
         the pulses' instants (m,) [s]
     hz : float
         centre frequency [Hz]
     width : float
         standard deviation of the envelope [s]
-    strength : float, default: 1.0
+    strength : ArrayLike, default: 1.0
         amplitude, one for all or (m,)
 
     Returns
@@ -109,10 +112,11 @@ def _finish(x, noise, rng):
 
 # %% ../../nbs/21_sounds.ipynb #0c3b2e64
 def dolphin_contours(
-    duration: float = 2.0,  # [s]
-    sr: float = 96000,      # sampling rate, >= 16000 [Hz]
-    seed: int = 0,          # another seed, other whistles
-) -> list:                  # of (times [s], frequencies [Hz]), one pair of arrays per whistle
+    duration: float = 2.0,                 # [s]
+    sr: float = 96000,                     # sampling rate, >= 16000 [Hz]
+    seed: int = 0,                         # another seed, other whistles
+) -> list[tuple[np.ndarray, np.ndarray]]:  # of (times [s], frequencies [Hz]),
+                                           # one pair of arrays per whistle
     """The whistles that `dolphin_like` sings with the same arguments; ValueError for a
     duration or rate too small.
 
@@ -127,7 +131,7 @@ def dolphin_contours(
 
     Returns
     -------
-    list
+    list[tuple[np.ndarray, np.ndarray]]
         of (times [s], frequencies [Hz]), one pair of arrays per whistle
     """
     n, rng = _start(duration, sr, seed, 16000, 1)

@@ -9,6 +9,7 @@ __all__ = ['window_tail', 'faint', 'isotropic_sigma', 'winding', 'gabor_at', 'Ze
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.spatial import cKDTree
 
 from ..engine import checks
@@ -49,7 +50,7 @@ def _corners(x, t, omegas, sigma_t):
         piece = x[np.arange(first - halo, last + halo + 2) % len(x)]
         for rows in np.array_split(np.arange(len(omegas)), -(-len(omegas) * len(piece) // 2**19)):
             times = t[columns] - first + halo
-            out[np.ix_((0, 1), rows, columns)] = gabor_transform(piece, omegas[rows], sigma_t,
+            out[np.ix_(np.arange(2), rows, columns)] = gabor_transform(piece, omegas[rows], sigma_t,
                 times)
     return out
 
@@ -60,23 +61,23 @@ def _steps(chi, m, size):
     return likely + np.angle(chi[:, 1:] * chi[:, :-1].conj() * np.exp(-1j * likely))
 
 def winding(
-    x,               # signal (n,), real or complex, taken to repeat every n samples
-    sigma_t: float,  # standard deviation of the Gaussian window, a time [samples]
-    t_edges,         # edges of the cells in time, increasing (T + 1,) [samples]
-    omega_edges,     # edges of the cells in frequency, increasing (F + 1,) [rad/sample]
-) -> np.ndarray:     # (F, T) int; 0 where a corner is too faint to tell
+    x: ArrayLike,            # signal (n,), real or complex, taken to repeat every n samples
+    sigma_t: float,          # standard deviation of the Gaussian window, a time [samples]
+    t_edges: ArrayLike,      # edges of the cells in time, increasing (T + 1,) [samples]
+    omega_edges: ArrayLike,  # edges of the cells in frequency, increasing (F + 1,) [rad/sample]
+) -> np.ndarray:             # (F, T) int; 0 where a corner is too faint to tell
     """Zeros in each cell, by the argument principle (Gardner & Magnasco 2006, Eq. 4);
     ValueError for bad edges.
 
     Parameters
     ----------
-    x
+    x : ArrayLike
         signal (n,), real or complex, taken to repeat every n samples
     sigma_t : float
         standard deviation of the Gaussian window, a time [samples]
-    t_edges
+    t_edges : ArrayLike
         edges of the cells in time, increasing (T + 1,) [samples]
-    omega_edges
+    omega_edges : ArrayLike
         edges of the cells in frequency, increasing (F + 1,) [rad/sample]
 
     Returns
@@ -98,28 +99,28 @@ def winding(
 
 # %% ../../nbs/23_zeros.ipynb #26a56fd4
 def gabor_at(
-    x,               # signal (n,), real or complex, taken to repeat every n samples
-    t,               # times of the points (P,) [samples]
-    omegas,          # their frequencies (P,) [rad/sample]
-    sigma_t: float,  # standard deviation of the Gaussian window, a time [samples]
-) -> tuple:          # chi, eta: (P,) complex128 each
+    x: ArrayLike,                    # signal (n,), real or complex, taken to repeat every n samples
+    t: ArrayLike,                    # times of the points (P,) [samples]
+    omegas: ArrayLike,               # their frequencies (P,) [rad/sample]
+    sigma_t: float,                  # standard deviation of the Gaussian window, a time [samples]
+) -> tuple[np.ndarray, np.ndarray]:  # chi, eta: (P,) complex128 each
     """χ and η at single points, as sums over time (Gardner & Magnasco 2006, Eqs. 1, 5);
     ValueError for bad arrays.
 
     Parameters
     ----------
-    x
+    x : ArrayLike
         signal (n,), real or complex, taken to repeat every n samples
-    t
+    t : ArrayLike
         times of the points (P,) [samples]
-    omegas
+    omegas : ArrayLike
         their frequencies (P,) [rad/sample]
     sigma_t : float
         standard deviation of the Gaussian window, a time [samples]
 
     Returns
     -------
-    tuple
+    tuple[np.ndarray, np.ndarray]
         chi, eta: (P,) complex128 each
     """
     checks.window(sigma_t)
@@ -169,7 +170,7 @@ def _newton(x, t, omegas, sigma_t, rms):
     good = (size < 1e-8) & (np.abs(eta) > 0.001 * faint * rms)
     return t[good], omegas[good], np.abs(chi[good]) / rms
 
-def _span(name, span, period):
+def _span(name, span, period) -> tuple[float, float, bool]:
     "A range as two numbers, and whether it is a whole period."
     low, high = ((0.0, period) if span is None else np.asarray(span, float).reshape(-1)
                  if np.size(span) == 2 else (0, 0))
@@ -184,7 +185,7 @@ def _lattice(low, high, whole, step):
     place = np.arange(count + 1 if whole else count + 4) - (0.618 if whole else 1.618)
     return low + (high - low) / count * place
 
-def _starts(cells, t_edges, omega_edges):
+def _starts(cells, t_edges, omega_edges) -> tuple[np.ndarray, np.ndarray]:
     j, i = np.nonzero(cells)
     return (t_edges[i] + t_edges[i + 1]) / 2, (omega_edges[j] + omega_edges[j + 1]) / 2
 
@@ -199,7 +200,8 @@ def _distinct(points, scale, box):
 def _closer(x, sigma_t, cells, edges, found, finer):
     """Count anew, on a finer lattice, where the zeros found aren't as many as counted; starts
     from around there."""
-    reached, starts = np.histogram2d(found[1], found[0], bins=edges[::-1])[0], [[np.empty(0)] * 2]
+    reached, none = np.histogram2d(found[1], found[0], bins=edges[::-1])[0], np.empty(0)
+    starts = [(none, none)]
     for j, i in np.argwhere(reached != cells):
         sides = [(e[k], e[k + 1]) for e, k in zip(edges, (i, j), strict=True)]
         patch = [np.linspace(2 * low - high, 2 * high - low, 3 * finer + 1) for low, high in sides]
@@ -210,24 +212,24 @@ def _closer(x, sigma_t, cells, edges, found, finer):
 
 # %% ../../nbs/23_zeros.ipynb #60cfc34e
 def find_zeros(
-    x,                      # signal (n,), real or complex, taken to repeat every n samples
-    sigma_t: float,         # standard deviation of the Gaussian window, a time [samples]
-    t_range=None,           # first and last time [samples]; None: all n
-    omega_range=None,       # lowest and highest frequency [rad/sample]; None: 0 … 2π
-    spacing: float = 0.5,   # side of the cells searched [sigma_t, 1/sigma_t], at most 1
-) -> Zeros:                 # t, omega, residual
+    x: ArrayLike,          # signal (n,), real or complex, taken to repeat every n samples
+    sigma_t: float,        # standard deviation of the Gaussian window, a time [samples]
+    t_range: ArrayLike | None = None,  # first and last time [samples]; None: all n
+    omega_range: ArrayLike | None = None,  # lowest and highest frequency [rad/sample]; None: 0 … 2π
+    spacing: float = 0.5,  # side of the cells searched [sigma_t, 1/sigma_t], at most 1
+) -> Zeros:                # t, omega, residual
     """All zeros of the transform in a region (Gardner & Magnasco 2006, Fig. 2); ValueError for
     bad or silent sounds.
 
     Parameters
     ----------
-    x
+    x : ArrayLike
         signal (n,), real or complex, taken to repeat every n samples
     sigma_t : float
         standard deviation of the Gaussian window, a time [samples]
-    t_range : default: None
+    t_range : ArrayLike | None, default: None
         first and last time [samples]; None: all n
-    omega_range : default: None
+    omega_range : ArrayLike | None, default: None
         lowest and highest frequency [rad/sample]; None: 0 … 2π
     spacing : float, default: 0.5
         side of the cells searched [sigma_t, 1/sigma_t], at most 1
@@ -249,7 +251,8 @@ def find_zeros(
     found = _distinct(_newton(x, *_starts(cells, *edges), sigma_t, rms), scale, box)
     for finer in (4, 16, 64):
         if len(found[0]) >= cells.sum(): break
-        more = _newton(x, *_closer(x, sigma_t, cells, edges, found, finer), sigma_t, rms)
+        t, omega = _closer(x, sigma_t, cells, edges, found, finer)
+        more = _newton(x, t, omega, sigma_t, rms)
         found = _distinct([np.concatenate(pair) for pair in zip(found, more, strict=True)], scale,
                           box)
     if len(found[0]) < cells.sum():
