@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import scipy.fft
-from numpy.typing import ArrayLike
 
 from ..engine import checks
 from ..engine.parity import exact_tail
@@ -65,7 +64,7 @@ def _torch(x):
 
 # %% ../../nbs/26_phase.ipynb #e72557c5
 def column_sums(
-    x: ArrayLike,         # signal (n,), real or complex, taken to repeat every n samples
+    x: np.ndarray,        # signal (n,), real or complex, taken to repeat every n samples
     sigma_t: float,       # standard deviation of the Gaussian window, a time [samples]
     omegas: np.ndarray,   # frequencies of the rows, evenly spaced over 2π (F,) [rad/sample]
     per_sample: int = 4,  # departure points per sample, in each row
@@ -75,7 +74,7 @@ def column_sums(
 
     Parameters
     ----------
-    x : ArrayLike
+    x : np.ndarray
         signal (n,), real or complex, taken to repeat every n samples
     sigma_t : float
         standard deviation of the Gaussian window, a time [samples]
