@@ -163,7 +163,7 @@ def _write(args, x, sr, target, title):
     fig, axes = plt.subplots(rows, 1, figsize=(args.width / 100 + 1,
                                                rows * (args.height / 100 + 0.8)), squeeze=False,
                                                sharex=True)
-    if args.compare: plot.draw_ordinary(x.mean(0), pictures[len(qs) // 2], axes[0, 0])
+    if args.compare: plot.draw_ordinary(x, pictures[len(qs) // 2], axes[0, 0])
     if len(qs) == 3: plot.draw_three(pictures, axes[-1, 0])
     else: plot.draw(pictures[0], axes[-1, 0], colorbar=not args.compare)
     axes[-1, 0].set_title(f"{title}   Q = {', '.join(f'{q:g}' for q in qs)}"

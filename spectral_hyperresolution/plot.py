@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['scale_top', 'scale_bottom', 'scale_range', 'most_columns', 'three_qs', 'pixel_endings', 'scale', 'brightness', 'draw',
-           'three_colours', 'draw_three', 'ordinary_spectrogram', 'draw_ordinary', 'save_pixels', 'save_figure']
+           'three_colours', 'draw_three', 'draw_ordinary', 'save_pixels', 'save_figure']
 
 # %% ../nbs/14_gallery.ipynb #415b9b2d
 from collections.abc import Sequence
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .engine import checks
+from .ordinary import beside
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -196,46 +197,9 @@ def draw_three(
     ax.set_facecolor("black")
     return ax
 
-# %% ../nbs/14_gallery.ipynb #2f1ff20b
-def ordinary_spectrogram(
-    x: np.ndarray,              # one channel, (N,), floating point
-    S: "ReassignedSpectrogram",  # the ReassignedSpectrogram whose axes to use
-    window: int | None = None,  # length of the Hann window [samples]; None: S's wavelet at mid band
-) -> tuple[np.ndarray, int]:    # power, (n_frequencies, n_times), and the window's length
-    """The power of a short-time Fourier transform (Hann window) at the frequencies and times
-    of another picture.
-
-    Parameters
-    ----------
-    x : np.ndarray
-        one channel, (N,), floating point
-    S : ReassignedSpectrogram
-        the ReassignedSpectrogram whose axes to use
-    window : int | None, default: None
-        length of the Hann window [samples]; None: S's wavelet at mid band
-
-    Returns
-    -------
-    tuple[np.ndarray, int]
-        power, (n_frequencies, n_times), and the window's length
-    """
-    from scipy.signal import ShortTimeFFT
-    from scipy.signal.windows import hann
-    middle = np.sqrt(S.frequencies[0] * S.frequencies[-1])
-    if window is None: window = int(np.clip(8 * S.plan.q * S.sr / middle, 16, len(x)))
-    stft = ShortTimeFFT(hann(window, sym=False), S.plan.tdeci, S.sr,
-                        mfft=2 ** int(np.ceil(np.log2(window)) + 2), scale_to="magnitude")
-    power = np.abs(stft.stft(np.asarray(x, float))) ** 2
-    times = stft.t(len(x))
-    nearest = np.clip(np.searchsorted(times, S.times), 0, power.shape[1] - 1)
-    power = power[:, nearest]
-    left = np.clip(np.searchsorted(stft.f, S.frequencies) - 1, 0, len(stft.f) - 2)
-    part = ((S.frequencies - stft.f[left]) / (stft.f[left + 1] - stft.f[left]))[:, None]
-    return power[left] * (1 - part) + power[left + 1] * part, window
-
 # %% ../nbs/14_gallery.ipynb #330cde4a
 def draw_ordinary(
-    x: np.ndarray,               # one channel, (N,), floating point
+    x: np.ndarray,               # the sound, (N,) or (C, N), floating point
     S: "ReassignedSpectrogram",  # the ReassignedSpectrogram whose axes to use
     ax: "Axes | None" = None,    # matplotlib axes; None takes the current ones
     window: int | None = None,   # length of the Hann window [samples]
@@ -246,7 +210,7 @@ def draw_ordinary(
     Parameters
     ----------
     x : np.ndarray
-        one channel, (N,), floating point
+        the sound, (N,) or (C, N), floating point
     S : ReassignedSpectrogram
         the ReassignedSpectrogram whose axes to use
     ax : Axes | None, default: None
@@ -261,7 +225,7 @@ def draw_ordinary(
     Axes
         the axes
     """
-    power, window = ordinary_spectrogram(x, _single(S), window)
+    power, window = beside(x, _single(S), window)
     ax = _axes(ax, S)
     power, edges = _columns(power, S.time_edges)
     low, high = scale(power)
