@@ -116,7 +116,8 @@ def ordinary_spectrogram(
     k = frames_per_column(span, window)
     at = time_edges[:-1, None] * sr + (np.arange(k) + 0.5) / k * span
     starts = np.round(at).astype(int) - window // 2
-    pad = scipy.fft.next_fast_len((4 if k < 4 else 2) * window, real=True)
+    # zeros behind a frame interpolate its spectrum: rows between bins are read without bias
+    pad = scipy.fft.next_fast_len((8 if k < 4 else 2) * window, real=True)
     step = int(np.clip(numbers_at_once // (k * pad), 1, columns_at_once))
     for column in range(0, len(starts), step):
         part = starts[column:column + step]
