@@ -78,9 +78,12 @@ def _rows(power, pad, sr, edges):
     middle = np.clip(np.sqrt(edges[1:] * edges[:-1]), 0, power.shape[-1] - 1.001)
     k, part = middle.astype(int), (middle % 1).astype(power.dtype)
     between = power[..., k] * (1 - part) + power[..., k + 1] * part
-    low = np.clip(np.round(edges[:-1]).astype(int), 0, power.shape[-1] - 1)
-    return (np.maximum(between, np.maximum.reduceat(power, low, axis=-1))
-            if edges[-1] - edges[-2] > 1 else between)
+    wide = np.diff(edges) > 1
+    if wide.any():
+        low = np.clip(np.round(edges[:-1]).astype(int), 0, power.shape[-1] - 1)
+        largest = np.maximum.reduceat(power, low, axis=-1)
+        between = np.where(wide, np.maximum(between, largest), between)
+    return between
 
 # %% ../nbs/60_ordinary.ipynb #28ce33bc
 def ordinary_spectrogram(
@@ -122,7 +125,7 @@ def ordinary_spectrogram(
     for column in range(0, len(starts), step):
         part = starts[column:column + step]
         first, length = part[0, 0], part[-1, -1] + window - part[0, 0]
-        if length < 4 * part.size * window:        # close together: read all of it, then cut
+        if length < 16 * part.size * window:       # close together: read all of it, then cut
             windows = np.lib.stride_tricks.sliding_window_view(cut(first, length), window, axis=1)
             pieces = windows[:, part.ravel() - first]
         else: pieces = np.stack([cut(n, window) for n in part.ravel()], axis=1)
