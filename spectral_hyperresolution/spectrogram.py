@@ -198,7 +198,8 @@ def reassigned_spectrogram(
     boundary: str = "zero",          # outside the sound: "zero", "reflect" or "wrap" (the authors')
     pool: bool = False,              # one picture of all channels together
     mode: str = "fast",  # "fast", or "parity" with boundary="wrap": the authors' own numbers
-    density: float = 2.5,            # departure points per critical spacing, fast mode
+    tolerance: float = 0.01,         # largest relative L1 error of the energy, fast mode
+    density: float | None = None,    # instead: departure points per critical spacing
     lint: float = 0.5,               # largest displacement |eta/chi| that enters the picture
     dtype: DTypeLike | None = None,  # float32 or float64 to compute in; None follows x
     threads: int | None = None,      # None takes all cores
@@ -233,8 +234,10 @@ def reassigned_spectrogram(
         one picture of all channels together
     mode : str, default: 'fast'
         "fast", or "parity" with boundary="wrap": the authors' own numbers
-    density : float, default: 2.5
-        departure points per critical spacing, fast mode
+    tolerance : float, default: 0.01
+        largest relative L1 error of the energy, fast mode
+    density : float | None, default: None
+        instead: departure points per critical spacing
     lint : float, default: 0.5
         largest displacement |eta/chi| that enters the picture
     dtype : DTypeLike | None, default: None
@@ -278,7 +281,8 @@ def reassigned_spectrogram(
                       np.zeros((len(groups), *plan.shape[::-1])))
     for i, channels in enumerate(groups):
         part = progress and partial(lambda i, done: progress((i + done) / len(groups)), i)
-        e, c = reassign(channels.T, plan, mode, boundary, density, gate != "global", threads, part)
+        e, c = reassign(channels.T, plan, mode, boundary, tolerance, density, gate != "global",
+                        threads, part)
         energy[i], counts[i] = np.where(open_cells(c, plan, gate), e, 0).T[::-1], c.T[::-1]
     return ReassignedSpectrogram(energy.reshape(shape), counts.reshape(shape), plan, float(sr),
                                  gate)

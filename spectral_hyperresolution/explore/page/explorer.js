@@ -140,7 +140,7 @@ function ask(delay = 0, anyway = 0) {
 async function fetchPicture(anyway) {
   const mine = request = new AbortController(), asked = { ...view }, r = window.devicePixelRatio || 1, a = area(), started = performance.now();
   const kept = snapshot();
-  let coarse = [], fine = [], group = [], news = false;
+  let coarse = [], fine = [], group = [];
   document.body.dataset.busy = "1"; document.body.dataset.stage = "";
   const settle = () => {
     layers = [...(kept ? [kept] : []), ...coarse, ...fine];
@@ -162,14 +162,13 @@ async function fetchPicture(anyway) {
       } else {
         group.push(f);
         if (group.length < qs().length) continue;
-        news = fine.length && fine[fine.length - 1].frames[0].density !== f.density ? f.density : news;
         fine.push(make(group, fine.filter(l => l.frames[0].density === f.density)));
         group = [];
         repaint(fine.filter(l => l.frames[0].density === f.density));
         if (!rounded(fine, asked)) fine = fine.filter(l => l.frames[0].density === f.density);
         bar(.1 + .9 * f.done);
         const plan = `cell ${((f.t1 - f.t0) / f.columns * 1000).toPrecision(3)} ms × ${hertz(f.f1 * (1 - 2 ** (-1 / f.bins)), f.f1 * (1 - 2 ** (-1 / f.bins)) / 10)}`;
-        say(`Reassigned, Q ${qs().join(", ")}, ${plan}, ${f.density >= 2.5 ? "full grid" : `${+(f.density / 2.5 * 100).toFixed(0)} % of the departure points`}; ${f.seconds.toFixed(2)} s`);
+        say(`Reassigned, Q ${qs().join(", ")}, ${plan}, ${f.density === null ? "full picture" : `${+(f.density / 2.5 * 100).toFixed(0)} % of the departure points`}; ${f.seconds.toFixed(2)} s`);
         document.body.dataset.stage = "fine"; document.body.dataset.fineMs ||= "";
         if (f.last) { document.body.dataset.stage = "done"; document.body.dataset.ms = round(performance.now() - started); }
       }
