@@ -59,7 +59,7 @@ def _land(re, im, power, number, time0, column, sigma_t, frame, trash, cell):
         loud = power[i] > frame.least
         inside = ((v > frame.top) & (v < frame.bottom) & (t >= frame.first_time)
                   & (t < frame.end_time) & (size < frame.lint2) & loud & (number[i] < frame.end))
-        nearly = (size < frame.near2) & (size >= frame.lint2) & loud
+        nearly = (size < frame.near2) & loud
         q = np.int32(t) * np.int32(frame.columns) + np.int32(v - frame.left + half)
         cell[i] = q if inside else (np.int32(-1) if nearly else trash)
 

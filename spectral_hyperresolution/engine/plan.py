@@ -258,6 +258,7 @@ def default_plan(
                    fmax / 2)
     hop_length = max(1, round(hop_seconds * sr)) if hop_length is None else hop_length
     if oversampling is None:
-        oversampling = max(1, ceil(scans_per_sigma * 2 * np.pi * q * log(2) / bins_per_octave))
+        # odd: no scan lies on the edge between two bins
+        oversampling = 2 * (ceil(scans_per_sigma * 2 * pi * q * log(2) / bins_per_octave) // 2) + 1
     return Plan.from_hz(n_samples, sr, q, fmin, fmax, bins_per_octave, hop_length, oversampling,
                         lint)
