@@ -1,5 +1,6 @@
 """What can't be analysed is refused before any work, by an error that names the rule and the value; what can be, is."""
 
+import re
 import time
 
 import numpy as np
@@ -411,3 +412,38 @@ def test_a_rate_in_few_bits():
 def test_a_rate_that_is_not_whole():
     S = reassigned_spectrogram(x, 0.5)
     assert S.energy.any() and S.frequencies[-1] < 0.25 < S.sr and S.times[-1] > 3990
+
+
+WRONG_ON_TORCH = [
+    (lambda torch: dict(x=torch.zeros(99)), "not (n_samples,)"),
+    (lambda torch: dict(x=torch.zeros(100, 0)), "an empty sound"),
+    (lambda torch: dict(x=torch.zeros(100, dtype=torch.complex64)), "x is torch.complex64: not real"),
+    (lambda torch: dict(x=torch.zeros(100, dtype=torch.bool)), "x is torch.bool: not real"),
+    (lambda torch: dict(x=np.array(["a"])), "x is <U1: not real"),
+    (lambda torch: dict(x=torch.where(torch.arange(100) == 7, torch.nan, 0)),
+     "not finite at 1 of 100 samples, first at sample 7"),
+    (lambda torch: dict(x=torch.where(torch.arange(300).reshape(3, 100, 1) == 207, torch.inf, 0)),
+     "not finite at 1 of 100 samples, first at sample 7 of sound 2"),
+    (lambda torch: dict(x=torch.zeros(100, device="meta")), "'meta': it holds no numbers"),
+    (lambda torch: dict(device="meta"), "device='meta' can't be used here"),
+    (lambda torch: dict(device="cuda:99"), "device='cuda:99' can't be used here"),
+    (lambda torch: dict(device="toaster"), "device='toaster' can't be used here"),
+    (lambda torch: dict(dtype=torch.float16), "dtype=torch.float16 is not float32 or float64"),
+    (lambda torch: dict(dtype="int32"), "is not float32 or float64"),
+    (lambda torch: dict(mode="quick"), "mode='quick' is not one of"),
+    (lambda torch: dict(boundary="cut"), "boundary='cut' is not one of"),
+    (lambda torch: dict(mode="parity", boundary="zero"), "the parity mode has 'wrap' alone"),
+    (lambda torch: dict(density=0), "density=0 is not a finite number > 0"),
+    (lambda torch: dict(soft=2), "soft=2 is not a finite number >= 0 and <= 1"),
+    (lambda torch: dict(max_memory=-1), "max_memory=-1 is not a finite number > 0"),
+]
+
+
+@pytest.mark.parametrize("wrong, says", WRONG_ON_TORCH, ids=[says for _, says in WRONG_ON_TORCH])
+def test_the_torch_engine_refuses(wrong, says):
+    torch = pytest.importorskip("torch")
+    from spectral_hyperresolution.pytorch.engine import reassign as on_torch
+
+    plan = Plan(100, 2, 10, 2, 12, 0.1, 0.4)
+    with pytest.raises(ValueError, match=re.escape(says)):
+        on_torch(**(dict(x=torch.zeros(100), plan=plan) | wrong(torch)))

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import weakref
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,11 +19,14 @@ from spectral_hyperresolution.testing import arguments, check_close, fixture, fi
 
 torch = pytest.importorskip("torch")
 
+from torch._dynamo.testing import CompileCounterWithBackend  # noqa: E402
 from torch.utils._python_dispatch import TorchDispatchMode  # noqa: E402
 
 from spectral_hyperresolution import linear_reassignment_pytorch_vectorized as vectorized  # noqa: E402
-from spectral_hyperresolution.pytorch import engine  # noqa: E402
+from spectral_hyperresolution.pytorch import engine, fast  # noqa: E402
 from spectral_hyperresolution.pytorch.layer import LinearReassignment  # noqa: E402
+
+ROOT = Path(__file__).resolve().parent.parent
 
 
 @pytest.fixture(autouse=True)
@@ -159,10 +163,18 @@ def test_memory_stays_within_its_bound(mode):
     peaks = []
     for bound in (3e7, 1.2e8):
         engine.reassign(x, plan, mode, compiled=False)             # the tables are kept apart
-        with Held() as held: engine.reassign(x, plan, mode, max_memory=bound, compiled=False)
+        how = engine._numbers(plan), mode, "wrap", 2.5, True, 0.0, bound, None, False
+        with Held() as held: engine._compute(x[None, None], *how)  # inside the operator
         peaks.append(held.peak)
         assert held.peak < bound
     assert peaks[0] < peaks[1]
+
+
+def test_a_training_step_takes_the_memory_of_one_job():
+    "A batch of two seconds: 40 times the memory of its pictures before, by tapes that were all kept."
+    row = subprocess.run([sys.executable, ROOT / "benchmarks" / "torch_memory.py", "--here", "--batch", "2"],
+                         capture_output=True, text=True, check=True, env={**os.environ, "OMP_NUM_THREADS": "1"}).stdout
+    assert 0 <= float(row.split("|")[3]) < 150
 
 
 def test_nothing_is_lent_that_torch_follows():
@@ -189,3 +201,122 @@ def test_state_and_copies():
     assert (copy.deepcopy(layer)(x) == layer(x)).all()
     assert {name for name, _ in layer.named_buffers()} == {"frequencies", "threshold"}
     assert all(b.is_meta for b in copy.deepcopy(layer).to("meta").buffers())
+
+
+def sounds(*shape, dtype=torch.float32):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(0), dtype=dtype)
+
+
+def small_layer(**kw):
+    return LinearReassignment(16000, q=1, **(dict(fmin=500, fmax=4000, bins_per_octave=6, oversampling=4) | kw))
+
+
+def slope(layer, x):
+    leaf = x.clone().requires_grad_()
+    picture = layer(leaf)
+    return picture.detach(), torch.autograd.grad(picture.square().sum(), leaf)[0]
+
+
+HOWS = [dict(soft=True), dict(gate="global", soft=0.5), dict(gate=None, boundary="wrap", mode="parity", soft=True)]
+
+
+@pytest.mark.parametrize("how", HOWS, ids=["fast", "global", "parity"])
+@pytest.mark.parametrize("backend", ["aot_eager", "inductor"])
+def test_compiled_is_eager(backend, how):
+    "One graph, forward and backward, for every length; a second and a third where the first shapes were all it knew."
+    torch._dynamo.reset()
+    layer, counter = small_layer(**how), CompileCounterWithBackend(backend)
+    compiled = torch.compile(layer, backend=counter, fullgraph=True)
+    for shape, graphs in [((2, 2000), 1), ((2, 1500), 2), ((2, 999), 2), ((3, 1777), 3), ((5, 1200), 3), ((7, 640), 3)]:
+        for ours, theirs in zip(slope(compiled, sounds(*shape)), slope(layer, sounds(*shape)), strict=True):
+            assert theirs.abs().sum() > 0 and (ours == theirs).all()
+        assert counter.frame_count <= graphs
+    with torch.no_grad(): assert (compiled(sounds(2, 1500)) == layer(sounds(2, 1500))).all()
+    with pytest.raises(ValueError, match="not finite at 1 of 1500 samples, first at sample 7 of sound 1"):
+        compiled(sounds(2, 1500).index_put((torch.tensor(1), torch.tensor(7)), torch.tensor(torch.nan)))
+    with pytest.raises(Exception, match="shorter than the lowest wavelet"): compiled(sounds(2, 20))
+
+
+@pytest.mark.parametrize("backend", ["eager", "aot_eager", "inductor"])
+def test_compiled_gradients_are_those_of_finite_differences(backend):
+    torch._dynamo.reset()
+    layer = small_layer(gate=None, soft=True, density=4)
+    compiled = torch.compile(layer, backend=backend, fullgraph=True)
+    n = torch.arange(300, dtype=torch.float64)
+    x = torch.stack([torch.sin(0.8 * n + 0.0005 * n**2), torch.cos(1.1 * n)]) + 0.01 * sounds(2, 300, dtype=n.dtype)
+    weight = sounds(*layer(x).shape, dtype=n.dtype)
+    leaf = x.clone().requires_grad_()
+    ours, = torch.autograd.grad((compiled(leaf) * weight).sum(), leaf)
+    for direction in torch.randn(5, *x.shape, generator=torch.Generator().manual_seed(1), dtype=n.dtype):
+        step = 1e-7 * direction
+        with torch.no_grad(): change = ((compiled(x + step) - compiled(x - step)) * weight).sum() / 2e-7
+        check_close((ours * direction).sum(), change, rtol=1e-4)
+
+
+def test_the_function_compiles_too():
+    torch._dynamo.reset()
+    plan, x = Plan(600, 1, 20, 2, 6, 0.05, 0.4), sounds(2, 600, 2)
+    picture = lambda x: engine.reassign(x, plan, soft=0.5)[0]
+    for ours, theirs in zip(slope(torch.compile(picture, backend="aot_eager", fullgraph=True), x), slope(picture, x),
+                            strict=True):
+        assert (ours == theirs).all()
+
+
+@pytest.mark.parametrize("mode", engine.modes)
+def test_operators_keep_torchs_rules(mode):
+    "Schemas, shapes without numbers, autograd and graphs, by torch's own check."
+    plan = Plan(300, 1, 20, 2, 6, 0.05, 0.4)
+    how = engine._numbers(plan), mode, "wrap", 2.5, True, 1.0, None, None, False
+    x, both = sounds(2, 2, 300, dtype=torch.float64), sounds(2, 2, *plan.shape, dtype=torch.float64)
+    torch.library.opcheck(engine._forward, (x.clone().requires_grad_(), *how))
+    torch.library.opcheck(engine._backward, (x, *both, *how))
+    torch.library.opcheck(engine._backward, (x, both[0], None, *how))
+    torch.library.opcheck(engine._twice, (x.cos(), x, *both, *how))
+
+
+def test_what_torch_func_does():
+    layer, x = small_layer(soft=True, gate=None), sounds(3, 200, dtype=torch.float64)
+    loss = lambda x: layer(x).square().sum()
+    picture, expected = slope(layer, x)
+    for name, ours in {
+        "grad": torch.func.grad(loss)(x),
+        "vjp": torch.func.vjp(layer, x)[1](2 * picture)[0],
+        "vmap of grad": torch.func.vmap(torch.func.grad(loss))(x),
+        "grad of vmap": torch.func.grad(lambda x: torch.func.vmap(layer)(x).square().sum())(x),
+        "jacrev": torch.einsum("bft,bftcn->cn", 2 * picture, torch.func.jacrev(layer)(x)),
+    }.items():
+        assert difference(ours.numpy(), expected.numpy()) < 1e-12, name
+    assert (torch.func.vmap(layer)(x) == picture).all()
+    v = x.cos()
+    check_close(torch.func.jvp(loss, (x,), (v,))[1], (expected * v).sum(), rtol=1e-9)
+    leaf = x.clone().requires_grad_()
+    first, = torch.autograd.grad(loss(leaf), leaf, create_graph=True)
+    second, = torch.autograd.grad((first * v).sum(), leaf, create_graph=True)
+    nested = torch.func.grad(lambda x: (torch.func.grad(loss)(x) * v).sum())(x)
+    check_close(nested, second.detach(), rtol=1e-9)
+    with pytest.raises(NotImplementedError, match="third derivative"): second.sum().backward()
+    with pytest.raises(NotImplementedError, match="jvp"): torch.func.hessian(loss)(x)
+
+
+@pytest.mark.parametrize("how", [dict(soft=True), dict(soft=0.5, mode="parity", boundary="wrap"), dict(soft=False)],
+                         ids=["fast", "parity", "hard"])
+@pytest.mark.filterwarnings("ignore:soft=False")
+def test_double_backward(how):
+    layer = LinearReassignment(16000, q=1, fmin=2000, fmax=4000, bins_per_octave=3, oversampling=2, density=1,
+                               gate=None, **how)
+    assert torch.autograd.gradgradcheck(layer, sounds(60, dtype=torch.float64).requires_grad_(), eps=1e-7, atol=1e-3)
+
+
+@pytest.mark.parametrize("first", ["inference", "jvp", "vmap"])
+def test_validation_before_training(first):
+    "Tables are kept between calls: those made for the first must be of use to the second."
+    layer, x = small_layer(soft=True), sounds(2, 700)
+    expected = slope(layer, x)[1]
+    fast._tables.cache_clear()
+    if first == "inference":
+        with torch.inference_mode(): layer(x)
+    elif first == "jvp": torch.func.jvp(layer, (x,), (x,))
+    else: torch.func.vmap(torch.func.grad(lambda x: layer(x).sum()))(x)
+    assert (slope(layer, x)[1] == expected).all()
+    tables = fast._tables(Plan(700, *engine._numbers(layer._long)), 2.5, x.dtype, x.device)
+    assert not any(torch._C._functorch.is_functorch_wrapped_tensor(t.take) or t.take.is_inference() for t in tables)

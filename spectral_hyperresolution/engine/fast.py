@@ -111,7 +111,8 @@ class _Fast:
         # exact scaling: no gain can overflow
         power_of_2 = frexp(peak)[1]
         square = float(np.square(np.ldexp(block, -power_of_2)).sum(dtype=float))
-        if _cut_off(self.plan, g): block = self.half_steps.cut(channel, zero, g.block)
+        if g.fine and _cut_off(self.plan, g):
+            block = self.half_steps.cut(channel, zero, g.block)
         return scipy.fft.rfft(np.ldexp(block, -power_of_2)), square, power_of_2
 
     def work(self, task):

@@ -16,7 +16,8 @@ from numpy.typing import ArrayLike
 from ..engine import checks
 from ..engine.gate import local_threshold
 from ..engine.plan import Plan, default_plan
-from .engine import _checked, _softness, open_cells, reassign
+from .engine import (_checked, _numbers, _pictures, _softness,
+                                                     open_cells)
 from .steps import _tensor
 
 # %% ../../nbs/60_torch_layer.ipynb #f330f053
@@ -108,6 +109,8 @@ class LinearReassignment(torch.nn.Module):
                         soft=_softness(soft), max_memory=max_memory)
         self.gate = gate
         open_cells(torch.zeros(1, long.n_bins), long, gate)          # refuses an unknown gate
+        self._long = default_plan(2**40, **self.settings)
+        self._least = 2 * long.q * self.settings["sr"] / self.settings["fmin"]
         self.register_buffer("frequencies", torch.tensor(long.bin_frequencies[::-1] * sr,
             dtype=torch.get_default_dtype()))
         self.register_buffer("threshold", torch.tensor(local_threshold(long) * np.ones(long.n_bins),
@@ -131,6 +134,11 @@ class LinearReassignment(torch.nn.Module):
         """
         return default_plan(n_samples, **self.settings)
 
+    def _refuse(self, n_samples):
+        if not torch.compiler.is_compiling(): self.plan(n_samples)
+        raise ValueError(f"a sound of {n_samples} samples is shorter than the lowest wavelet, "
+                         f"{self._least:.0f} samples")
+
     def forward(
         self,
         x: ArrayLike | torch.Tensor,  # sounds, (…, time): floating point or 8-, 16-, 32-bit PCM
@@ -151,14 +159,16 @@ class LinearReassignment(torch.nn.Module):
         if x.device != self.frequencies.device:
             raise ValueError(f"x is on {x.device}, the layer on {self.frequencies.device}: move "
                              f"one with .to()")
-        if x.requires_grad and not self.how["soft"]:
+        if x.requires_grad and not self.how["soft"] and not torch.compiler.is_compiling():
             warnings.warn("soft=False: gradients flow through the energy, none through its "
                           "position; soft=True has both", stacklevel=2)
-        plan = self.plan(x.shape[-1])
-        energy, counts = reassign(x[..., None], plan, silence=self.gate != "global", **self.how)
+        if x.shape[-1] < self._least: self._refuse(x.shape[-1])
+        energy, counts = _pictures(x.reshape(-1, 1, x.shape[-1]).contiguous(),
+                                   _numbers(self._long), silence=self.gate != "global", **self.how)
         lit = (counts >= self.threshold.to(counts.dtype) if self.gate == "local"
-               else open_cells(counts, plan, self.gate))
-        return torch.where(lit, energy, 0).flip(-1).mT
+               else open_cells(counts, self._long, self.gate))
+        picture = torch.where(lit, energy, 0).flip(-1).mT
+        return picture.reshape(*x.shape[:-1], *picture.shape[-2:])
 
     def get_extra_state(self) -> dict[str, Any]:
         return dict(self.settings, gate=self.gate, **self.how)

@@ -6,8 +6,10 @@
 __all__ = ['exact_words', 'fast_words', 'row_words']
 
 # %% ../../nbs/56_torch_parity.ipynb #efedfe29
+from collections.abc import Callable
 from itertools import groupby
 from math import pi
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -48,24 +50,34 @@ def _slices(rows, blocks, most):
 
 def _blocks(x, start, length, step, count, boundary):
     """Blocks of signals (rows, N), which may lie outside, as a view (rows, count, length) of one
-    extended copy."""
+    extended copy; and the sample that each holds, from 1 on, (count, length)."""
     # 0 is silence
     take = _extend(np.arange(1, x.shape[-1] + 1)[None], start, (count - 1) * step + length,
                    boundary)[0]
-    padded = torch.nn.functional.pad(x, (1, 0))
-    return padded.index_select(-1, torch.as_tensor(take, device=x.device)).unfold(-1, length, step)
+    at = torch.as_tensor(take, device=x.device)
+    padded = torch.nn.functional.pad(x, (1, 0)).index_select(-1, at)
+    return padded.unfold(-1, length, step), at.unfold(-1, length, step)
+
+# %% ../../nbs/56_torch_parity.ipynb #43b35257
+class _Job(NamedTuple):
+    "A piece of work: blocks, and the function that deposits them into a pair of histograms."
+    blocks: torch.Tensor  # (signals, blocks, samples)
+    rows: slice           # their signals
+    at: torch.Tensor      # their samples, from 1 on; 0 is silence, (blocks, samples)
+    send: Callable[[torch.Tensor, Any], None]
+
+    def __call__(self, into): self.send(self.blocks, into)
 
 # %% ../../nbs/56_torch_parity.ipynb #3ce7a032
 def _exact_work(x, item, plan, silence, soft, memory, step=None):
-    """The parity mode as small jobs, functions that deposit into a pair of histograms; `step`
-    scans at a time."""
+    "The parity mode as small jobs; `step` scans at a time."
     N, real = plan.n_samples, x.dtype
     least = (silence * (silence_margin * torch.finfo(real).eps) ** 2 * (x.detach() ** 2).sum(-1)[:,
         None, None, None] / N)
     for (length, halo), run in groupby(_exact_units(plan),
                                        lambda unit: (unit[2], unit[2] and unit[3])):
         units, L, payload = list(run), length or N, length - 2 * halo if length else N
-        blocks = _blocks(x, -halo, L, payload, len(range(0, N, payload)), "wrap")
+        blocks, at = _blocks(x, -halo, L, payload, len(range(0, N, payload)), "wrap")
         most, last = memory // (exact_words * L * x.element_size()), units[-1][1]
         together = step or max(1, most)
         for j in range(units[0][0], last, together):
@@ -74,13 +86,13 @@ def _exact_work(x, item, plan, silence, soft, memory, step=None):
                 first = torch.arange(payload, dtype=_wide(x), device=x.device) + 1
                 first = (first + payload * torch.arange(b.start, b.stop, device=x.device)[:, None,
                     None])
-                def job(into, r=r, b=b, blocks=blocks, halo=halo, payload=payload, first=first,
-                        f0=f0, sigma_f=sigma_f, g=g, ug=minus_ug):
-                    X = torch.fft.fft(blocks[r, b])[:, :, None]
+                def send(blocks, into, r=r, halo=halo, payload=payload, first=first, f0=f0,
+                         sigma_f=sigma_f, g=g, ug=minus_ug):
+                    X = torch.fft.fft(blocks)[:, :, None]
                     chi, eta = (torch.fft.ifft(X * w)[..., halo:halo + payload] for w in (g, ug))
                     _send_exact(chi, eta, first, f0, sigma_f, least[r], plan, into,
                                 item[r, None, None, None], soft)
-                yield job
+                yield _Job(blocks[r, b], r, at[b], send)
 
 # %% ../../nbs/56_torch_parity.ipynb #d9b41655
 def _exact_bands(plan, scans, length, like):
@@ -93,3 +105,52 @@ def _exact_bands(plan, scans, length, like):
     u = (f - f0) / sigma_f
     g = np.exp(-(u**2) / 2)
     return on(f0), on(sigma_f), on(g), on(-u * g)
+
+# %% ../../nbs/56_torch_parity.ipynb #657ac2a5
+def _in_order(jobs, size, x):
+    "The sum of all jobs: energy and counts, (size,)."
+    total = tuple(torch.zeros(size, dtype=_wide(x), device=x.device) for _ in range(2))
+    for job in jobs: job(total)
+    return total
+
+class _Against:
+    "In place of a histogram: the inner product of what is deposited with a cotangent (size,)."
+    def __init__(self, cotangent, dtype):
+        self.cotangent, self.dtype, self.product = cotangent, dtype, 0
+
+    def index_add_(self, dim, cell, values):
+        if self.cotangent is None or not values.requires_grad: return
+        self.product = self.product + (self.cotangent.index_select(dim, cell) * values).sum()
+
+# %% ../../nbs/56_torch_parity.ipynb #c082f122
+def _inner_products(jobs, cotangents, real):
+    "For each job: its blocks as a leaf, and its inner product with the cotangents (or None)."
+    for job in jobs:
+        leaf = job.blocks.detach().requires_grad_()
+        into = tuple(_Against(c, real) for c in cotangents)
+        job.send(leaf, into)
+        yield job, leaf, sum(i.product for i in into)
+
+def _gradient(jobs, x, cotangents):
+    "The gradient of all jobs' inner products with respect to signals x (rows, N)."
+    total = torch.zeros(len(x), x.shape[1] + 1, dtype=_wide(x), device=x.device)
+    for job, leaf, product in _inner_products(jobs, cotangents, total.dtype):
+        part, = torch.autograd.grad(product, leaf)
+        total[job.rows].index_add_(1, job.at.flatten(), part.flatten(1).to(total.dtype))
+    return total[:, 1:].to(x.dtype)
+
+def _second(jobs, x, cotangents, v):
+    """The gradient of the inner product of `_gradient` with v (rows, N): with respect to x, and to
+    the cotangents."""
+    total = torch.zeros(len(x), x.shape[1] + 1, dtype=_wide(x), device=x.device)
+    leaves = [c.detach().requires_grad_() for c in cotangents]
+    for c in leaves: c.grad = torch.zeros_like(c)
+    v = torch.nn.functional.pad(v, (1, 0))
+    for job, leaf, product in _inner_products(jobs, leaves, total.dtype):
+        part, = torch.autograd.grad(product, leaf, create_graph=True)
+        inner = (part * v[job.rows][:, job.at]).sum()
+        part, *shares = torch.autograd.grad(inner, (leaf, *leaves), allow_unused=True)
+        total[job.rows].index_add_(1, job.at.flatten(), part.flatten(1).to(total.dtype))
+        for c, share in zip(leaves, shares, strict=True):
+            if share is not None: c.grad += share
+    return total[:, 1:].to(x.dtype), *(c.grad for c in leaves)

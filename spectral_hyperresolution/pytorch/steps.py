@@ -6,7 +6,7 @@
 __all__ = []
 
 # %% ../../nbs/55_torch_steps.ipynb #a426e1ee
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from math import log2, pi
 
 import numpy as np
@@ -47,12 +47,15 @@ def _tensor(x, device=None, dtype=None) -> torch.Tensor:
     return x.to(x.device if device is None else _place(device), _precision(dtype))
 
 def _refuse_infinite(x):
-    "Raise a ValueError that names the first sample of x (…, N) that is not finite."
-    if torch.compiler.is_compiling(): return
-    bad = (~torch.isfinite(x.detach())).flatten(0, -2).any(0)
+    """Raise a ValueError that names the first sample of x (pictures, C, N) that is not finite,
+    and its sound where there are several."""
+    sounds = (~torch.isfinite(x.detach())).any(1)
+    bad = sounds.any(0)
     if bad.any():
+        first = int(bad.nonzero()[0])
+        which = f" of sound {int(sounds[:, first].nonzero()[0])}" if len(sounds) > 1 else ""
         raise ValueError(f"x is not finite at {int(bad.sum())} of {len(bad)} samples, first at "
-                         f"sample {int(bad.nonzero()[0])}")
+                         f"sample {first}{which}")
 
 # %% ../../nbs/55_torch_steps.ipynb #ad86583d
 def _signal(x, plan, device=None, dtype=None) -> tuple[torch.Tensor, tuple[int, ...]]:
@@ -64,8 +67,22 @@ def _signal(x, plan, device=None, dtype=None) -> tuple[torch.Tensor, tuple[int, 
     if x.numel() == 0: raise ValueError(f"x has shape {tuple(x.shape)}: an empty sound")
     x = x.unsqueeze(-1) if x.ndim == 1 else x
     lead, x = x.shape[:-2], x.reshape(-1, *x.shape[-2:]).mT.contiguous()
-    _refuse_infinite(x)
     return x, tuple(lead)
+
+# %% ../../nbs/55_torch_steps.ipynb #6f155598
+def _tangent(x):
+    "Whether x carries a derivative forward."
+    return (not torch.compiler.is_compiling()
+            and torch.autograd.forward_ad.unpack_dual(x).tangent is not None)
+
+def _followed(x):
+    "Whether torch keeps track of what becomes of x for gradients, backward or forward."
+    return _tangent(x) or x.requires_grad and torch.is_grad_enabled() or torch.jit.is_tracing()
+
+def _own_precision(x):
+    "Autocast switched off."
+    there = torch.amp.is_autocast_available(x.device.type)
+    return torch.autocast(x.device.type, enabled=False) if there else nullcontext()
 
 # %% ../../nbs/55_torch_steps.ipynb #ddaa09b4
 def _shares(at, size, soft):
@@ -141,3 +158,23 @@ def _send(chi, eta, t, rows, scans, b, least, plan, into, item, scale, soft):
     row, col = (torch.where(keep, a, 1) for a in (row, col))
     _deposit(into, per_block(item), row + per_block(t.row0[b]), col,
              torch.where(keep, power, 0) * per_block(scale), keep * g.stride, plan.shape, soft)
+
+# %% ../../nbs/55_torch_steps.ipynb #efb18149
+def _over_batch(operator):
+    "An operator under vmap: the mapped axis joins the first axis of all its tensors."
+    def rule(info, in_dims, *args):
+        front = [a if not isinstance(a, torch.Tensor)
+                 else a.expand(info.batch_size, *a.shape) if d is None else a.movedim(d, 0)
+                 for a, d in zip(args, in_dims, strict=True)]
+        out = operator(*(a.flatten(0, 1) if isinstance(a, torch.Tensor) else a for a in front))
+        apart = lambda a: a.unflatten(0, (info.batch_size, -1))
+        if isinstance(out, torch.Tensor): return apart(out), 0
+        return tuple(apart(a) for a in out), (0,) * len(out)
+    operator.register_vmap(rule)
+
+def _function(operator, keep, derivative):
+    "An operator as torch.func differentiates it: what is kept of a call, and the backward pass."
+    rules = dict(forward=lambda *args: operator(*args), setup_context=keep, backward=derivative)
+    made: Any = type("Reassign", (torch.autograd.Function,), dict(
+        {name: staticmethod(rule) for name, rule in rules.items()}, generate_vmap_rule=True))
+    return made.apply
