@@ -84,6 +84,14 @@ def _own_precision(x):
     there = torch.amp.is_autocast_available(x.device.type)
     return torch.autocast(x.device.type, enabled=False) if there else nullcontext()
 
+def _taping():
+    """Conjugates, views and the like as autograd needs them: a compiled graph switches them off
+    around an operator."""
+    left_out, keys = torch._C._dispatch_tls_local_exclude_set(), torch._C.DispatchKey
+    for key in (keys.Conjugate, keys.Negative, keys.ZeroTensor, keys.ADInplaceOrView):
+        left_out = left_out.remove(key)
+    return torch._C._ForceDispatchKeyGuard(torch._C._dispatch_tls_local_include_set(), left_out)
+
 # %% ../../nbs/53_torch_steps.ipynb #ddaa09b4
 def _shares(at, size, soft):
     "Cells that get a part of a point at `at` (cell 1 is from 1 to 2), and their shares."
