@@ -18,7 +18,7 @@ from ..engine.gate import local_threshold
 from ..engine.plan import Plan
 from ..engine.reassign import boundaries, modes
 from ..engine.reassign import reassign as engine_reassign
-from .fast import _work
+from .fast import _work, cpu_memory
 from .kernel import _fused
 from .parity import _gradient, _in_order, _second
 from .steps import (_followed, _function, _over_batch,
@@ -62,7 +62,7 @@ def _compute(x, plan, *how):
     with _own_precision(x):
         if compiled and x.device.type == "cpu": both = _lent(x, plan, boundary, density, silence)
         else:
-            jobs = _work(x, plan, *how[:-1], compiled and _fused(x))
+            jobs = _work(x, plan, *how[:-1], fused=compiled and _fused(x))
             both = _in_order(jobs, len(x) * plan.n_times * plan.n_bins, x)
     return tuple(a.reshape(len(x), *plan.shape).to(x.dtype) for a in both)
 

@@ -182,6 +182,8 @@ def _over_batch(operator):
 
 def _function(operator, keep, derivative):
     "An operator as torch.func differentiates it: what is kept of a call, and the backward pass."
-    rules = dict(forward=lambda *args: operator(*args), setup_context=keep, backward=derivative)
-    return type("Reassign", (torch.autograd.Function,), dict(
-        {name: staticmethod(rule) for name, rule in rules.items()}, generate_vmap_rule=True)).apply
+    class Reassign(torch.autograd.Function):
+        generate_vmap_rule = True
+        forward = staticmethod(lambda *args: operator(*args))
+        setup_context, backward = staticmethod(keep), staticmethod(derivative)
+    return Reassign.apply
