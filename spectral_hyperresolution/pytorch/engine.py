@@ -18,7 +18,7 @@ from ..engine.gate import local_threshold
 from ..engine.plan import Plan
 from ..engine.reassign import boundaries, modes
 from ..engine.reassign import reassign as engine_reassign
-from .fast import _work, cpu_memory
+from .fast import _work
 from .kernel import _fused
 from .parity import _gradient, _in_order, _second
 from .steps import (_followed, _function, _over_batch,
