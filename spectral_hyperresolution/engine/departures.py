@@ -99,8 +99,7 @@ def spacings(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     # distances, one for each scan: of departure points, of lattice instants [samples], of the
     # scans that are transformed [scans]
-    """How close departure points and lattice have to be; the constants are fitted to noise and
-    lines.
+    """How close departure points and lattice have to be; constants fitted to noise and lines.
 
     Parameters
     ----------

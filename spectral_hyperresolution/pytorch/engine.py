@@ -18,12 +18,12 @@ from ..engine.gate import local_threshold
 from ..engine.plan import Plan
 from ..engine.reassign import boundaries, modes
 from ..engine.reassign import reassign as engine_reassign
-from .fast import _work, cpu_memory
+from .fast import _work
 from .kernel import _fused
 from .parity import _gradient, _in_order, _second
 from .steps import (_followed, _function, _over_batch,
                                                     _own_precision, _refuse_infinite, _signal,
-                                                    _tangent, _tensor, _wide)
+                                                    _tangent, _taping, _tensor, _wide)
 
 # %% ../../nbs/59_torch_engine.ipynb #50b14754
 def _lent(x, plan, boundary, density, silence):
@@ -62,7 +62,7 @@ def _compute(x, plan, *how):
     with _own_precision(x):
         if compiled and x.device.type == "cpu": both = _lent(x, plan, boundary, density, silence)
         else:
-            jobs = _work(x, plan, *how[:-1], compiled and _fused(x))
+            jobs = _work(x, plan, *how[:-1], fused=compiled and _fused(x))
             both = _in_order(jobs, len(x) * plan.n_times * plan.n_bins, x)
     return tuple(a.reshape(len(x), *plan.shape).to(x.dtype) for a in both)
 
@@ -79,7 +79,7 @@ def _shapes(x, plan, *how):
 def _again(rule, x, plan, how, cotangents, *v):
     "Compute the jobs again, one at a time, each with a tape of its own."
     plan = Plan(x.shape[-1], *plan)
-    with torch.inference_mode(False), torch.enable_grad(), _own_precision(x):
+    with _taping(), torch.inference_mode(False), torch.enable_grad(), _own_precision(x):
         flat = [c if c is None else c.reshape(-1).to(_wide(x)) for c in cotangents]
         return rule(_work(x, plan, *how[:-1]), x.flatten(0, 1), flat, *v)
 

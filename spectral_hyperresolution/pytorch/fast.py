@@ -145,7 +145,7 @@ def _work_memory(device, max_memory):
         return total // 8 if torch.are_deterministic_algorithms_enabled() else free // 2
     return int(min(cpu_memory, checks.available_memory() / 4))
 
-def _work(x, plan, mode, boundary, density, silence, soft, max_memory, step, fused=False):
+def _work(x, plan, mode, boundary, density, silence, soft, max_memory, step, *, fused=False):
     "The jobs of either mode, for signals (pictures, C, N)."
     item = torch.arange(len(x), device=x.device).repeat_interleave(x.shape[1])
     signals, memory = x.flatten(0, 1), _work_memory(x.device, max_memory)

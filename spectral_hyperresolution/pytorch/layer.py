@@ -7,6 +7,8 @@ __all__ = ['LinearReassignment']
 
 # %% ../../nbs/60_torch_layer.ipynb #19ec22e4
 import warnings
+from collections.abc import Mapping
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -32,6 +34,21 @@ def _pcm(x) -> torch.Tensor:
     if x.is_floating_point(): return _tensor(x)
     raise ValueError(f"x is {x.dtype}: not real floating-point numbers or 8-, 16- or 32-bit PCM "
                      f"integers")
+
+# %% ../../nbs/60_torch_layer.ipynb #2a676740
+def _differences(layer, state, old):
+    "Where a saved state, tensors by name and perhaps an old layer's settings, is not this layer's."
+    other = [f"{k}={old[k]!r}, here {v!r}" for k, v in layer.config.items()
+             if k in old and k != "max_memory" and old[k] != v]
+    for name, there in state.items():
+        here = getattr(layer, name)
+        if other or there is None or here.is_meta or there.is_meta: continue
+        eps = max(torch.finfo(a.dtype).eps for a in (here, there))  # it may have been half
+        if there.shape != here.shape or not torch.allclose(there.to(here), here, 4 * eps, 0):
+            other.append(f"its {name}, {_span(there)}, are not {_span(here)}")
+    return "; ".join(other)
+
+def _span(values): return f"{len(values)} from {values[0]:.6g} to {values[-1]:.6g}"
 
 # %% ../../nbs/60_torch_layer.ipynb #0e05becc
 class LinearReassignment(torch.nn.Module):
@@ -170,14 +187,45 @@ class LinearReassignment(torch.nn.Module):
         picture = torch.where(lit, energy, 0).flip(-1).mT
         return picture.reshape(*x.shape[:-1], *picture.shape[-2:])
 
-    def get_extra_state(self) -> dict[str, Any]:
+    @property
+    def config(self) -> dict[str, Any]:
+        "The settings, numbers and names only: what `from_config` builds an equal layer from."
         return dict(self.settings, gate=self.gate, **self.how)
 
-    def set_extra_state(self, state: dict[str, Any]) -> None:
-        other = {k: v for k, v in self.get_extra_state().items() if k != "max_memory"
-                 and state.get(k) != v}
-        if other:
-            raise ValueError(f"the state belongs to a layer of other parameters: here {other}")
+    @classmethod
+    def from_config(
+        cls,
+        config: Mapping[str, Any],  # settings by name; those left out take their defaults
+    ) -> "LinearReassignment":
+        """A layer from a `config`. Raises ValueError for a name that is not a setting.
+
+        Parameters
+        ----------
+        config : Mapping[str, Any]
+            settings by name; those left out take their defaults
+
+        Returns
+        -------
+        LinearReassignment
+        """
+        known = set(signature(LinearReassignment).parameters)
+        if "sr" not in config or not known >= set(config):
+            raise ValueError(f"config has {sorted(config)}: not 'sr' and others of {sorted(known)}")
+        return cls(**config)
 
     def extra_repr(self) -> str:
-        return ", ".join(f"{k}={v!r}" for k, v in self.get_extra_state().items())
+        return ", ".join(f"{k}={v!r}" for k, v in self.config.items())
+
+    def _load_from_state_dict(self, state_dict, prefix, local_metadata, strict, missing_keys,
+                              unexpected_keys, error_msgs):
+        old = state_dict.pop(prefix + "_extra_state", None) or {}   # of layers before `config`
+        other = _differences(self, {name: state_dict.get(prefix + name)
+                                    for name in ("frequencies", "threshold")}, old)
+        if other:
+            error_msgs.append(f"the state belongs to a layer of other settings: {other}. Build the "
+                              f"layer from the config that was saved with it")
+            return
+        for name, here in self.named_buffers(recurse=False):        # they follow from the settings
+            if prefix + name in state_dict and not here.is_meta: state_dict[prefix + name] = here
+        super()._load_from_state_dict(state_dict, prefix, local_metadata, strict, missing_keys,
+                                      unexpected_keys, error_msgs)

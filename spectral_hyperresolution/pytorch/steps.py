@@ -84,6 +84,14 @@ def _own_precision(x):
     there = torch.amp.is_autocast_available(x.device.type)
     return torch.autocast(x.device.type, enabled=False) if there else nullcontext()
 
+def _taping():
+    """Conjugates, views and the like as autograd needs them: a compiled graph switches them off
+    around an operator."""
+    left_out, keys = torch._C._dispatch_tls_local_exclude_set(), torch._C.DispatchKey
+    for key in (keys.Conjugate, keys.Negative, keys.ZeroTensor, keys.ADInplaceOrView):
+        left_out = left_out.remove(key)
+    return torch._C._ForceDispatchKeyGuard(torch._C._dispatch_tls_local_include_set(), left_out)
+
 # %% ../../nbs/55_torch_steps.ipynb #ddaa09b4
 def _shares(at, size, soft):
     "Cells that get a part of a point at `at` (cell 1 is from 1 to 2), and their shares."
@@ -174,7 +182,8 @@ def _over_batch(operator):
 
 def _function(operator, keep, derivative):
     "An operator as torch.func differentiates it: what is kept of a call, and the backward pass."
-    rules = dict(forward=lambda *args: operator(*args), setup_context=keep, backward=derivative)
-    made: Any = type("Reassign", (torch.autograd.Function,), dict(
-        {name: staticmethod(rule) for name, rule in rules.items()}, generate_vmap_rule=True))
-    return made.apply
+    class Reassign(torch.autograd.Function):
+        generate_vmap_rule = True
+        forward = staticmethod(lambda *args: operator(*args))
+        setup_context, backward = staticmethod(keep), staticmethod(derivative)
+    return Reassign.apply
