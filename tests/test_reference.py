@@ -75,7 +75,7 @@ def test_fast_mode_converges(dtype, name, reference_cases):
     tolerances = 0.1, 0.01, 0.001
     pictures = [reassign(case["x"].astype(dtype), plan, tolerance=t, silence=False) for t in tolerances]
     off = np.array([difference(energy, exact) for energy, _ in pictures])
-    assert (off <= np.maximum(tolerances, 0.005)).all() and off[2] <= off[0], off
+    assert (off <= np.maximum(tolerances, 0.005)).all() and off[2] <= max(off[0], 1e-4), off
     assert abs(pictures[1][0].sum() / exact.sum() - 1) < 5e-3
     assert difference(pictures[1][1], exact_counts) < 0.03
     sparse_grid = [difference(reassign(case["x"].astype(dtype), plan, density=d)[0], exact) for d in (1.25, 10)]

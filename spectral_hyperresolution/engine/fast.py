@@ -106,7 +106,7 @@ class _Fast:
         "A block of one channel, scaled: its spectrum, sum of squares and power of 2; None: silent."
         zero = begin - (g.halo + g.lead) * g.stride                     # sample of index 0
         block = _extend(self.x[channel:channel + 1], zero, g.block, self.boundary)[0]
-        peak = float(np.abs(block).max())
+        peak = float(max(block.max(), -block.min()))
         if peak == 0: return None
         # exact scaling: no gain can overflow
         power_of_2 = frexp(peak)[1]
@@ -139,11 +139,12 @@ class _Fast:
             pair, scratch, bench = _scratch(len(b.row_f0), L, real)
             _fold_bands(X, L, g.stride, b, pair[0], pair[1])
             chi, eta = (a.view(real) for a in scipy.fft.ifft(pair, axis=-1, overwrite_x=True))
-            time0 = ((zero + b.offset + 1) / plan.tdeci - row0).astype(real)
             if g.fine:
-                _send_filled(chi, eta, b, g.halo, -(-(end - begin) // g.stride), time0, frame,
+                _send_filled(chi, eta, b, g.halo, -(-(end - begin) // g.stride),
+                             real(zero + 1 - row0 * plan.tdeci), frame,
                              _segment(g.stride, g.fine, real), float(g.fine), bench, tile)
                 continue
+            time0 = ((zero + b.offset + 1) / plan.tdeci - row0).astype(real)
             points = np.minimum(g.payload, np.ceil((plan.n_samples - begin) / g.stride
                                                    - b.fraction)).astype(int)
             _send(chi, eta, b, g.halo + g.lead - b.ahead, points, time0, frame, scratch, tile)
@@ -155,7 +156,7 @@ class _Fast:
         return Frame(
             per_lint=real(1 / plan.lint), lint2=real(plan.lint**2),
             near2=real((plan.lint + near) ** 2), least=real(least), weight=weight,
-            stride=real(g.stride), per_hop=real(1 / plan.tdeci),
+            stride=real(g.stride), per_hop=real(1 / plan.tdeci), hop=real(plan.tdeci),
             first_time=real(max(1 / plan.tdeci - row0, 0)),
             end_time=real(min(plan.n_samples / plan.tdeci - row0, row1 - row0)),
             end=real((plan.n_samples - zero) / g.stride),

@@ -43,25 +43,37 @@ def _segment(stride, fine, real):
 
 # %% ../../nbs/50_filling.ipynb #5c143797
 @_loose
-def _land(re, im, power, number, time0, column, sigma_t, frame, trash, cell):
-    "The cell of each point: `trash` where it is discarded, -1 where it nearly counts."
-    unit, rate, eps, poly = frame.per_lint, frame.per_hop, frame.eps, frame.poly
-    half, one = frame.half, frame.one
+def _land(re, im, power, number, base, column, sigma_t, frame, trash, place, cell):
+    """The cell of each point: `trash` where it is discarded, -1 where a sample beside it may count.
+    `base` is the instant of number 0 [samples after the tile's first row]."""
+    unit, stride, rate, hop = frame.per_lint, frame.stride, frame.per_hop, frame.hop
+    eps, noct, half, one, poly = frame.eps, frame.noct, frame.half, frame.one, frame.poly
+    if frame.log_bins:
+        for i in range(cell.shape[0]):
+            place[i] = column - noct * np.log2(one - eps * (re[i] / power[i] * unit))
+    else:
+        p0, p1, p2, p3, p4 = poly[0], poly[1], poly[2], poly[3], poly[4]
+        p5, p6, p7 = poly[5], poly[6], poly[7]
+        for i in range(cell.shape[0]):
+            a = re[i] / power[i] * unit
+            place[i] = column + (((((((p7 * a + p6) * a + p5) * a + p4) * a + p3) * a + p2) * a
+                                  + p1) * a + p0)
+    top, bottom, left, columns = frame.top, frame.bottom, frame.left, np.int32(frame.columns)
+    first, end, last = frame.first_time, frame.end_time, frame.end
+    lint2, near2, least = frame.lint2, frame.near2, frame.least
     for i in range(cell.shape[0]):
         scale = one / power[i]
-        r, b = re[i] * scale, im[i] * scale
-        size, a = r * r + b * b, r * unit
-        if frame.log_bins: v = column - frame.noct * np.log2(one - eps * a)
-        else:
-            v = (column + (((((((poly[7] * a + poly[6]) * a + poly[5]) * a + poly[4]) * a
-                              + poly[3]) * a + poly[2]) * a + poly[1]) * a + poly[0]))
-        t = time0 + (number[i] * frame.stride + b * sigma_t) * rate
-        loud = power[i] > frame.least
-        inside = ((v > frame.top) & (v < frame.bottom) & (t >= frame.first_time)
-                  & (t < frame.end_time) & (size < frame.lint2) & loud & (number[i] < frame.end))
-        nearly = (size < frame.near2) & loud
-        q = np.int32(t) * np.int32(frame.columns) + np.int32(v - frame.left + half)
-        cell[i] = q if inside else (np.int32(-1) if nearly else trash)
+        r, b, v = re[i] * scale, im[i] * scale, place[i]
+        size, s = r * r + b * b, number[i] * stride + base
+        # whole rows first, so that nothing is lost where a point lies on an edge
+        row = np.floor((s + half) * rate)
+        rest = (s - row * hop + b * sigma_t) * rate
+        t = row + rest
+        loud = power[i] > least
+        inside = ((v > top) & (v < bottom) & (t >= first) & (t < end) & (size < lint2) & loud
+                  & (number[i] < last))
+        q = np.int32(row + np.floor(rest)) * columns + np.int32(v - left + half)
+        cell[i] = q if inside else (np.int32(-1) if (size < near2) & loud else trash)
 
 # %% ../../nbs/50_filling.ipynb #3c9f4f57
 @_loose
@@ -123,7 +135,7 @@ class Bench(NamedTuple):
     Attributes
     ----------
     numbers : np.ndarray
-        (32, chunk + 5), in the engine's precision
+        (33, chunk + 6), in the engine's precision
     cell : np.ndarray
         (chunk + 6,)
     kept : np.ndarray
@@ -135,7 +147,7 @@ class Bench(NamedTuple):
     code : np.ndarray
         (chunk + 5,)
     """
-    numbers: np.ndarray   # (32, chunk + 5), in the engine's precision
+    numbers: np.ndarray   # (33, chunk + 6), in the engine's precision
     cell: np.ndarray      # (chunk + 6,)
     kept: np.ndarray      # (chunk + 6,)
     same: np.ndarray      # (chunk + 6,)
@@ -146,7 +158,7 @@ def _bench(real, chunk=512):
     "Room for `chunk` segments at a time."
     cell, kept = np.empty((2, chunk + 6), np.int32)
     same, other = np.empty((2, chunk + 6), np.uint64)
-    return Bench(np.empty((32, chunk + 5), real), cell, kept, same, other,
+    return Bench(np.empty((33, chunk + 6), real), cell, kept, same, other,
                  np.empty(chunk + 5, np.uint8))
 
 # %% ../../nbs/50_filling.ipynb #78f355d1
@@ -167,7 +179,7 @@ def _whole(power, cell, same, w, weight, count, tile):
         tile[c, 1] += count
 
 @_loose
-def _send_filled(chi, eta, batch, first, points, time0, frame, segment, count, bench, tile):
+def _send_filled(chi, eta, batch, first, points, base, frame, segment, count, bench, tile):
     """Interpolate all scans of a batch at the lattice; deposit segments that stay within one cell
     as a whole, and the others point by point. Of each scan, `points` segments from the sample
     `first` onwards; each point counts `count`."""
@@ -175,12 +187,12 @@ def _send_filled(chi, eta, batch, first, points, time0, frame, segment, count, b
     real, cell, kept, same, other = bench.numbers, bench.cell, bench.kept, bench.same, bench.other
     power, size, re, im, number = real[0], real[1], real[2], real[3], real[4]
     bc, be, six = real[5:7].ravel(), real[7:9].ravel(), real[9:28]
-    kp, kr, ki, kn = real[28], real[29], real[30], real[31]
-    chunk = power.shape[0] - 5
+    kp, kr, ki, kn, place = real[28], real[29], real[30], real[31], real[32]
+    chunk = power.shape[0] - 6
     last, each = int(np.floor(frame.end)), segment.at.shape[1]
     for j in range(len(batch.base)):
         r, w, start = batch.base[j], batch.weights[j], batch.start[j]
-        to, column, sigma_t = time0[j], batch.column[j], batch.sigma_t[j]
+        column, sigma_t = batch.column[j], batch.sigma_t[j]
         together, weights, at = segment.together[start], segment.weights[start], segment.at[start]
         for n in range(first, first + points, chunk):
             m = min(chunk, first + points - n)
@@ -188,14 +200,15 @@ def _send_filled(chi, eta, batch, first, points, time0, frame, segment, count, b
             _between(eta[r:r + 6], w, 2 * (n - 2), be[:2 * (m + 5)])
             _products(bc, be, power[:m + 5], size[:m + 5], re[:m + 5], im[:m + 5])
             for i in range(m + 5): number[i] = n - 2 + i
-            _land(re[2:m + 3], im[2:m + 3], power[2:m + 3], number[2:m + 3], to, column, sigma_t,
-                  frame, trash, cell[:m + 1])
+            _land(re[2:m + 3], im[2:m + 3], power[2:m + 3], number[2:m + 3], base, column, sigma_t,
+                  frame, trash, place, cell[:m + 1])
             a, b = _divide(cell[:m + 1], trash, last - n, bench.code[:m], same, other)
             _whole(power, cell, same[:a], together, frame.weight, each * count, tile)
             _gather(power, re, im, number, other[:b], six)
             for q in range(each):
                 _fill(six, weights[q], at[q], kp[:b], kr[:b], ki[:b], kn[:b])
-                _land(kr[:b], ki[:b], kp[:b], kn[:b], to, column, sigma_t, frame, trash, cell[:b])
+                _land(kr[:b], ki[:b], kp[:b], kn[:b], base, column, sigma_t, frame, trash, place,
+                      cell[:b])
                 k = _inside(cell[:b], trash, kept)
                 for i in range(k):
                     p = kept[i]

@@ -86,6 +86,8 @@ class Frame(NamedTuple):
         distance of departure points [samples]
     per_hop : float
         1/tdeci
+    hop : float
+        tdeci
     first_time : float
         times that the tile accepts, half-open [its rows]
     end_time : float
@@ -117,6 +119,7 @@ class Frame(NamedTuple):
     weight: float        # what |chi|² is multiplied by
     stride: float        # distance of departure points [samples]
     per_hop: float       # 1/tdeci
+    hop: float           # tdeci
     first_time: float    # times that the tile accepts, half-open [its rows]
     end_time: float
     end: float           # departure points are before it [strides]
