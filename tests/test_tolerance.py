@@ -66,8 +66,8 @@ def sound(kind, p, rng):
         return np.fft.irfft(X / np.sqrt(np.maximum(np.arange(len(X)), 1)), N)
     if kind == "clicks":
         nu = np.fft.rfftfreq(N)
-        at = np.append(rng.uniform(3, N - 4, max(22, N // 1500)), [3.3, N - 5.4])
-        x = np.fft.irfft(sum(rng.standard_normal() * np.exp(-2j * np.pi * nu * a) for a in at), N)
+        at = np.append(rng.uniform(3, N - 4, max(60, N // 500)), [3.3, N - 5.4])
+        x = np.fft.irfft(sum(rng.choice([-1, 1]) * np.exp(-2j * np.pi * nu * a) for a in at), N)
     else:
         f = {"tone": p.minf * 2 ** (octaves * rng.uniform(0.05, 0.95)), "lowest tone": p.minf * (1 + 0.2 / p.noct),
              "highest tone": p.maxf * (1 - 0.2 / p.noct), "sweep": 1.05 * p.minf * (0.92 * p.maxf / p.minf) ** (n / N),
@@ -86,7 +86,8 @@ def random_plan(rng):
         minf = maxf / 2 ** rng.uniform(0.3, 6)
         n = int(max(2000, 4 * q / minf, 3 * hop, rng.uniform(2000, 9000)))
         p = Plan(n, q, hop, round(40 ** rng.uniform(0, 1)), noct, minf, maxf)
-        if p.n_scans * n < 3e6 and p.n_times * p.n_bins < 2e6: return p
+        overlap = p.over * p.noct >= 2 * np.pi * q * np.log(2)          # at least one filter in each sigma_f
+        if overlap and p.n_scans * n < 3e6 and p.n_times * p.n_bins < 2e6: return p
 
 
 def error(energy, exact): return np.abs(energy - exact).sum() / exact.sum()

@@ -117,7 +117,9 @@ def spacings(
     sigma_t, scans = 1 / (2 * pi * plan.scan_sigma_f), per_sigma_f(plan)
     # each run of samples that lands in one cell is cut at its two ends
     cut = 0.3 / a + 0.22 / b + 0.2 + 0.006 / (a * b)
-    fine = fine_share * tolerance * max(1, scans) ** 0.5 * sigma_t / cut
+    # at random, so that many scans average; few do not
+    average = max(0.25, min(scans**0.5, scans / 2))
+    fine = fine_share * tolerance * average * sigma_t / cut
     # interpolation displaces a point: the smaller the cells, the more it matters
     lattice = 0.25 * (lattice_share * tolerance / (5e-4 + 1.6e-4 / b + 1e-4 / a)) ** (1 / 3.5)
     step = 0.3 * (step_share * tolerance / (1e-4 + 6e-5 / b + 6e-5 / a)) ** (1 / 5)

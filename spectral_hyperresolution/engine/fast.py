@@ -51,9 +51,11 @@ class _HalfSteps:
                 part = _extend(self.x[channel:channel + 1], k * self.length - self.margin, whole,
                                self.boundary)[0]
                 power_of_2 = frexp(float(np.abs(part).max()))[1]
-                X = scipy.fft.rfft(np.ldexp(part, -power_of_2))
+                # in float64: a loud sound far away must not round a faint one here
+                X = scipy.fft.rfft(np.ldexp(part.astype(float), -power_of_2))
                 twice = np.ldexp(scipy.fft.irfft(X, 2 * whole), power_of_2)
-                self.segments[channel, k] = twice[2 * self.margin:-2 * self.margin]
+                inner = twice[2 * self.margin:-2 * self.margin]
+                self.segments[channel, k] = inner.astype(self.x.dtype)
                 if len(self.segments) > self.kept: self.segments.popitem(last=False)
             return self.segments[channel, k]
 
@@ -71,6 +73,11 @@ def _cut_off(plan, g):
     "Whether a group has filters that reach beyond 0.5 cycles per sample."
     highest = plan.minf * 2.0 ** ((g.last - 1) / (plan.over * plan.noct))
     return highest * (1 + band_tail / (2 * pi * plan.q)) > 0.5
+
+def _scaled(x, power):
+    "`x` times 2 to a power, in two factors: one alone may overflow."
+    half = power // 2
+    return x * x.dtype.type(2.0**half) * x.dtype.type(2.0 ** (power - half))
 
 # %% ../../nbs/51_fast.ipynb #abdca369
 class _Fast:
@@ -110,10 +117,11 @@ class _Fast:
         if peak == 0: return None
         # exact scaling: no gain can overflow
         power_of_2 = frexp(peak)[1]
-        square = float(np.square(np.ldexp(block, -power_of_2)).sum(dtype=float))
+        block = _scaled(block, -power_of_2)
+        square = float(np.square(block).sum(dtype=float))
         if g.fine and _cut_off(self.plan, g):
-            block = self.half_steps.cut(channel, zero, g.block)
-        return scipy.fft.rfft(np.ldexp(block, -power_of_2)), square, power_of_2
+            block = _scaled(self.half_steps.cut(channel, zero, g.block), -power_of_2)
+        return scipy.fft.rfft(block), square, power_of_2
 
     def work(self, task):
         """The tile of one block of one channel: (first row, first column, (rows, columns, 2)); None

@@ -16,7 +16,7 @@ from .running import _loose
 from .steps import _between, _products
 
 # %% ../../nbs/50_filling.ipynb #3ef30579
-near = 0.06    # a point this much beyond lint may still have neighbours within
+near = 0.02    # a point this much beyond lint may still have neighbours within
 
 class Segment(NamedTuple):
     """The departure points of a segment, one table for each start.

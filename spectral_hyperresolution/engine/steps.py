@@ -157,8 +157,9 @@ class Scratch(NamedTuple):
 @_loose
 def _select(power, size, frame, chosen, kept):
     "Numbers of the points with |m| < lint and a power above the numerical error."
+    lint2, least = frame.lint2, frame.least
     for i in range(power.shape[0]):
-        chosen[i] = np.uint8((size[i] < frame.lint2 * power[i]) & (power[i] > frame.least))
+        chosen[i] = np.uint8((size[i] < lint2 * power[i]) & (power[i] > least))
     k = np.int32(0)
     for i in range(power.shape[0]):
         kept[k] = i
@@ -169,19 +170,23 @@ def _select(power, size, frame, chosen, kept):
 @_loose
 def _cells(re, im, power, number, time0, column, sigma_t, frame, trash, cell):
     "Where each arrival falls: the cell's number in the tile, or `trash`."
-    unit, stride, rate, eps = frame.per_lint, frame.stride, frame.per_hop, frame.eps
-    poly, half, one = frame.poly, frame.half, frame.one
+    unit, stride, rate, eps, noct = (frame.per_lint, frame.stride, frame.per_hop, frame.eps,
+                                     frame.noct)
+    half, one, left, columns = frame.half, frame.one, frame.left, np.int32(frame.columns)
+    top, bottom, first, end = frame.top, frame.bottom, frame.first_time, frame.end_time
+    log_bins, poly = frame.log_bins, frame.poly
+    p0, p1, p2, p3, p4, p5, p6, p7 = (poly[0], poly[1], poly[2], poly[3], poly[4], poly[5],
+                                      poly[6], poly[7])
     for i in range(cell.shape[0]):
         scale = one / power[i]
         a, b = re[i] * scale * unit, im[i] * scale                  # a = Re m / lint, within ±1
-        if frame.log_bins: v = column - frame.noct * np.log2(one - eps * a)
+        if log_bins: v = column - noct * np.log2(one - eps * a)
         else:
-            v = (column + (((((((poly[7] * a + poly[6]) * a + poly[5]) * a + poly[4]) * a
-                              + poly[3]) * a + poly[2]) * a + poly[1]) * a + poly[0]))
+            v = (column + (((((((p7 * a + p6) * a + p5) * a + p4) * a + p3) * a + p2) * a + p1) * a
+                           + p0))
         t = time0 + (number[i] * stride + b * sigma_t) * rate        # in rows of the tile
-        inside = ((v > frame.top) & (v < frame.bottom)
-                  & (t >= frame.first_time) & (t < frame.end_time))
-        q = np.int32(t) * np.int32(frame.columns) + np.int32(v - frame.left + half)
+        inside = (v > top) & (v < bottom) & (t >= first) & (t < end)
+        q = np.int32(t) * columns + np.int32(v - left + half)
         cell[i] = q if inside else trash
 
 # %% ../../nbs/49_steps.ipynb #e953db2d
@@ -194,7 +199,7 @@ def _send(chi, eta, batch, first, points, time0, frame, scratch, tile):
     power, size, re, im, kr, ki, kp, number, bc, be = (
         real[0], real[1], real[2], real[3], real[4], real[5], real[6], real[7], real[8:10].ravel(),
         real[10:12].ravel())
-    chunk = power.shape[0]
+    chunk, weight, count = power.shape[0], frame.weight, np.float64(frame.stride)
     for j in range(len(batch.base)):
         r, w = batch.base[j], batch.weights[j]
         for n in range(first[j], first[j] + points[j], chunk):
@@ -209,5 +214,5 @@ def _send(chi, eta, batch, first, points, time0, frame, scratch, tile):
             _cells(kr, ki, kp, number, time0[j], batch.column[j], batch.sigma_t[j], frame, trash,
                    cell[:k])
             for i in range(k):
-                tile[cell[i], 0] += kp[i] * frame.weight
-                tile[cell[i], 1] += frame.stride
+                tile[cell[i], 0] += kp[i] * weight
+                tile[cell[i], 1] += count
