@@ -187,8 +187,6 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                                               'spectral_hyperresolution/engine/filling.py'),
                                                          'spectral_hyperresolution.engine.filling._inside': ( 'filling.html#_inside',
                                                                                                               'spectral_hyperresolution/engine/filling.py'),
-                                                         'spectral_hyperresolution.engine.filling._land': ( 'filling.html#_land',
-                                                                                                            'spectral_hyperresolution/engine/filling.py'),
                                                          'spectral_hyperresolution.engine.filling._segment': ( 'filling.html#_segment',
                                                                                                                'spectral_hyperresolution/engine/filling.py'),
                                                          'spectral_hyperresolution.engine.filling._send_filled': ( 'filling.html#_send_filled',

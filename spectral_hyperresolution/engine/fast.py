@@ -29,7 +29,7 @@ def _scratch(rows, length, real):
     if getattr(_kept, "key", None) != key:
         _kept.key = key
         pair = np.empty((2, rows, length), np.result_type(real, np.complex64))
-        _kept.arrays = pair, Scratch(np.empty((12, 512), real), np.empty(513, np.int32),
+        _kept.arrays = pair, Scratch(np.empty((13, 512), real), np.empty(513, np.int32),
                                      np.empty(513, np.int32), np.empty(512, np.uint8)), _bench(real)
     return _kept.arrays
 
@@ -147,15 +147,14 @@ class _Fast:
             pair, scratch, bench = _scratch(len(b.row_f0), L, real)
             _fold_bands(X, L, g.stride, b, pair[0], pair[1])
             chi, eta = (a.view(real) for a in scipy.fft.ifft(pair, axis=-1, overwrite_x=True))
+            base = (zero + b.offset + 1 - row0 * plan.tdeci).astype(real)
             if g.fine:
-                _send_filled(chi, eta, b, g.halo, -(-(end - begin) // g.stride),
-                             real(zero + 1 - row0 * plan.tdeci), frame,
+                _send_filled(chi, eta, b, g.halo, -(-(end - begin) // g.stride), base, frame,
                              _segment(g.stride, g.fine, real), float(g.fine), bench, tile)
                 continue
-            time0 = ((zero + b.offset + 1) / plan.tdeci - row0).astype(real)
             points = np.minimum(g.payload, np.ceil((plan.n_samples - begin) / g.stride
                                                    - b.fraction)).astype(int)
-            _send(chi, eta, b, g.halo + g.lead - b.ahead, points, time0, frame, scratch, tile)
+            _send(chi, eta, b, g.halo + g.lead - b.ahead, points, base, frame, scratch, tile)
         return row0, low, tile[:-1].reshape(row1 - row0, high - low, 2)
 
     def frame(self, g, zero, row0, row1, low, high, least, weight):

@@ -13,7 +13,7 @@ import numpy as np
 
 from .batches import _quintic
 from .running import _loose
-from .steps import _between, _products
+from .steps import _between, _cells, _products
 
 # %% ../../nbs/50_filling.ipynb #3ef30579
 near = 0.02    # a point this much beyond lint may still have neighbours within
@@ -40,40 +40,6 @@ def _segment(stride, fine, real):
     at = (np.arange(fine)[:, None] + np.arange(0, stride, fine)) / stride
     weights = np.stack([_quintic(row) for row in at])
     return Segment(at.astype(real), weights.astype(real), weights.sum(1).astype(real))
-
-# %% ../../nbs/50_filling.ipynb #5c143797
-@_loose
-def _land(re, im, power, number, base, column, sigma_t, frame, trash, place, cell):
-    """The cell of each point: `trash` where it is discarded, -1 where a sample beside it may count.
-    `base` is the instant of number 0 [samples after the tile's first row]."""
-    unit, stride, rate, hop = frame.per_lint, frame.stride, frame.per_hop, frame.hop
-    eps, noct, half, one, poly = frame.eps, frame.noct, frame.half, frame.one, frame.poly
-    if frame.log_bins:
-        for i in range(cell.shape[0]):
-            place[i] = column - noct * np.log2(one - eps * (re[i] / power[i] * unit))
-    else:
-        p0, p1, p2, p3, p4 = poly[0], poly[1], poly[2], poly[3], poly[4]
-        p5, p6, p7 = poly[5], poly[6], poly[7]
-        for i in range(cell.shape[0]):
-            a = re[i] / power[i] * unit
-            place[i] = column + (((((((p7 * a + p6) * a + p5) * a + p4) * a + p3) * a + p2) * a
-                                  + p1) * a + p0)
-    top, bottom, left, columns = frame.top, frame.bottom, frame.left, np.int32(frame.columns)
-    first, end, last = frame.first_time, frame.end_time, frame.end
-    lint2, near2, least = frame.lint2, frame.near2, frame.least
-    for i in range(cell.shape[0]):
-        scale = one / power[i]
-        r, b, v = re[i] * scale, im[i] * scale, place[i]
-        size, s = r * r + b * b, number[i] * stride + base
-        # whole rows first, so that nothing is lost where a point lies on an edge
-        row = np.floor((s + half) * rate)
-        rest = (s - row * hop + b * sigma_t) * rate
-        t = row + rest
-        loud = power[i] > least
-        inside = ((v > top) & (v < bottom) & (t >= first) & (t < end) & (size < lint2) & loud
-                  & (number[i] < last))
-        q = np.int32(row + np.floor(rest)) * columns + np.int32(v - left + half)
-        cell[i] = q if inside else (np.int32(-1) if (size < near2) & loud else trash)
 
 # %% ../../nbs/50_filling.ipynb #3c9f4f57
 @_loose
@@ -192,7 +158,7 @@ def _send_filled(chi, eta, batch, first, points, base, frame, segment, count, be
     last, each = int(np.floor(frame.end)), segment.at.shape[1]
     for j in range(len(batch.base)):
         r, w, start = batch.base[j], batch.weights[j], batch.start[j]
-        column, sigma_t = batch.column[j], batch.sigma_t[j]
+        to, column, sigma_t = base[j], batch.column[j], batch.sigma_t[j]
         together, weights, at = segment.together[start], segment.weights[start], segment.at[start]
         for n in range(first, first + points, chunk):
             m = min(chunk, first + points - n)
@@ -200,14 +166,14 @@ def _send_filled(chi, eta, batch, first, points, base, frame, segment, count, be
             _between(eta[r:r + 6], w, 2 * (n - 2), be[:2 * (m + 5)])
             _products(bc, be, power[:m + 5], size[:m + 5], re[:m + 5], im[:m + 5])
             for i in range(m + 5): number[i] = n - 2 + i
-            _land(re[2:m + 3], im[2:m + 3], power[2:m + 3], number[2:m + 3], base, column, sigma_t,
+            _cells(re[2:m + 3], im[2:m + 3], power[2:m + 3], number[2:m + 3], to, column, sigma_t,
                   frame, trash, place, cell[:m + 1])
             a, b = _divide(cell[:m + 1], trash, last - n, bench.code[:m], same, other)
             _whole(power, cell, same[:a], together, frame.weight, each * count, tile)
             _gather(power, re, im, number, other[:b], six)
             for q in range(each):
                 _fill(six, weights[q], at[q], kp[:b], kr[:b], ki[:b], kn[:b])
-                _land(kr[:b], ki[:b], kp[:b], kn[:b], base, column, sigma_t, frame, trash, place,
+                _cells(kr[:b], ki[:b], kp[:b], kn[:b], to, column, sigma_t, frame, trash, place,
                       cell[:b])
                 k = _inside(cell[:b], trash, kept)
                 for i in range(k):

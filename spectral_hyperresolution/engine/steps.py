@@ -140,7 +140,7 @@ class Scratch(NamedTuple):
     Attributes
     ----------
     numbers : np.ndarray
-        (12, chunk), in the engine's precision
+        (13, chunk), in the engine's precision
     kept : np.ndarray
         (chunk + 1,)
     cell : np.ndarray
@@ -148,7 +148,7 @@ class Scratch(NamedTuple):
     chosen : np.ndarray
         (chunk,)
     """
-    numbers: np.ndarray  # (12, chunk), in the engine's precision
+    numbers: np.ndarray  # (13, chunk), in the engine's precision
     kept: np.ndarray     # (chunk + 1,)
     cell: np.ndarray     # (chunk + 1,)
     chosen: np.ndarray   # (chunk,)
@@ -168,37 +168,48 @@ def _select(power, size, frame, chosen, kept):
 
 # %% ../../nbs/49_steps.ipynb #9d9dcafa
 @_loose
-def _cells(re, im, power, number, time0, column, sigma_t, frame, trash, cell):
-    "Where each arrival falls: the cell's number in the tile, or `trash`."
-    unit, stride, rate, eps, noct = (frame.per_lint, frame.stride, frame.per_hop, frame.eps,
-                                     frame.noct)
-    half, one, left, columns = frame.half, frame.one, frame.left, np.int32(frame.columns)
-    top, bottom, first, end = frame.top, frame.bottom, frame.first_time, frame.end_time
-    log_bins, poly = frame.log_bins, frame.poly
-    p0, p1, p2, p3, p4, p5, p6, p7 = (poly[0], poly[1], poly[2], poly[3], poly[4], poly[5],
-                                      poly[6], poly[7])
+def _cells(re, im, power, number, base, column, sigma_t, frame, trash, place, cell):
+    """The cell of each point: `trash` where it is discarded, -1 where a sample beside it may count.
+    `base` is the instant of number 0 [samples after the tile's first row]."""
+    unit, stride, rate, hop = frame.per_lint, frame.stride, frame.per_hop, frame.hop
+    eps, noct, half, one, poly = frame.eps, frame.noct, frame.half, frame.one, frame.poly
+    if frame.log_bins:
+        for i in range(cell.shape[0]):
+            place[i] = column - noct * np.log2(one - eps * (re[i] / power[i] * unit))
+    else:
+        p0, p1, p2, p3, p4 = poly[0], poly[1], poly[2], poly[3], poly[4]
+        p5, p6, p7 = poly[5], poly[6], poly[7]
+        for i in range(cell.shape[0]):
+            a = re[i] / power[i] * unit
+            place[i] = column + (((((((p7 * a + p6) * a + p5) * a + p4) * a + p3) * a + p2) * a
+                                  + p1) * a + p0)
+    top, bottom, left, columns = frame.top, frame.bottom, frame.left, np.int32(frame.columns)
+    first, end, last = frame.first_time, frame.end_time, frame.end
+    lint2, near2, least = frame.lint2, frame.near2, frame.least
     for i in range(cell.shape[0]):
         scale = one / power[i]
-        a, b = re[i] * scale * unit, im[i] * scale                  # a = Re m / lint, within ±1
-        if log_bins: v = column - noct * np.log2(one - eps * a)
-        else:
-            v = (column + (((((((p7 * a + p6) * a + p5) * a + p4) * a + p3) * a + p2) * a + p1) * a
-                           + p0))
-        t = time0 + (number[i] * stride + b * sigma_t) * rate        # in rows of the tile
-        inside = (v > top) & (v < bottom) & (t >= first) & (t < end)
-        q = np.int32(t) * columns + np.int32(v - left + half)
-        cell[i] = q if inside else trash
+        r, b, v = re[i] * scale, im[i] * scale, place[i]
+        size, s = r * r + b * b, number[i] * stride + base
+        # whole rows first, so that nothing is lost where a point lies on an edge
+        row = np.floor((s + half) * rate)
+        rest = (s - row * hop + b * sigma_t) * rate
+        t = row + rest
+        loud = power[i] > least
+        inside = ((v > top) & (v < bottom) & (t >= first) & (t < end) & (size < lint2) & loud
+                  & (number[i] < last))
+        q = np.int32(row + np.floor(rest)) * columns + np.int32(v - left + half)
+        cell[i] = q if inside else (np.int32(-1) if (size < near2) & loud else trash)
 
 # %% ../../nbs/49_steps.ipynb #e953db2d
 @_loose
-def _send(chi, eta, batch, first, points, time0, frame, scratch, tile):
+def _send(chi, eta, batch, first, points, base, frame, scratch, tile):
     """Interpolate, map and deposit all scans of a batch: of each, `points` samples from the
-    sample `first` on, whose sample 0 is at `time0` [rows of the tile]."""
+    sample `first` onwards, whose sample 0 is at `base` [samples after the tile's first row]."""
     real, kept, cell = scratch.numbers, scratch.kept, scratch.cell
     trash = np.int32(tile.shape[0] - 1)
-    power, size, re, im, kr, ki, kp, number, bc, be = (
-        real[0], real[1], real[2], real[3], real[4], real[5], real[6], real[7], real[8:10].ravel(),
-        real[10:12].ravel())
+    power, size, re, im, kr, ki, kp, number, place, bc, be = (
+        real[0], real[1], real[2], real[3], real[4], real[5], real[6], real[7], real[8],
+        real[9:11].ravel(), real[11:13].ravel())
     chunk, weight, count = power.shape[0], frame.weight, np.float64(frame.stride)
     for j in range(len(batch.base)):
         r, w = batch.base[j], batch.weights[j]
@@ -211,8 +222,9 @@ def _send(chi, eta, batch, first, points, time0, frame, scratch, tile):
             for i in range(k):
                 p = kept[i]
                 kr[i], ki[i], kp[i], number[i] = re[p], im[p], power[p], n + p
-            _cells(kr, ki, kp, number, time0[j], batch.column[j], batch.sigma_t[j], frame, trash,
-                   cell[:k])
+            _cells(kr, ki, kp, number, base[j], batch.column[j], batch.sigma_t[j], frame, trash,
+                   place, cell[:k])
+            # -1 is the last cell, `trash`
             for i in range(k):
                 tile[cell[i], 0] += kp[i] * weight
                 tile[cell[i], 1] += count
