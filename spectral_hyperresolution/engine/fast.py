@@ -83,9 +83,9 @@ def _scaled(x, power):
 class _Fast:
     """The fast mode: blocks and strides that grow as 1/f, one length of inverse FFT, float32 or
     float64."""
-    def __init__(self, x, plan, boundary, tolerance, density, silence, window):
+    def __init__(self, x, plan, boundary, tolerance, density, silence, window, wanted=None):
         self.x, self.plan, self.boundary = x, plan, boundary
-        self.silence, self.window = silence, window
+        self.silence, self.window, self.wanted = silence, window, wanted
         self.real = x.dtype.type
         # rounding, or the band's cut
         self.precision = max(np.finfo(self.real).eps, exp(-(band_tail**2) / 2))
@@ -128,14 +128,15 @@ class _Fast:
         where it is silent."""
         g, batches, begin, channel = task
         plan, real, L = self.plan, self.real, g.transform
-        found = self.block(g, begin, channel)
+        end = min(begin + g.payload * g.stride, plan.n_samples)
+        spans = [self.spans(g, b, begin, end) for b in batches]
+        found = self.block(g, begin, channel) if any(spans) else None
         if found is None: return None
         X, square, power_of_2 = found
         zero = begin - (g.halo + g.lead) * g.stride
         low, high = _columns(plan, g.first, g.last)
         reach, (top, bottom, left, right) = _time_reach(plan, g), self.window
         low, high = max(low, left), min(high, right)
-        end = min(begin + g.payload * g.stride, plan.n_samples)
         row0, row1 = (max(top, floor((begin - reach) / plan.tdeci)),
                       min(bottom, ceil((end + reach) / plan.tdeci) + 1))
         if low >= high or row0 >= row1: return None
@@ -143,19 +144,37 @@ class _Fast:
         least = self.silence * (silence_margin * self.precision) ** 2 * square * g.stride / L
         weight = 4.0**power_of_2 / g.stride * (g.fine / g.stride if g.fine else 1)
         frame = self.frame(g, zero, row0, row1, low, high, least, weight)
-        for b in batches:
+        for b, pieces in zip(batches, spans, strict=True):
+            if not pieces: continue
             pair, scratch, bench = _scratch(len(b.row_f0), L, real)
             _fold_bands(X, L, g.stride, b, pair[0], pair[1])
             chi, eta = (a.view(real) for a in scipy.fft.ifft(pair, axis=-1, overwrite_x=True))
             base = (zero + b.offset + 1 - row0 * plan.tdeci).astype(real)
-            if g.fine:
-                _send_filled(chi, eta, b, g.halo, -(-(end - begin) // g.stride), base, frame,
-                             _segment(g.stride, g.fine, real), float(g.fine), bench, tile)
-                continue
-            points = np.minimum(g.payload, np.ceil((plan.n_samples - begin) / g.stride
-                                                   - b.fraction)).astype(int)
-            _send(chi, eta, b, g.halo + g.lead - b.ahead, points, base, frame, scratch, tile)
+            for start, many in pieces:
+                if g.fine:
+                    _send_filled(chi, eta, b, g.halo + start, many, base, frame,
+                                 _segment(g.stride, g.fine, real), float(g.fine), bench, tile)
+                    continue
+                points = np.minimum(g.payload, np.ceil((plan.n_samples - begin) / g.stride
+                                                       - b.fraction)).astype(int) - start
+                _send(chi, eta, b, g.halo + g.lead - b.ahead + start, np.minimum(points, many),
+                      base, frame, scratch, tile)
         return row0, low, tile[:-1].reshape(row1 - row0, high - low, 2)
+
+    def spans(self, g, batch, begin, end):
+        "(first, number) of the instants whose points may reach a cell that is wanted [strides]."
+        plan, many = self.plan, -(-(end - begin) // g.stride)
+        if self.wanted is None: return [(0, many)]
+        spread = plan.lint / (2 * pi * plan.q)
+        left = max(0, floor(batch.column.min() - plan.noct * log2(1 + spread)) - 1)
+        right = ceil(batch.column.max() - plan.noct * log2(max(1 - spread, 1e-9))) + 2
+        before = np.append(0, np.cumsum(self.wanted[:, left:max(left, right)].any(1)))
+        reach = plan.lint * batch.sigma_t.max() + 2 + g.stride
+        at = begin + np.arange(many) * g.stride
+        top, bottom = ((edge / plan.tdeci).astype(int).clip(0, plan.n_times) for edge in
+                       (at - reach - plan.tdeci, at + g.stride + reach + 2 * plan.tdeci))
+        edges = np.flatnonzero(np.diff(before[bottom] > before[top], prepend=False, append=False))
+        return list(zip(edges[::2].tolist(), np.diff(edges)[::2].tolist(), strict=True))
 
     def frame(self, g, zero, row0, row1, low, high, least, weight):
         "The frame of a tile: rows row0 to row1, columns low to high of the picture."

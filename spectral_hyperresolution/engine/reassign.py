@@ -41,13 +41,14 @@ def _cell_window(plan, window):
                          f"{plan.n_times} × {plan.n_bins} cells")
     return top, bottom, left, right
 
-def _engine(x, plan, mode, boundary, tolerance=0.01, density=None, silence=True, window=None):
+def _engine(x, plan, mode, boundary, tolerance=0.01, density=None, silence=True, window=None,
+            wanted=None):
     if mode not in modes: raise ValueError(f"mode={mode!r} is not one of {modes}")
     if boundary not in boundaries:
         raise ValueError(f"boundary={boundary!r} is not one of {boundaries}")
     if mode == "fast":
         return _Fast(_signal(x, plan), plan, boundary, tolerance, density, silence,
-                     _cell_window(plan, window))
+                     _cell_window(plan, window), wanted)
     return _Exact(_signal(x, plan, np.float64), plan, boundary, silence)
 
 # %% ../../nbs/52_reassign.ipynb #5a8bacb0
@@ -62,6 +63,7 @@ def reassign(
     threads: int | None = None,      # None takes all cores; the result is the same
     progress: Callable[[float], None] | None = None,  # called with the fraction done
     window: tuple[int, int, int, int] | None = None,  # rows [0]:[1], columns [2]:[3]; None: all
+    wanted: np.ndarray | None = None,  # cells that are needed, booleans; the others may lack energy
 ) -> tuple[np.ndarray, np.ndarray]:  # energy and counts before any gate, both
                                      # (n_times, n_bins), highest frequency first
     """Reassign a signal and histogram the arrivals (Gardner & Magnasco 2006). Raises
@@ -89,6 +91,8 @@ def reassign(
         called with the fraction done
     window : tuple[int, int, int, int] | None, default: None
         rows [0]:[1], columns [2]:[3]; None: all
+    wanted : np.ndarray | None, default: None
+        cells that are needed, booleans; the others may lack energy
 
     Returns
     -------
@@ -98,7 +102,7 @@ def reassign(
     threads = _cores() if threads is None else checks.integer("threads", threads, 1)
     if window is None: plan.check_memory()
     top, bottom, left, right = window = _cell_window(plan, window)
-    engine = _engine(x, plan, mode, boundary, tolerance, density, silence, window)
+    engine = _engine(x, plan, mode, boundary, tolerance, density, silence, window, wanted)
     both = np.zeros((bottom - top, right - left, 2))
     for tile in _in_order(engine, threads, progress):
         if tile is None: continue
