@@ -69,7 +69,8 @@ def _drawing_options(verb):
     "The options that `draw` and `demo` share."
     add = verb.add_argument
     add("--q", type=_qs, default=None, metavar="Q[,Q,Q]",
-        help="one Q, or three separated by commas for three colours (default: 1.4,2.8,5.6)")
+        help="one Q, three separated by commas for three colours, or auto: each sound at its own "
+             "(default: 1.4,2.8,5.6)")
     add("--fmin", type=float, metavar="HZ", help="lowest frequency (default: eight octaves below "
                                                  "fmax)")
     add("--fmax", type=float, metavar="HZ", help="highest frequency (default: 0.45 of the sampling "
@@ -92,24 +93,27 @@ def _drawing_options(verb):
 
 # %% ../nbs/15_command_line.ipynb #ffab5b6a
 def _qs(text):
-    "One Q or three, from `2` or `1,2,4`."
+    "One Q or three, from `2`, `1,2,4` or `auto`."
+    if text == "auto": return (text,)
     try: values = tuple(float(v) for v in text.split(","))
     except ValueError: values = ()
     if len(values) not in (1, 3):
         raise argparse.ArgumentTypeError(
-            f"{text!r} is not one number, or three separated by commas")
+            f"{text!r} is not one number, three separated by commas, or auto")
     return values
 
 # %% ../nbs/15_command_line.ipynb #56fe524e
 def _settings(args, n_samples, sr):
     "The arguments of `reassigned_spectrogram` that fill a picture of the wanted size."
+    from spectral_hyperresolution.auto import ladder
     from spectral_hyperresolution.engine.plan import default_plan
     for name in ("width", "height"):
         if getattr(args, name) < 16:
             raise ValueError(f"{name}={getattr(args, name)} is not an integer >= 16")
     hop = args.hop_length if args.hop_length is not None else max(1, -(-n_samples // args.width))
     qs = args.q or _three()
-    plan = default_plan(n_samples, sr, max(qs), args.fmin, args.fmax, 12, hop)
+    longest = ladder[0] if qs == ("auto",) else max(qs)
+    plan = default_plan(n_samples, sr, longest, args.fmin, args.fmax, 12, hop)
     octaves = (plan.n_bins - 1) / 12
     bins = (args.bins_per_octave if args.bins_per_octave is not None
             else max(1, round(args.height / octaves)))
@@ -166,7 +170,7 @@ def _write(args, x, sr, target, title):
     if args.compare: plot.draw_ordinary(x, pictures[len(qs) // 2], axes[0, 0])
     if len(qs) == 3: plot.draw_three(pictures, axes[-1, 0])
     else: plot.draw(pictures[0], axes[-1, 0], colorbar=not args.compare)
-    axes[-1, 0].set_title(f"{title}   Q = {', '.join(f'{q:g}' for q in qs)}"
+    axes[-1, 0].set_title(f"{title}   Q = {', '.join(q if q == 'auto' else f'{q:g}' for q in qs)}"
                           + (" in red, green, blue" if len(qs) == 3 else ""))
     plot.save_figure(target, fig)
 

@@ -145,5 +145,6 @@ def consensus(
                                       members)
                       for kind in ("energy", "counts"))
     first, pair = pictures[0], tuple(np.broadcast_to(tolerance, 2).tolist())
-    return Consensus(energy, counts, first.plan, first.sr, first.gate, support, pictures, pair,
-                     len(qs) if agree is None else agree)
+    return Consensus(energy, counts, first.plan, first.sr, first.gate, support=support,
+                     pictures=pictures, tolerance=pair,
+                     agree=len(qs) if agree is None else agree)

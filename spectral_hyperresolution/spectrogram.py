@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
+from .auto import auto_plan, reassign_auto
 from .engine import checks
 from .engine.gate import check_gate, open_cells
 from .engine.plan import Plan, default_plan
@@ -44,12 +45,15 @@ class ReassignedSpectrogram:
         sampling rate [Hz]
     gate : str | None, default: None
         the gate that darkened cells
+    q_map : np.ndarray | None, default: None
+        the Q of each cell, the shape of energy, for q="auto" only
     """
     energy: np.ndarray      # (…, n_frequencies, n_times), float64
     counts: np.ndarray      # the same shape
     plan: Plan              # in natural units
     sr: float               # sampling rate [Hz]
     gate: str | None = None  # the gate that darkened cells
+    q_map: np.ndarray | None = None  # the Q of each cell, the shape of energy, for q="auto" only
 
     @cached_property
     def frequencies(self) -> np.ndarray:
@@ -123,6 +127,28 @@ class ReassignedSpectrogram:
         from spectral_hyperresolution.plot import draw
         return draw(self, ax, **style)
 
+    def plot_q(
+        self,
+        ax: "Axes | None" = None,  # matplotlib axes; None takes the current ones
+        **style: Any,              # passed on to `auto.draw_q_map`
+    ) -> "Axes":                   # the axes
+        """Draw the Q of each neighbourhood. Raises ValueError unless the picture has q="auto".
+
+        Parameters
+        ----------
+        ax : Axes | None, default: None
+            matplotlib axes; None takes the current ones
+        **style : Any
+            passed on to `auto.draw_q_map`
+
+        Returns
+        -------
+        Axes
+            the axes
+        """
+        from spectral_hyperresolution.auto import draw_q_map
+        return draw_q_map(self, ax, **style)
+
     def to_xarray(self) -> "xarray.Dataset":  # energy and counts
         """The picture as an xarray Dataset with named coordinates and units (needs the extra
         `xarray`)."""
@@ -131,13 +157,15 @@ class ReassignedSpectrogram:
                 else [f"batch_{i}" for i in range(self.energy.ndim - 2)])
         dims = [*lead, "frequency", "time"]
         p = self.plan
-        about = dict(sr=self.sr, q=p.q, hop_length=p.tdeci, oversampling=p.over,
+        about = dict(sr=self.sr, q=p.q if self.q_map is None else "auto", hop_length=p.tdeci, oversampling=p.over,
                      bins_per_octave=p.noct,
                      fmin=p.minf * self.sr,
                      fmax=p.maxf * self.sr, lint=p.lint, gate=str(self.gate))
+        tables = dict(energy=(dims, self.energy, dict(long_name="reassigned energy")),
+                      counts=(dims, self.counts, dict(long_name="arrivals")))
+        if self.q_map is not None: tables["q"] = dims, self.q_map, dict(long_name="wavelet Q")
         return xarray.Dataset(
-            dict(energy=(dims, self.energy, dict(long_name="reassigned energy")),
-                 counts=(dims, self.counts, dict(long_name="arrivals"))),
+            tables,
             dict(frequency=("frequency", self.frequencies, dict(units="Hz")),
                  time=("time", self.times, dict(units="s"))), about)
 
@@ -152,8 +180,9 @@ class ReassignedSpectrogram:
         path : str | PathLike[str]
             file to write, NumPy's npz
         """
+        qs: dict[str, Any] = {} if self.q_map is None else dict(q_map=self.q_map)
         with checks.atomic_write(path) as whole, open(whole, "wb") as file:
-            np.savez_compressed(file, energy=self.energy, counts=self.counts, sr=self.sr,
+            np.savez_compressed(file, **qs, energy=self.energy, counts=self.counts, sr=self.sr,
                                 gate=str(self.gate),
                                 plan=np.array([getattr(self.plan, k) for k in _stored], float))
 
@@ -181,14 +210,14 @@ class ReassignedSpectrogram:
         with kept:
             gate = None if kept["gate"] == "None" else str(kept["gate"])
             return ReassignedSpectrogram(kept["energy"], kept["counts"], Plan(*kept["plan"]),
-                                         float(kept["sr"]), gate)
+                                         float(kept["sr"]), gate, kept.get("q_map"))
 
 # %% ../nbs/10_spectrogram.ipynb #9d22b555
 def reassigned_spectrogram(
     x: ArrayLike,  # sound, (N,), (C, N) or (…, N): floating point or 8-, 16-, 32-bit PCM
     sr: float,                       # sampling rate [Hz]
     *,
-    q: float = 2.0,                  # wavelet Q: >> 1 follows tones, << 1 follows clicks
+    q: float | str = 2.0,  # wavelet Q: >> 1 follows tones, << 1 clicks; "auto": each at its own
     fmin: float | None = None,       # lowest frequency [Hz]; None: eight octaves below fmax
     fmax: float | None = None,       # highest frequency [Hz]; None: 0.45 sr
     bins_per_octave: int = 48,       # output bins per octave
@@ -214,8 +243,8 @@ def reassigned_spectrogram(
         sound, (N,), (C, N) or (…, N): floating point or 8-, 16-, 32-bit PCM
     sr : float
         sampling rate [Hz]
-    q : float, default: 2.0
-        wavelet Q: >> 1 follows tones, << 1 follows clicks
+    q : float | str, default: 2.0
+        wavelet Q: >> 1 follows tones, << 1 clicks; "auto": each at its own
     fmin : float | None, default: None
         lowest frequency [Hz]; None: eight octaves below fmax
     fmax : float | None, default: None
@@ -271,18 +300,24 @@ def reassigned_spectrogram(
     n = flat.shape[1]
     hint = (f"; x has shape {np.shape(x)}, and time is the last axis" if np.ndim(x) > 1
             and n < len(flat) else "")
-    try: plan = default_plan(n, sr, q, fmin, fmax, bins_per_octave, hop_length, oversampling, lint)
+    rest = fmin, fmax, bins_per_octave, hop_length, oversampling, lint
+    try: plan = auto_plan(n, sr, q, *rest) if isinstance(q, str) else default_plan(n, sr, q, *rest)
     except ValueError as error: raise ValueError(f"{error}{hint}") from None
     groups = [flat] if pool else flat[:, None]
     plan.check_memory(len(groups))
     check_gate(gate)
     shape = plan.shape[::-1] if pool else (*lead, *plan.shape[::-1])
-    energy, counts = (np.zeros((len(groups), *plan.shape[::-1])),
-                      np.zeros((len(groups), *plan.shape[::-1])))
+    energy, counts = np.zeros((2, len(groups), *plan.shape[::-1]))
+    q_map = np.zeros_like(energy) if isinstance(q, str) else None
     for i, channels in enumerate(groups):
         part = progress and partial(lambda i, done: progress((i + done) / len(groups)), i)
+        if q_map is not None:
+            e, c, chosen = reassign_auto(channels.T, plan, mode, boundary, tolerance, density, gate,
+                                         threads, part, oversampling)
+            energy[i], counts[i], q_map[i] = e.T[::-1], c.T[::-1], chosen.T[::-1]
+            continue
         e, c = reassign(channels.T, plan, mode, boundary, tolerance, density, gate != "global",
                         threads, part)
         energy[i], counts[i] = np.where(open_cells(c, plan, gate), e, 0).T[::-1], c.T[::-1]
     return ReassignedSpectrogram(energy.reshape(shape), counts.reshape(shape), plan, float(sr),
-                                 gate)
+                                 gate, None if q_map is None else q_map.reshape(shape))

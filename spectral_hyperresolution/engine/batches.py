@@ -67,7 +67,7 @@ def _quintic(x):
                     axis=1)
 
 # %% ../../nbs/45_batches.ipynb #43b349f7
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=32)   # a picture with q="auto" takes ten
 def _batches(plan, real, tolerance=0.01, density=None):
     "The groups of a plan, each with its batches; many sounds of one length share them."
     return [(g, [_batch(plan, real, g, j) for j in range(g.first, g.last, batch_rows * g.ratio)])

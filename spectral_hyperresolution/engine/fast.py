@@ -8,6 +8,7 @@ __all__ = []
 # %% ../../nbs/51_fast.ipynb #f0b566b6
 import threading
 from collections import OrderedDict
+from dataclasses import replace
 from math import ceil, exp, floor, frexp, log2, pi
 from typing import Any
 
@@ -99,15 +100,21 @@ class _Fast:
         self.eps, self.span = eps, plan.noct * log2(plan.maxf / plan.minf)
         self.tasks: list[Any] = []
         self.half_steps = _HalfSteps(x, boundary)
-        # tables of very many scans aren't cached
-        shared = _batches if plan.n_scans <= 20_000 else _batches.__wrapped__
-        for g, batches in shared(plan, self.real, tolerance, density):
+        for g, batches in self.groups(plan, tolerance, density):
             # a block that can't deposit anything in the window is left out
             reach = _time_reach(plan, g)
             steps = [n for n in range(0, plan.n_samples, g.payload * g.stride)
                      if n - reach < window[1] * plan.tdeci and n + g.payload * g.stride
                      + reach > window[0] * plan.tdeci]
             self.tasks += [(g, batches, begin, c) for begin in steps for c in range(len(x))]
+
+    def groups(self, plan, tolerance, density):
+        "The groups of scans, each with its batches."
+        # blocks far longer than the sound are too long where little is wanted
+        if self.wanted is not None: plan = replace(plan, n_samples=max(2, plan.n_samples // 16))
+        # tables of very many scans aren't cached
+        shared = _batches if plan.n_scans <= 20_000 else _batches.__wrapped__
+        return shared(plan, self.real, tolerance, density)
 
     def block(self, g, begin, channel):
         "A block of one channel, scaled: its spectrum, sum of squares and power of 2; None: silent."
@@ -169,10 +176,10 @@ class _Fast:
         left = max(0, floor(batch.column.min() - plan.noct * log2(1 + spread)) - 1)
         right = ceil(batch.column.max() - plan.noct * log2(max(1 - spread, 1e-9))) + 2
         before = np.append(0, np.cumsum(self.wanted[:, left:max(left, right)].any(1)))
-        reach = plan.lint * batch.sigma_t.max() + 2 + g.stride
+        reach = plan.lint * batch.sigma_t.max() + 2 + (0 if g.fine else g.stride)
         at = begin + np.arange(many) * g.stride
-        top, bottom = ((edge / plan.tdeci).astype(int).clip(0, plan.n_times) for edge in
-                       (at - reach - plan.tdeci, at + g.stride + reach + 2 * plan.tdeci))
+        top, bottom = ((edge // plan.tdeci).astype(int).clip(0, plan.n_times) for edge in
+                       (at - reach, at + g.stride + reach + plan.tdeci))
         edges = np.flatnonzero(np.diff(before[bottom] > before[top], prepend=False, append=False))
         return list(zip(edges[::2].tolist(), np.diff(edges)[::2].tolist(), strict=True))
 

@@ -272,7 +272,7 @@ def compute(
     shape = Plan((bottom - top) * plan.tdeci, plan.q, plan.tdeci, plan.over, plan.noct,
                  columns[-1] * (1 + 1e-12), columns[0])
     return Window(np.where(lit, energy, 0).T[::-1], counts.T[::-1], shape, sound.sr, "local",
-                  first + top * plan.tdeci)
+                  first=first + top * plan.tdeci)
 
 # %% ../../nbs/63_explorer_window.ipynb #af8426a2
 def work(
