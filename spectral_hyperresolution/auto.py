@@ -7,7 +7,7 @@ __all__ = ['ladder', 'survey_rows', 'survey_hops', 'survey_per_sigma', 'pool_oct
            'click_octaves', 'click_share', 'patience', 'unit_q', 'survey_size', 'survey', 'choose', 'frame_constant',
            'auto_plan', 'reassign_auto', 'draw_q_map']
 
-# %% ../nbs/19_auto.ipynb #77e4778d
+# %% ../nbs/19_auto.ipynb #1afa6a10
 from collections.abc import Callable
 from dataclasses import replace
 from math import ceil, log, log2, pi
@@ -31,13 +31,13 @@ if TYPE_CHECKING:
 
     from spectral_hyperresolution.spectrogram import ReassignedSpectrogram
 
-# %% ../nbs/19_auto.ipynb #82bbd243
+# %% ../nbs/19_auto.ipynb #b6ae5ba2
 ladder = (1.4, 2.8, 5.6, 11.2, 22.4)   # the Qs to choose from
 survey_rows = 24   # rows of the survey in an octave
 survey_hops = 2    # columns of the picture in one of the survey
 survey_per_sigma = 1.0  # its filters in one sigma_f, and instants in one sigma_t
 
-# %% ../nbs/19_auto.ipynb #3c91d817
+# %% ../nbs/19_auto.ipynb #579a5e6e
 @_loose
 def _tally(chi, eta, curved, batch, first, points, base, stride, least, lint2, wide, long, hop,
            lowest, tile):
@@ -65,7 +65,7 @@ def _tally(chi, eta, curved, batch, first, points, base, stride, least, lint2, w
                 tile[k, t, 1] += power / (1 + spread)
                 tile[k, t, 2] -= power * s.real / max(size, 1.0)
 
-# %% ../nbs/19_auto.ipynb #eb5a6902
+# %% ../nbs/19_auto.ipynb #16f323fe
 class _Survey(_Fast):
     "Few departure points of one Q, sent to the coarse cells of the survey."
     def __init__(self, x, plan, boundary):
@@ -74,11 +74,15 @@ class _Survey(_Fast):
         bare = replace(plan, noct=4, over=max(1, round(scans / 4)))
         density = survey_per_sigma * 2 * pi / critical_band / max(1, enough_scans
                                                                  / per_sigma_f(bare))
-        everywhere = np.ones(bare.shape, bool)
         whole = 0, bare.n_times, 0, bare.n_bins
-        super().__init__(x, bare, boundary, 0.01, density, True, whole, everywhere)
+        super().__init__(x, bare, boundary, 0.01, density, True, whole)
         self.cells = plan
         self.size = survey_size(plan)
+
+    def groups(self, plan, tolerance, density):
+        "Groups whose blocks are not far longer than the sound."
+        return super().groups(replace(plan, n_samples=max(2, plan.n_samples // 16)), tolerance,
+                              density)
 
     def work(self, task):
         "The cells of one block of one channel: (first column, (rows, columns, 3))."
@@ -108,7 +112,7 @@ class _Survey(_Fast):
                    p.minf, tile)
         return first, tile * 4.0**power_of_2
 
-# %% ../nbs/19_auto.ipynb #a338b7a5
+# %% ../nbs/19_auto.ipynb #276108e1
 def survey_size(
     plan: Plan,
 ) -> tuple[int, int]:  # rows and columns of the survey
@@ -157,7 +161,7 @@ def survey(
             table[:, :, first:first + cells.shape[1]] += cells.transpose(2, 0, 1)
     return found
 
-# %% ../nbs/19_auto.ipynb #dc5c4841
+# %% ../nbs/19_auto.ipynb #0d2aec8a
 # standard deviations of the Gaussian that makes a neighbourhood: octaves; columns of the picture
 pool_octaves, pool_hops = 0.25, 8
 pool_periods = 24      # … and at least so many periods
@@ -175,7 +179,7 @@ def _pooled(a, octaves, columns=None):
                                                 truncate=2.0)
     return a
 
-# %% ../nbs/19_auto.ipynb #6c78388b
+# %% ../nbs/19_auto.ipynb #e260ea19
 def choose(
     found: np.ndarray,  # a survey, (qs, 3, rows, columns)
     plan: Plan,         # the picture that is to be made
@@ -218,7 +222,7 @@ def choose(
     score[np.broadcast_to((2 * q > plan.n_samples * f) & (q > qs[0]), score.shape)] = -np.inf
     return np.argmax(score, 0)
 
-# %% ../nbs/19_auto.ipynb #b849917a
+# %% ../nbs/19_auto.ipynb #5b0456fd
 def _weights(chosen, plan, n):
     "Weights of the n Qs in each cell, (n_times, n_bins) one by one; they sum to 1."
     row = (survey_rows * np.log2(plan.bin_frequencies / plan.minf)).clip(0, len(chosen) - 1)
@@ -242,7 +246,7 @@ def frame_constant(
     share = np.exp(-u * u) / (1 + u / wide)
     return float(share.sum() * (u[1] - u[0]) * plan.over * plan.noct / (wide * log(2)))
 
-# %% ../nbs/19_auto.ipynb #f6122316
+# %% ../nbs/19_auto.ipynb #870ca390
 unit_q = 5.6     # the Q in whose unit energy and counts are given
 
 def auto_plan(
@@ -349,7 +353,7 @@ def reassign_auto(
         if progress: progress((j + 1) / len(ladder))
     return energy * frame_constant(plan), counts * plan.over, 2**octaves
 
-# %% ../nbs/19_auto.ipynb #be58c8a6
+# %% ../nbs/19_auto.ipynb #7a73ee37
 def draw_q_map(
     S: "ReassignedSpectrogram",  # a picture made with q="auto", one channel
     ax: "Axes | None" = None,    # matplotlib axes; None takes the current ones

@@ -8,14 +8,13 @@ __all__ = []
 # %% ../../nbs/51_fast.ipynb #f0b566b6
 import threading
 from collections import OrderedDict
-from dataclasses import replace
 from math import ceil, exp, floor, frexp, log2, pi
 from typing import Any
 
 import numpy as np
 import scipy.fft
 
-from .batches import _batches, _time_reach
+from .batches import Batch, _batches, _time_reach
 from .departures import _columns, band_tail, silence_margin
 from .filling import _bench, _segment, _send_filled, near
 from .running import _extend
@@ -80,6 +79,10 @@ def _scaled(x, power):
     half = power // 2
     return x * x.dtype.type(2.0**half) * x.dtype.type(2.0 ** (power - half))
 
+def _some_scans(batch, scans):
+    "Some of a batch's scans, with all of its rows."
+    return Batch(*batch[:4], *(a[scans] for a in batch[4:]))
+
 # %% ../../nbs/51_fast.ipynb #abdca369
 class _Fast:
     """The fast mode: blocks and strides that grow as 1/f, one length of inverse FFT, float32 or
@@ -110,8 +113,6 @@ class _Fast:
 
     def groups(self, plan, tolerance, density):
         "The groups of scans, each with its batches."
-        # blocks far longer than the sound are too long where little is wanted
-        if self.wanted is not None: plan = replace(plan, n_samples=max(2, plan.n_samples // 16))
         # tables of very many scans aren't cached
         shared = _batches if plan.n_scans <= 20_000 else _batches.__wrapped__
         return shared(plan, self.real, tolerance, density)
@@ -157,31 +158,41 @@ class _Fast:
             _fold_bands(X, L, g.stride, b, pair[0], pair[1])
             chi, eta = (a.view(real) for a in scipy.fft.ifft(pair, axis=-1, overwrite_x=True))
             base = (zero + b.offset + 1 - row0 * plan.tdeci).astype(real)
-            for start, many in pieces:
+            for start, many, scans in pieces:
+                part, to = _some_scans(b, scans), base[scans]
                 if g.fine:
-                    _send_filled(chi, eta, b, g.halo + start, many, base, frame,
+                    _send_filled(chi, eta, part, g.halo + start, many, to, frame,
                                  _segment(g.stride, g.fine, real), float(g.fine), bench, tile)
                     continue
                 points = np.minimum(g.payload, np.ceil((plan.n_samples - begin) / g.stride
-                                                       - b.fraction)).astype(int) - start
-                _send(chi, eta, b, g.halo + g.lead - b.ahead + start, np.minimum(points, many),
-                      base, frame, scratch, tile)
+                                                       - part.fraction)).astype(int) - start
+                _send(chi, eta, part, g.halo + g.lead - part.ahead + start,
+                      np.minimum(points, many), to, frame, scratch, tile)
         return row0, low, tile[:-1].reshape(row1 - row0, high - low, 2)
 
     def spans(self, g, batch, begin, end):
-        "(first, number) of the instants whose points may reach a cell that is wanted [strides]."
+        """The instants whose points may reach a cell that is wanted: (first, number, scans), the
+        first two in strides."""
         plan, many = self.plan, -(-(end - begin) // g.stride)
-        if self.wanted is None: return [(0, many)]
+        if self.wanted is None: return [(0, many, slice(None))]
         spread = plan.lint / (2 * pi * plan.q)
-        left = max(0, floor(batch.column.min() - plan.noct * log2(1 + spread)) - 1)
-        right = ceil(batch.column.max() - plan.noct * log2(max(1 - spread, 1e-9))) + 2
-        before = np.append(0, np.cumsum(self.wanted[:, left:max(left, right)].any(1)))
+        above = plan.noct * log2(1 + spread) + 1
+        below = plan.noct * -log2(max(1 - spread, 1e-9)) + 1
+        left = max(0, floor(batch.column.min() - above))
+        wanted = self.wanted[:, left:max(left, ceil(batch.column.max() + below) + 1)]
+        before = np.append(0, np.cumsum(wanted.any(1)))
         reach = plan.lint * batch.sigma_t.max() + 2 + (0 if g.fine else g.stride)
         at = begin + np.arange(many) * g.stride
         top, bottom = ((edge // plan.tdeci).astype(int).clip(0, plan.n_times) for edge in
                        (at - reach, at + g.stride + reach + plan.tdeci))
         edges = np.flatnonzero(np.diff(before[bottom] > before[top], prepend=False, append=False))
-        return list(zip(edges[::2].tolist(), np.diff(edges)[::2].tolist(), strict=True))
+        found = []
+        for first, last in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
+            columns = left + np.flatnonzero(wanted[top[first]:bottom[last - 1]].any(0))
+            scans = np.flatnonzero((batch.column + below >= columns[0])
+                                   & (batch.column - above <= columns[-1]))
+            if scans.size: found.append((first, last - first, slice(scans[0], scans[-1] + 1)))
+        return found
 
     def frame(self, g, zero, row0, row1, low, high, least, weight):
         "The frame of a tile: rows row0 to row1, columns low to high of the picture."
