@@ -7,10 +7,10 @@ __all__ = ['ladder', 'survey_rows', 'survey_hops', 'survey_per_sigma', 'pool_oct
            'click_octaves', 'click_share', 'patience', 'unit_q', 'survey_size', 'survey', 'choose', 'frame_constant',
            'auto_plan', 'reassign_auto', 'draw_q_map']
 
-# %% ../nbs/19_auto.ipynb #cb6b00ff
+# %% ../nbs/19_auto.ipynb #5145f2c2
 from collections.abc import Callable
 from dataclasses import replace
-from math import ceil, log, log2, pi
+from math import ceil, frexp, log, log2, pi
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,13 +31,13 @@ if TYPE_CHECKING:
 
     from spectral_hyperresolution.spectrogram import ReassignedSpectrogram
 
-# %% ../nbs/19_auto.ipynb #aa7aff1e
+# %% ../nbs/19_auto.ipynb #b953c6d4
 ladder = (1.4, 2.8, 5.6, 11.2, 22.4)   # the Qs to choose from
 survey_rows = 24   # rows of the survey in an octave
 survey_hops = 2    # columns of the picture in one of the survey
 survey_per_sigma = 1.0  # its filters in one sigma_f, and instants in one sigma_t
 
-# %% ../nbs/19_auto.ipynb #a1673de9
+# %% ../nbs/19_auto.ipynb #b2252c2d
 @_loose
 def _tally(chi, eta, curved, batch, first, points, base, stride, least, lint2, wide, long, hop,
            lowest, tile):
@@ -65,7 +65,7 @@ def _tally(chi, eta, curved, batch, first, points, base, stride, least, lint2, w
                 tile[k, t, 1] += power / (1 + spread)
                 tile[k, t, 2] -= power * s.real / max(size, 1.0)
 
-# %% ../nbs/19_auto.ipynb #dad82dc6
+# %% ../nbs/19_auto.ipynb #ebc4ea64
 class _Survey(_Fast):
     "Few departure points of one Q, sent to the coarse cells of the survey."
     def __init__(self, x, plan, boundary):
@@ -76,7 +76,7 @@ class _Survey(_Fast):
                                                                  / per_sigma_f(bare))
         whole = 0, bare.n_times, 0, bare.n_bins
         super().__init__(x, bare, boundary, 0.01, density, True, whole)
-        self.cells = plan
+        self.cells, self.peak = plan, frexp(float(np.abs(x).max()))[1]
         self.size = survey_size(plan)
 
     def groups(self, plan, tolerance, density):
@@ -110,9 +110,9 @@ class _Survey(_Fast):
             _tally(chi, eta, curved, b, g.halo + g.lead - b.ahead, points,
                    zero + b.offset + 1 - first * hop, g.stride, least, p.lint**2, wide, long, hop,
                    p.minf, tile)
-        return first, tile * 4.0**power_of_2
+        return first, tile * 4.0 ** (power_of_2 - self.peak)
 
-# %% ../nbs/19_auto.ipynb #95e61bfd
+# %% ../nbs/19_auto.ipynb #75c6a9cb
 def survey_size(
     plan: Plan,
 ) -> tuple[int, int]:  # rows and columns of the survey
@@ -161,7 +161,7 @@ def survey(
             table[:, :, first:first + cells.shape[1]] += cells.transpose(2, 0, 1)
     return found
 
-# %% ../nbs/19_auto.ipynb #ad517339
+# %% ../nbs/19_auto.ipynb #06a285e1
 # standard deviations of the Gaussian that makes a neighbourhood: octaves; columns of the picture
 pool_octaves, pool_hops = 0.25, 8
 pool_periods = 24      # … and at least so many periods
@@ -179,7 +179,7 @@ def _pooled(a, octaves, columns=None):
                                                 truncate=2.0)
     return a
 
-# %% ../nbs/19_auto.ipynb #3009202f
+# %% ../nbs/19_auto.ipynb #0db8b76a
 def choose(
     found: np.ndarray,  # a survey, (qs, 3, rows, columns)
     plan: Plan,         # the picture that is to be made
@@ -222,7 +222,7 @@ def choose(
     score[np.broadcast_to((2 * q > plan.n_samples * f) & (q > qs[0]), score.shape)] = -np.inf
     return np.argmax(score, 0)
 
-# %% ../nbs/19_auto.ipynb #8f006069
+# %% ../nbs/19_auto.ipynb #3e385bbd
 def _weights(chosen, plan, n):
     "Weights of the n Qs in each cell, (n_times, n_bins) one by one; they sum to 1."
     row = (survey_rows * np.log2(plan.bin_frequencies / plan.minf)).clip(0, len(chosen) - 1)
@@ -246,7 +246,7 @@ def frame_constant(
     share = np.exp(-u * u) / (1 + u / wide)
     return float(share.sum() * (u[1] - u[0]) * plan.over * plan.noct / (wide * log(2)))
 
-# %% ../nbs/19_auto.ipynb #b37cd765
+# %% ../nbs/19_auto.ipynb #916e487d
 unit_q = 5.6     # the Q in whose unit energy and counts are given
 
 def auto_plan(
@@ -353,7 +353,7 @@ def reassign_auto(
         if progress: progress((j + 1) / len(ladder))
     return energy * frame_constant(plan), counts * plan.over, 2**octaves
 
-# %% ../nbs/19_auto.ipynb #e1d94b4c
+# %% ../nbs/19_auto.ipynb #abd4da1c
 def draw_q_map(
     S: "ReassignedSpectrogram",  # a picture made with q="auto", one channel
     ax: "Axes | None" = None,    # matplotlib axes; None takes the current ones
@@ -385,4 +385,5 @@ def draw_q_map(
     if colorbar:
         bar = plt.colorbar(shown, ax=ax, label="Q", ticks=ladder)
         bar.ax.set_yticklabels([f"{q:g}" for q in ladder])
+        bar.ax.minorticks_off()
     return ax

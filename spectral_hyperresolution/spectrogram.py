@@ -157,7 +157,8 @@ class ReassignedSpectrogram:
                 else [f"batch_{i}" for i in range(self.energy.ndim - 2)])
         dims = [*lead, "frequency", "time"]
         p = self.plan
-        about = dict(sr=self.sr, q=p.q if self.q_map is None else "auto", hop_length=p.tdeci, oversampling=p.over,
+        about = dict(sr=self.sr, q=p.q if self.q_map is None else "auto", hop_length=p.tdeci,
+                     oversampling=p.over,
                      bins_per_octave=p.noct,
                      fmin=p.minf * self.sr,
                      fmax=p.maxf * self.sr, lint=p.lint, gate=str(self.gate))

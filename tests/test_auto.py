@@ -1,0 +1,128 @@
+"""q="auto": the parts of a picture that are computed, what the choice withstands, what is kept and refused."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from spectral_hyperresolution import ReassignedSpectrogram, auto, cli, reassigned_spectrogram
+from spectral_hyperresolution.engine.plan import default_oversampling, default_plan
+from spectral_hyperresolution.engine.reassign import reassign
+from spectral_hyperresolution.testing import check_close
+
+SR = 16000
+
+
+def noise(n=16000, seed=0):
+    return np.random.default_rng(seed).standard_normal(n)
+
+
+@pytest.mark.parametrize("q, density, n", [(2.0, None, 40000), (11.2, None, 40000), (1.4, 2.5, 9000),
+                                           (5.6, 2.5, 30000)])
+def test_what_is_wanted_is_computed_in_full_and_the_rest_is_not(q, density, n):
+    rng, plan = np.random.default_rng(1), default_plan(n, 48000, q, 600.0, hop_length=96)
+    wanted = np.zeros(plan.shape, bool)
+    for _ in range(2):
+        a, b = rng.integers(0, plan.n_times - 5), rng.integers(0, plan.n_bins - 5)
+        wanted[a:a + rng.integers(1, 30), b:b + rng.integers(1, 40)] = True
+    sound = noise(n).astype("f4")
+    whole = reassign(sound, plan, boundary="zero", density=density)
+    part = reassign(sound, plan, boundary="zero", density=density, wanted=wanted)
+    # equal but for rounding, where a loop starts elsewhere
+    for all_cells, some in zip(whole, part, strict=True): check_close(some[wanted], all_cells[wanted], 1e-6)
+    assert (part[1] > 0).sum() < 0.5 * (whole[1] > 0).sum()
+
+
+def test_the_picture_is_the_mixture_of_whole_pictures():
+    sound, settings = noise(8000), dict(fmin=200, hop_length=40, tolerance=0.05)
+    S = reassigned_spectrogram(sound, SR, q="auto", **settings)
+    chosen = auto.choose(auto.survey(sound, S.plan, "zero"), S.plan)
+    weights = list(auto._weights(chosen, S.plan, len(auto.ladder)))
+    check_close(sum(weights), np.ones(S.plan.shape), 1e-6)
+    mixture = 0
+    for q, w in zip(auto.ladder, weights, strict=True):
+        one = reassigned_spectrogram(sound, SR, q=q, **settings)
+        mixture = mixture + w.T[::-1] * one.energy / auto.frame_constant(one.plan)
+    check_close(S.energy / auto.frame_constant(S.plan), mixture, 1e-6)
+
+
+@pytest.mark.parametrize("gain", [2.0**-100, 2.0**66])
+def test_gain_changes_no_choice(gain):
+    sound = noise()
+    assert (reassigned_spectrogram(gain * sound, SR, q="auto").q_map
+            == reassigned_spectrogram(sound, SR, q="auto").q_map).all()
+
+
+def test_close_tones_take_a_long_window_and_clicks_a_short_one():
+    t = np.arange(SR) / SR
+    pair = np.cos(2 * np.pi * 3000 * t) + np.cos(2 * np.pi * 3070 * t)
+    clicks = 1.0 * (np.arange(SR) % 640 == 0)
+    look = dict(q="auto", fmin=100, fmax=7000, bins_per_octave=96, hop_length=32)
+    tones, pulses = (reassigned_spectrogram(x, SR, **look) for x in (pair, clicks))
+    row = np.argmin(np.abs(tones.frequencies - 3035))
+    assert np.median(tones.q_map[row]) == pytest.approx(22.4, rel=1e-6)
+    assert np.median(pulses.q_map) == pytest.approx(1.4, rel=1e-6)
+
+
+def test_no_wavelet_is_longer_than_the_sound():
+    n = 2000
+    S = reassigned_spectrogram(noise(n), SR, q="auto", fmin=60)
+    longest = np.maximum(n * S.frequencies / (2 * SR) * 2 ** (1 / 24), auto.ladder[0])   # a row of the survey to spare
+    assert (S.q_map <= longest[:, None]).all() and S.q_map.max() > 2
+
+
+def test_silence_and_a_sound_of_few_samples():
+    S = reassigned_spectrogram(np.zeros(4000), SR, q="auto")
+    assert not S.energy.any() and np.isfinite(S.q_map).all()
+    assert np.isfinite(reassigned_spectrogram(noise(60), SR, q="auto").energy).all()
+
+
+def test_channels_are_independent_and_pooling_joins_them():
+    pair = np.stack([noise(seed=1), noise(seed=2)])
+    both, one = (reassigned_spectrogram(x, SR, q="auto") for x in (pair, pair[1]))
+    assert both.q_map.shape == both.energy.shape
+    assert (both.energy[1] == one.energy).all() and (both.q_map[1] == one.q_map).all()
+    together = reassigned_spectrogram(pair, SR, q="auto", pool=True)
+    assert together.q_map.shape == together.energy.shape == one.energy.shape
+
+
+def test_threads_and_parity_agree():
+    sound, look = noise(4000), dict(q="auto", boundary="wrap", bins_per_octave=24, gate=None)
+    one, two = (reassigned_spectrogram(sound, SR, threads=k, **look) for k in (1, 2))
+    assert (one.energy == two.energy).all() and (one.q_map == two.q_map).all()
+    exact = reassigned_spectrogram(sound, SR, mode="parity", **look)
+    assert np.abs(exact.energy - one.energy).sum() < 0.03 * exact.energy.sum()
+
+
+def test_the_choice_is_kept_and_converted(tmp_path):
+    xarray = pytest.importorskip("xarray")
+    S = reassigned_spectrogram(noise(4000), SR, q="auto")
+    S.save(tmp_path / "auto.npz")
+    again = ReassignedSpectrogram.load(tmp_path / "auto.npz")
+    assert (again.q_map == S.q_map).all() and again.plan == S.plan
+    table = S.to_xarray()
+    assert isinstance(table, xarray.Dataset) and table.attrs["q"] == "auto" and (table.q.values == S.q_map).all()
+
+
+def test_energy_of_noise_is_that_of_one_q():
+    sound = noise(32000)
+    S = reassigned_spectrogram(sound, SR, q="auto", gate=None, fmin=60)
+    found = S.energy.sum() / auto.frame_constant(S.plan)
+    for q in auto.ladder:
+        plan = replace(S.plan, q=q, over=default_oversampling(q, S.plan.noct))
+        one = reassign(sound, plan, boundary="zero", tolerance=0.1)[0].sum() / auto.frame_constant(plan)
+        assert found == pytest.approx(one, rel=0.05)
+
+
+@pytest.mark.parametrize("q", ["best", "Auto", ""])
+def test_other_words_are_refused(q):
+    with pytest.raises(ValueError, match=f"q='{q}' is not a number or"): reassigned_spectrogram(noise(400), SR, q=q)
+
+
+def test_the_command_draws_it(tmp_path):
+    soundfile = pytest.importorskip("soundfile")
+    soundfile.write(tmp_path / "n.wav", 0.1 * noise(8000), SR)
+    target = tmp_path / "n.png"
+    assert cli.main(["draw", str(tmp_path / "n.wav"), "--q", "auto", "--width", "64", "--height", "48", "--quiet",
+                     "-o", str(target)]) == 0
+    assert target.stat().st_size > 1000
