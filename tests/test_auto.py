@@ -39,11 +39,13 @@ def test_the_picture_is_the_mixture_of_whole_pictures():
     chosen = auto.choose(auto.survey(sound, S.plan, "zero"), S.plan)
     weights = list(auto._weights(chosen, S.plan, len(auto.ladder)))
     check_close(sum(weights), np.ones(S.plan.shape), 1e-6)
-    mixture = 0
+    mixture, density = 0, 0
     for q, w in zip(auto.ladder, weights, strict=True):
         one = reassigned_spectrogram(sound, SR, q=q, **settings)
         mixture = mixture + w.T[::-1] * one.energy / auto.frame_constant(one.plan)
+        density = density + w.T[::-1] * one.counts / one.plan.over
     check_close(S.energy / auto.frame_constant(S.plan), mixture, 1e-6)
+    check_close(S.counts / S.plan.over, density, 1e-6)
 
 
 @pytest.mark.parametrize("gain", [2.0**-100, 2.0**66])
@@ -56,7 +58,7 @@ def test_gain_changes_no_choice(gain):
 def test_close_tones_take_a_long_window_and_clicks_a_short_one():
     t = np.arange(SR) / SR
     pair = np.cos(2 * np.pi * 3000 * t) + np.cos(2 * np.pi * 3070 * t)
-    clicks = 1.0 * (np.arange(SR) % 640 == 0)
+    clicks = 1.0 * (np.arange(SR) % 320 == 0)
     look = dict(q="auto", fmin=100, fmax=7000, bins_per_octave=96, hop_length=32)
     tones, pulses = (reassigned_spectrogram(x, SR, **look) for x in (pair, clicks))
     row = np.argmin(np.abs(tones.frequencies - 3035))
