@@ -313,6 +313,6 @@ def reassigned_spectrogram(
         e, c = reassign(channels.T, plan, mode, boundary, tolerance, density, gate != "global",
                         threads, part)
         energy[i], counts[i] = np.where(open_cells(c, plan, gate), e, 0).T[::-1], c.T[::-1]
-    energy *= plan.energy_scale / sr
+    energy *= plan.energy_scale / float(sr)
     return ReassignedSpectrogram(energy.reshape(shape), counts.reshape(shape), plan, float(sr),
                                  gate, calibration)
