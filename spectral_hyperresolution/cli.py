@@ -86,6 +86,9 @@ def _drawing_options(verb):
         help="what decides that a cell is empty (default: %(default)s)")
     add("--boundary", choices=["zero", "reflect", "wrap"], default="zero",
         help="what lies outside the sound (default: %(default)s)")
+    add("--calibration", type=float, metavar="DB",
+        help="received level of a full-scale sample value [dB re 1 µPa], for the colour bar of one "
+             "Q")
     add("--pixels", action="store_true", help="no axes: one bin a pixel, highest frequency on top")
     add("--compare", action="store_true", help="the ordinary spectrogram above, on the same axes")
     add("--quiet", action="store_true", help="no progress bar")
@@ -116,7 +119,7 @@ def _settings(args, n_samples, sr):
     return qs, dict(fmin=plan.minf * sr, fmax=plan.maxf * sr, hop_length=hop, bins_per_octave=bins,
                     oversampling=args.oversampling,
                     gate=None if args.gate == "none" else args.gate, boundary=args.boundary,
-                    pool=True)
+                    calibration=args.calibration, pool=True)
 
 def _three():
     from spectral_hyperresolution.plot import three_qs
@@ -148,6 +151,9 @@ def _analyse(x, sr, qs, settings, quiet):
 def _write(args, x, sr, target, title):
     "Analyse, draw and write the picture."
     qs, settings = _settings(args, x.shape[1], sr)
+    if args.calibration is not None and (len(qs) == 3 or args.pixels):
+        raise ValueError(f"calibration={args.calibration:g} dB is for the colour bar of a picture "
+                         f"with axes and one q, as with --q 2")
     pictures = _analyse(x, sr, qs, settings, args.quiet)
     from spectral_hyperresolution import plot
     if args.pixels:
@@ -163,9 +169,10 @@ def _write(args, x, sr, target, title):
     fig, axes = plt.subplots(rows, 1, figsize=(args.width / 100 + 1,
                                                rows * (args.height / 100 + 0.8)), squeeze=False,
                                                sharex=True)
-    if args.compare: plot.draw_ordinary(x, pictures[len(qs) // 2], axes[0, 0])
+    if args.compare:
+        plot.draw_ordinary(x, pictures[len(qs) // 2], axes[0, 0], colorbar=len(qs) == 1)
     if len(qs) == 3: plot.draw_three(pictures, axes[-1, 0])
-    else: plot.draw(pictures[0], axes[-1, 0], colorbar=not args.compare)
+    else: plot.draw(pictures[0], axes[-1, 0])
     axes[-1, 0].set_title(f"{title}   Q = {', '.join(f'{q:g}' for q in qs)}"
                           + (" in red, green, blue" if len(qs) == 3 else ""))
     plot.save_figure(target, fig)

@@ -94,7 +94,7 @@ def ordinary_spectrogram(
     window: int,                            # length of the Hann window [samples]
 ) -> Iterator[tuple[int, np.ndarray]]:      # first column and power (rows, columns) of a slice
     """The short-time Fourier transform's power, in slices from left to right, channels added
-    up; a full-scale sine reads 1.
+    up, in the reassigned picture's unit [full scale²]: a full-scale sine reads 1/2.
 
     Parameters
     ----------
@@ -130,7 +130,7 @@ def ordinary_spectrogram(
             pieces = windows[:, part.ravel() - first]
         else: pieces = np.stack([cut(n, window) for n in part.ravel()], axis=1)
         power = np.square(np.abs(scipy.fft.rfft(pieces * hann, pad, axis=-1))).sum(axis=0)
-        power = power.reshape(*part.shape, -1).max(axis=1) * (2 / hann.sum()) ** 2
+        power = power.reshape(*part.shape, -1).max(axis=1) * 2 / hann.sum() ** 2
         yield column, _rows(power, pad, sr, frequency_edges).T
 
 # %% ../nbs/62_ordinary.ipynb #8d34a613
@@ -138,7 +138,7 @@ def beside(
     x: np.ndarray,               # the sound, (N,) or (C, N), floating point
     S: "ReassignedSpectrogram",  # the picture whose axes to use
     window: int | None = None,   # length of the Hann window [samples]; None: matches S's wavelet
-) -> tuple[np.ndarray, int]:     # power, (n_frequencies, n_times), and the window's length
+) -> tuple[np.ndarray, int]:     # power, (n_frequencies, n_times) [full scale²], window's length
     """The ordinary spectrogram of a sound on the axes of its reassigned picture, channels
     pooled.
 
@@ -154,7 +154,7 @@ def beside(
     Returns
     -------
     tuple[np.ndarray, int]
-        power, (n_frequencies, n_times), and the window's length
+        power, (n_frequencies, n_times) [full scale²], window's length
     """
     x = np.atleast_2d(x)
     if window is None:

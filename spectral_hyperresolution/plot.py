@@ -75,14 +75,25 @@ def brightness(
     return np.clip((10 * np.log10(np.maximum(energy, 1e-300)) - low) / (high - low), 0, 1)
 
 # %% ../nbs/14_gallery.ipynb #c59ffd2d
-most_columns = 2400   # more are added up in groups before they are drawn
+most_columns = 2400   # more are averaged in groups before they are drawn
 
 # %% ../nbs/14_gallery.ipynb #56500774
-def _columns(energy, edges):
-    "Energy with at most `most_columns` instants, neighbours added up, and their edges."
-    k = -(-energy.shape[-1] // most_columns)
-    starts = np.arange(0, energy.shape[-1], k)
-    return np.add.reduceat(energy, starts, axis=-1), np.append(edges[starts], edges[-1])
+def _columns(power, S):
+    """Power on a picture's axes with at most `most_columns` instants, neighbours averaged, in the
+    unit of its levels; and the edges."""
+    n, edges = power.shape[-1], S.time_edges
+    starts = np.arange(0, n, -(-n // most_columns))
+    mean = np.add.reduceat(power, starts, axis=-1) / np.diff(np.append(starts, n))
+    return mean * 10 ** ((S.calibration or 0) / 10), np.append(edges[starts], edges[-1])
+
+def _level(ax, power, edges, S, low, high, cmap, colorbar):
+    "Draw power in decibels; `low` and `high` may be None."
+    own = scale(power)
+    low, high = own[0] if low is None else low, own[1] if high is None else high
+    mesh = ax.pcolormesh(edges, S.frequency_edges,
+                         10 * np.log10(np.maximum(power, 10 ** (low / 10))), vmin=low, vmax=high,
+                         cmap=cmap, rasterized=True)
+    if colorbar: ax.figure.colorbar(mesh, ax=ax, label=f"level [{S.unit}]", pad=0.01)
 
 def _axes(ax, S):
     "Name and scale the axes of a picture: seconds, and hertz on a logarithmic axis."
@@ -112,9 +123,9 @@ def draw(
     low: float | None = None,    # level of the darkest colour [dB]; None: from the picture
     high: float | None = None,   # level of the brightest colour [dB]; None: from the picture
     cmap: str = "magma",         # a perceptually uniform colour map
-    colorbar: bool = True, # say what the colours mean
+    colorbar: bool = True,       # say what the colours mean
 ) -> "Axes":                     # the axes
-    """Draw one picture in decibels over seconds and hertz.
+    """Draw one picture's levels, `S.db()`, over seconds and hertz.
 
     Parameters
     ----------
@@ -137,13 +148,7 @@ def draw(
         the axes
     """
     ax = _axes(ax, _single(S))
-    energy, edges = _columns(S.energy, S.time_edges)
-    own = scale(energy)
-    low, high = own[0] if low is None else low, own[1] if high is None else high
-    mesh = ax.pcolormesh(edges, S.frequency_edges,
-                         10 * np.log10(np.maximum(energy, 10 ** (low / 10))), vmin=low, vmax=high,
-                         cmap=cmap, rasterized=True)
-    if colorbar: ax.figure.colorbar(mesh, ax=ax, label="energy [dB re full scale²]", pad=0.01)
+    _level(ax, *_columns(S.power, S), S, low, high, cmap, colorbar)
     return ax
 
 # %% ../nbs/14_gallery.ipynb #a7a1d82a
@@ -191,7 +196,7 @@ def draw_three(
         the axes
     """
     ax = _axes(ax, pictures[0])
-    parts = [_columns(_single(S).energy, S.time_edges) for S in pictures]
+    parts = [_columns(_single(S).power, S) for S in pictures]
     ax.pcolormesh(parts[0][1], pictures[0].frequency_edges,
                   np.stack([brightness(e) for e, _ in parts], axis=-1), rasterized=True)
     ax.set_facecolor("black")
@@ -204,8 +209,10 @@ def draw_ordinary(
     ax: "Axes | None" = None,    # matplotlib axes; None takes the current ones
     window: int | None = None,   # length of the Hann window [samples]
     cmap: str = "magma",         # a perceptually uniform colour map
+    colorbar: bool = False,      # say what the colours mean
 ) -> "Axes":                     # the axes
-    """Draw the ordinary spectrogram on the axes of a reassigned one.
+    """Draw the ordinary spectrogram's levels on the axes of a reassigned one, in the same
+    unit.
 
     Parameters
     ----------
@@ -219,6 +226,8 @@ def draw_ordinary(
         length of the Hann window [samples]
     cmap : str, default: 'magma'
         a perceptually uniform colour map
+    colorbar : bool, default: False
+        say what the colours mean
 
     Returns
     -------
@@ -227,10 +236,7 @@ def draw_ordinary(
     """
     power, window = beside(x, _single(S), window)
     ax = _axes(ax, S)
-    power, edges = _columns(power, S.time_edges)
-    low, high = scale(power)
-    ax.pcolormesh(edges, S.frequency_edges, 10 * np.log10(np.maximum(power, 10 ** (low / 10))),
-                  vmin=low, vmax=high, cmap=cmap, rasterized=True)
+    _level(ax, *_columns(power, S), S, None, None, cmap, colorbar)
     ax.set_title(f"ordinary spectrogram, Hann window of {1000 * window / S.sr:.1f} ms")
     return ax
 

@@ -35,7 +35,7 @@ class ReassignedSpectrogram:
     Attributes
     ----------
     energy : np.ndarray
-        (…, n_frequencies, n_times), float64
+        (…, n_frequencies, n_times), float64 [full scale² s]
     counts : np.ndarray
         the same shape
     plan : Plan
@@ -44,12 +44,15 @@ class ReassignedSpectrogram:
         sampling rate [Hz]
     gate : str | None, default: None
         the gate that darkened cells
+    calibration : float | None, default: None
+        received level of a sample of 1.0 [dB re 1 µPa], if known
     """
-    energy: np.ndarray      # (…, n_frequencies, n_times), float64
+    energy: np.ndarray      # (…, n_frequencies, n_times), float64 [full scale² s]
     counts: np.ndarray      # the same shape
     plan: Plan              # in natural units
     sr: float               # sampling rate [Hz]
     gate: str | None = None  # the gate that darkened cells
+    calibration: float | None = None  # received level of a sample of 1.0 [dB re 1 µPa], if known
 
     @cached_property
     def frequencies(self) -> np.ndarray:
@@ -76,30 +79,43 @@ class ReassignedSpectrogram:
         "The shape of energy and counts."
         return self.energy.shape
 
+    @property
+    def power(self) -> np.ndarray:
+        "Mean square of what is in each cell, its energy over its column's duration [full scale²]."
+        return self.energy * (self.sr / self.plan.tdeci)
+
+    @property
+    def unit(self) -> str:
+        "The unit of levels: received levels where there is a calibration."
+        return "dB re full scale²" if self.calibration is None else "dB re 1 µPa"
+
     def db(
         self,
-        ref: float | None = None,  # energy that is 0 dB; None is the largest
-        floor: float = -80.0,      # lowest value [dB]
+        ref: float | None = None,  # power that is 0 dB [full scale²]; None: what `unit` says
+        floor: float = -80.0,      # lowest value, relative to the picture's largest [dB]
     ) -> np.ndarray:               # (…, n_frequencies, n_times) [dB]
-        """Energy in decibels. Raises ValueError unless ref is a number > 0.
+        """Level of each cell: its power in decibels. Raises ValueError unless ref is a number
+        > 0.
 
         Parameters
         ----------
         ref : float | None, default: None
-            energy that is 0 dB; None is the largest
+            power that is 0 dB [full scale²]; None: what `unit` says
         floor : float, default: -80.0
-            lowest value [dB]
+            lowest value, relative to the picture's largest [dB]
 
         Returns
         -------
         np.ndarray
             (…, n_frequencies, n_times) [dB]
         """
-        ref = self.energy.max(initial=0.0) or 1.0 if ref is None else ref
+        ref = 10 ** (-(self.calibration or 0) / 10) if ref is None else ref
         number = np.isscalar(ref) and np.isreal(ref)
         if not (number and 0 < ref < np.inf):
             raise ValueError(f"ref={ref!r} is not a finite number > 0")
-        return 10 * np.log10(np.maximum(self.energy / ref, 10 ** (floor / 10)))
+        largest = self.power.max(initial=0.0) or ref
+        return (10 * np.log10(np.maximum(self.power / largest, 10 ** (floor / 10)))
+                + 10 * np.log10(largest / ref))
 
     def plot(
         self,
@@ -135,8 +151,10 @@ class ReassignedSpectrogram:
                      bins_per_octave=p.noct,
                      fmin=p.minf * self.sr,
                      fmax=p.maxf * self.sr, lint=p.lint, gate=str(self.gate))
+        if self.calibration is not None: about["calibration"] = self.calibration
         return xarray.Dataset(
-            dict(energy=(dims, self.energy, dict(long_name="reassigned energy")),
+            dict(energy=(dims, self.energy, dict(long_name="reassigned energy",
+                                                units="full scale² s")),
                  counts=(dims, self.counts, dict(long_name="arrivals"))),
             dict(frequency=("frequency", self.frequencies, dict(units="Hz")),
                  time=("time", self.times, dict(units="s"))), about)
@@ -155,6 +173,7 @@ class ReassignedSpectrogram:
         with checks.atomic_write(path) as whole, open(whole, "wb") as file:
             np.savez_compressed(file, energy=self.energy, counts=self.counts, sr=self.sr,
                                 gate=str(self.gate),
+                                calibration=np.nan if self.calibration is None else self.calibration,
                                 plan=np.array([getattr(self.plan, k) for k in _stored], float))
 
     @staticmethod
@@ -180,8 +199,11 @@ class ReassignedSpectrogram:
             raise ValueError(f"{path} is not a picture kept by save")
         with kept:
             gate = None if kept["gate"] == "None" else str(kept["gate"])
-            return ReassignedSpectrogram(kept["energy"], kept["counts"], Plan(*kept["plan"]),
-                                         float(kept["sr"]), gate)
+            plan, sr, energy, calibration = Plan(*kept["plan"]), float(kept["sr"]), kept["energy"], None
+            # kept before energies had a unit
+            if "calibration" not in kept: energy = energy * (plan.energy_scale / sr)
+            elif np.isfinite(kept["calibration"]): calibration = float(kept["calibration"])
+            return ReassignedSpectrogram(energy, kept["counts"], plan, sr, gate, calibration)
 
 # %% ../nbs/10_spectrogram.ipynb #9d22b555
 def reassigned_spectrogram(
@@ -197,14 +219,16 @@ def reassigned_spectrogram(
     gate: str | None = "local",      # "local", "global" (the authors'), or None
     boundary: str = "zero",          # outside the sound: "zero", "reflect" or "wrap" (the authors')
     pool: bool = False,              # one picture of all channels together
-    mode: str = "fast",  # "fast", or "parity" with boundary="wrap": the authors' own numbers
+    mode: str = "fast",  # "fast", or "parity" with boundary="wrap": the authors' own arithmetic
     tolerance: float = 0.01,         # largest relative L1 error of the energy, fast mode
     density: float | None = None,    # instead: departure points per critical spacing
     lint: float = 0.5,               # largest displacement |eta/chi| that enters the picture
+    calibration: float | None = None,  # received level of a sample of 1.0 [dB re 1 µPa]
     dtype: DTypeLike | None = None,  # float32 or float64 to compute in; None follows x
     threads: int | None = None,      # None takes all cores
     progress: Callable[[float], None] | None = None,  # called with the fraction done
-) -> ReassignedSpectrogram:  # energy and counts are (n_frequencies, n_times) after x's leading axes
+) -> ReassignedSpectrogram:  # energy [full scale² s] and counts, each of the shape
+                            # (n_frequencies, n_times) after x's leading axes
     """Linear reassignment of a sound (Gardner & Magnasco 2006). Raises ValueError, or
     MemoryError before it starts.
 
@@ -233,13 +257,15 @@ def reassigned_spectrogram(
     pool : bool, default: False
         one picture of all channels together
     mode : str, default: 'fast'
-        "fast", or "parity" with boundary="wrap": the authors' own numbers
+        "fast", or "parity" with boundary="wrap": the authors' own arithmetic
     tolerance : float, default: 0.01
         largest relative L1 error of the energy, fast mode
     density : float | None, default: None
         instead: departure points per critical spacing
     lint : float, default: 0.5
         largest displacement |eta/chi| that enters the picture
+    calibration : float | None, default: None
+        received level of a sample of 1.0 [dB re 1 µPa]
     dtype : DTypeLike | None, default: None
         float32 or float64 to compute in; None follows x
     threads : int | None, default: None
@@ -250,7 +276,8 @@ def reassigned_spectrogram(
     Returns
     -------
     ReassignedSpectrogram
-        energy and counts are (n_frequencies, n_times) after x's leading axes
+        energy [full scale² s] and counts, each of the shape (n_frequencies, n_times) after
+        x's leading axes
 
     Examples
     --------
@@ -276,6 +303,8 @@ def reassigned_spectrogram(
     groups = [flat] if pool else flat[:, None]
     plan.check_memory(len(groups))
     check_gate(gate)
+    if calibration is not None:
+        calibration = checks.number("calibration", calibration, -np.inf)
     shape = plan.shape[::-1] if pool else (*lead, *plan.shape[::-1])
     energy, counts = (np.zeros((len(groups), *plan.shape[::-1])),
                       np.zeros((len(groups), *plan.shape[::-1])))
@@ -284,5 +313,6 @@ def reassigned_spectrogram(
         e, c = reassign(channels.T, plan, mode, boundary, tolerance, density, gate != "global",
                         threads, part)
         energy[i], counts[i] = np.where(open_cells(c, plan, gate), e, 0).T[::-1], c.T[::-1]
+    energy *= plan.energy_scale / float(sr)
     return ReassignedSpectrogram(energy.reshape(shape), counts.reshape(shape), plan, float(sr),
-                                 gate)
+                                 gate, calibration)

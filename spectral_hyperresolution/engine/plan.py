@@ -106,6 +106,16 @@ class Plan:
         "Centres of the time bins, (n_times,) [samples after the first sample]."
         return self.time_edges[:-1] + self.tdeci / 2
 
+    @cached_property
+    def energy_scale(self) -> float:
+        """What a sum of |chi|² is multiplied by to be the energy of the sound that it came from, the
+        sum of its squared samples: 2 over the sum of the squared responses to a tone, within lint."""
+        width = 2 * pi * self.q                                   # a filter's frequency in its sigma_f
+        low, high = max(1 - self.lint / width, 2.0**-8), 1 + min(self.lint, 8) / width
+        r = np.geomspace(low, high, 20001)                        # the tone's frequency over the filter's
+        squares = np.trapezoid(np.exp(-((width * (r - 1)) ** 2)), np.log(r))
+        return float(2 * log(2) / (self.over * self.noct * squares))
+
     def memory(
         self,
         pictures: int = 1,  # how many pictures, for instance one a channel

@@ -9,7 +9,7 @@ __all__ = ['q_range', 'lowest_octave', 'finest', 'shortest', 'pixel_range', 'lon
 # %% ../../nbs/63_explorer_window.ipynb #5fa90140
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import ceil, erf, floor, lcm, log, log2, pi, sqrt
+from math import ceil, floor, lcm, log, log2, pi
 from pathlib import Path
 
 import numpy as np
@@ -225,11 +225,9 @@ class Window(ReassignedSpectrogram):
     def time_edges(self) -> np.ndarray: return (self.plan.time_edges + self.first) / self.sr
 
     def level(self) -> np.ndarray:
-        """Energy in dB of a full-scale tone: a sine of amplitude A reads 20 log10(A), whatever
-        the window; -inf where dark."""
-        p = self.plan
-        tone = p.tdeci / 4 * p.over * p.noct / (2 * pi * p.q * log(2)) * sqrt(pi) * erf(p.lint)
-        with np.errstate(divide="ignore"): return 10 * np.log10(self.energy / tone)
+        """Power in dB re full scale²: a sine of amplitude A reads 20 log10(A) - 3.01, whatever the
+        window; -inf where dark."""
+        with np.errstate(divide="ignore"): return 10 * np.log10(self.power)
 
 # %% ../../nbs/63_explorer_window.ipynb #b283238c
 def compute(
@@ -271,8 +269,9 @@ def compute(
     columns = plan.bin_frequencies[left:right]
     shape = Plan((bottom - top) * plan.tdeci, plan.q, plan.tdeci, plan.over, plan.noct,
                  columns[-1] * (1 + 1e-12), columns[0])
-    return Window(np.where(lit, energy, 0).T[::-1], counts.T[::-1], shape, sound.sr, "local",
-                  first + top * plan.tdeci)
+    energy = np.where(lit, energy, 0) * (plan.energy_scale / sound.sr)
+    return Window(energy.T[::-1], counts.T[::-1], shape, sound.sr, "local",
+                  first=first + top * plan.tdeci)
 
 # %% ../../nbs/63_explorer_window.ipynb #af8426a2
 def work(

@@ -128,6 +128,7 @@ class LinearReassignment(torch.nn.Module):
         open_cells(torch.zeros(1, long.n_bins), long, gate)          # refuses an unknown gate
         self._long = default_plan(2**40, **self.settings)
         self._least = 2 * long.q * self.settings["sr"] / self.settings["fmin"]
+        self._scale = long.energy_scale / self.settings["sr"]        # to full scale² s
         self.register_buffer("frequencies", torch.tensor(long.bin_frequencies[::-1] * sr,
             dtype=torch.get_default_dtype()))
         self.register_buffer("threshold", torch.tensor(local_threshold(long) * np.ones(long.n_bins),
@@ -159,7 +160,7 @@ class LinearReassignment(torch.nn.Module):
     def forward(
         self,
         x: ArrayLike | torch.Tensor,  # sounds, (…, time): floating point or 8-, 16-, 32-bit PCM
-    ) -> torch.Tensor:                # energy, (…, n_frequencies, n_times)
+    ) -> torch.Tensor:                # energy, (…, n_frequencies, n_times) [full scale² s]
         """The picture of each sound, on its device.
 
         Parameters
@@ -170,7 +171,7 @@ class LinearReassignment(torch.nn.Module):
         Returns
         -------
         torch.Tensor
-            energy, (…, n_frequencies, n_times)
+            energy, (…, n_frequencies, n_times) [full scale² s]
         """
         x = _pcm(x)
         if x.device != self.frequencies.device:
@@ -184,7 +185,7 @@ class LinearReassignment(torch.nn.Module):
                                    _numbers(self._long), silence=self.gate != "global", **self.how)
         lit = (counts >= self.threshold.to(counts.dtype) if self.gate == "local"
                else open_cells(counts, self._long, self.gate))
-        picture = torch.where(lit, energy, 0).flip(-1).mT
+        picture = torch.where(lit, energy * self._scale, 0).flip(-1).mT
         return picture.reshape(*x.shape[:-1], *picture.shape[-2:])
 
     @property

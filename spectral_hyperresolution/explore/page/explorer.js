@@ -116,7 +116,7 @@ function readout() {
   const level = under(cursor.t, cursor.f).map(l => l.db ? `${(l.db / 100 - 300).toFixed(1)} dB` : "dark").join(" / ");
   out.textContent = `${clock(cursor.t, dt)}   ${hertz(cursor.f, df)}   ${level}`;
   out.dataset.t = cursor.t; out.dataset.f = cursor.f;
-  out.title = "dB re a full-scale tone";
+  out.title = "dB re full scale²: a sine of amplitude A reads 20 log A − 3";
 }
 
 // ---------- asking
