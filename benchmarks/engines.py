@@ -423,8 +423,8 @@ def heading(result: dict) -> str:  # Markdown
         f"{literal['scans']} of its {result['n_scans']} scans."
     )
     if literal["kind_length"] == result["n_samples"]: return text
-    return text + (f" {result['n_samples']} is an unlucky length for its FFT: at {literal['kind_length']}, a product of "
-                   f"small primes, it would take {literal['kind_seconds']:.3g} s.")
+    return text + (f" {result['n_samples']} is an unlucky length for its FFT: at {literal['kind_length']}, a product "
+                   f"of small primes, it would take {literal['kind_seconds']:.3g} s.")
 
 
 def engine_table(result: dict) -> str:  # Markdown

@@ -84,8 +84,8 @@ def instanz(x):
     import torch
     x = torch.as_tensor(x.astype(np.float32))
     return (lambda: instanz_picture(x)[1],
-            "written here from its formula: STFT, Gaussian in a frame of 2048, hop 128, 1025 frequencies, float32, and a "
-            "2-D histogram")
+            "written here from its formula: STFT, Gaussian in a frame of 2048, hop 128, 1025 frequencies, float32, and "
+            "a 2-D histogram")
 
 
 peers = {"librosa": librosa, "libtfr": libtfr, "ssqueezepy": ssqueezepy, "instanz": instanz}
