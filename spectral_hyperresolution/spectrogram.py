@@ -43,13 +43,13 @@ class ReassignedSpectrogram:
     sr : float
         sampling rate [Hz]
     gate : str | None, default: None
-        the gate that darkened cells
+        the gate that set cells to zero
     """
     energy: np.ndarray      # (…, n_frequencies, n_times), float64
     counts: np.ndarray      # the same shape
     plan: Plan              # in natural units
     sr: float               # sampling rate [Hz]
-    gate: str | None = None  # the gate that darkened cells
+    gate: str | None = None  # the gate that set cells to zero
 
     @cached_property
     def frequencies(self) -> np.ndarray:
@@ -137,7 +137,7 @@ class ReassignedSpectrogram:
                      fmax=p.maxf * self.sr, lint=p.lint, gate=str(self.gate))
         return xarray.Dataset(
             dict(energy=(dims, self.energy, dict(long_name="reassigned energy")),
-                 counts=(dims, self.counts, dict(long_name="arrivals"))),
+                 counts=(dims, self.counts, dict(long_name="reassigned points"))),
             dict(frequency=("frequency", self.frequencies, dict(units="Hz")),
                  time=("time", self.times, dict(units="s"))), about)
 

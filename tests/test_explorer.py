@@ -98,7 +98,7 @@ def test_a_window_is_a_cut_of_the_whole(q, t0, t1, f0, f1):
     cut = whole.energy[whole.shape[0] - right : whole.shape[0] - left, row : row + n]
     # higher wavelets are cut off at Nyquist and ring
     compact = window.frequencies * (1 + 0.5 / (2 * np.pi * q)) * (1 + 6 / (2 * np.pi * q)) < SR / 2
-    new, old = window.energy[compact, 2 : n - 2], cut[compact, 2:-2]  # the whole has no arrivals outside the sound
+    new, old = window.energy[compact, 2 : n - 2], cut[compact, 2:-2]  # the whole has no points outside the sound
     assert compact.sum() > 100 and old.sum() > 0
     assert np.abs(new - old).sum() < 1e-3 * old.sum()
     assert np.abs(window.energy[:, :n] - cut).sum() < 0.04 * cut.sum()

@@ -13,7 +13,7 @@ import numpy as np
 from .plan import Plan
 
 # %% ../../nbs/53_gate.ipynb #58cccd84
-# a cell is lit from this density of arrivals on; 1 is the density of departures
+# a cell is lit from this density of reassigned points on; 1 is that of departure points
 gate_density = 0.1
 
 # %% ../../nbs/53_gate.ipynb #c0a3606d
@@ -41,7 +41,7 @@ def check_gate(gate: str | None) -> None:
         raise ValueError(f"gate={gate!r} is not 'local', 'global' or None")
 
 def open_cells(
-    counts: np.ndarray,  # arrivals, (…, n_times, n_bins)
+    counts: np.ndarray,  # reassigned points, (…, n_times, n_bins)
     plan: Plan,
     gate: str | None,    # "local", "global" (the authors' rule), or None
 ) -> np.ndarray:         # True where a cell stays in the picture, same shape
@@ -50,7 +50,7 @@ def open_cells(
     Parameters
     ----------
     counts : np.ndarray
-        arrivals, (…, n_times, n_bins)
+        reassigned points, (…, n_times, n_bins)
     plan : Plan
     gate : str | None
         "local", "global" (the authors' rule), or None

@@ -64,8 +64,8 @@ def reassign(
     window: tuple[int, int, int, int] | None = None,  # rows [0]:[1], columns [2]:[3]; None: all
 ) -> tuple[np.ndarray, np.ndarray]:  # energy and counts before any gate, both
                                      # (n_times, n_bins), highest frequency first
-    """Reassign a signal and histogram the arrivals (Gardner & Magnasco 2006). Raises
-    ValueError for a wrong shape, type, mode or value.
+    """Reassign a signal and histogram the points (Gardner & Magnasco 2006). Raises ValueError
+    for a wrong shape, type, mode or value.
 
     Parameters
     ----------

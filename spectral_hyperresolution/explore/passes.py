@@ -70,7 +70,7 @@ def ordinary(
                10 * np.log10(np.maximum(power, 1e-30)), seen)
 
 # %% ../../nbs/64_explorer_passes.ipynb #12833f2c
-# the first reassigned picture shall take no longer than this, all colours together [s]
+# the first reassigned picture takes no longer than this, all colours together [s]
 quick = 0.35
 patient = 12.0         # the full grid is computed if that takes no longer [s]
 longest = 150.0        # a window that takes longer than this is not reassigned unless asked for [s]

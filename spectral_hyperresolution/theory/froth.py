@@ -52,7 +52,7 @@ def _carry(chi, eta, first, omegas, sigma_t, carried, bilinear, out):
 def froth(
     x: ArrayLike,             # signal (n,), real or complex, taken to repeat every n samples
     density: int = 1,         # departure points along each side of a cell
-    carried: bool = True,     # turn each arrival's phase along its way
+    carried: bool = True,     # turn each point's phase along its way
     method: str = "nearest",  # "nearest" or "bilinear"
 ) -> np.ndarray:              # (n, n) complex128; rows are frequencies, 2π/n apart, columns samples
     """Complex reassignment, n × n cells, isotropic window (Gardner & Magnasco 2006, Fig. 3);
@@ -65,7 +65,7 @@ def froth(
     density : int, default: 1
         departure points along each side of a cell
     carried : bool, default: True
-        turn each arrival's phase along its way
+        turn each point's phase along its way
     method : str, default: 'nearest'
         "nearest" or "bilinear"
 

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 # %% ../../nbs/27_complex.ipynb #57e7aac2
 def _weights(X, bank, rows, points, floor, second_order):
-    """Arrivals of some rows: what each brings to the sound, its time and its frequency; those
+    """Reassigned points of some rows: what each brings to the sound, its time and its frequency; those
     without an answer bring 0."""
     torch, N = _torch(X), bank.n_samples
     lift = ((lambda a: torch.as_tensor(a, dtype=X.real.dtype, device=X.device)) if torch
@@ -58,8 +58,8 @@ def complex_histogram(
     hop: int = 1,          # time cells are centred on 0, hop, 2·hop, …; divides n [samples]
     density: float = 2.0,  # departure points per sample, in each row
     second_order: bool = True,  # straighten local sweeps; False: the paper's weight
-    centre: bool = True,   # turn each arrival's phase to the centre of its cell
-    linear: bool = True,   # divide each arrival between two cells; False: the nearest takes all
+    centre: bool = True,   # turn each point's phase to the centre of its cell
+    linear: bool = True,   # divide each point between two cells; False: the nearest takes all
 ) -> "Array":              # complex (F, n/hop), lowest frequency first;
                            # the real part of a column's sum is the sound
     """Complex reassignment (Gardner & Magnasco 2006, Fig. 5); ValueError for a bad sound or
@@ -78,9 +78,9 @@ def complex_histogram(
     second_order : bool, default: True
         straighten local sweeps; False: the paper's weight
     centre : bool, default: True
-        turn each arrival's phase to the centre of its cell
+        turn each point's phase to the centre of its cell
     linear : bool, default: True
-        divide each arrival between two cells; False: the nearest takes all
+        divide each point between two cells; False: the nearest takes all
 
     Returns
     -------
