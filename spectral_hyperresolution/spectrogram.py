@@ -18,7 +18,8 @@ from numpy.typing import ArrayLike, DTypeLike
 from .engine import checks
 from .engine.gate import check_gate, open_cells
 from .engine.plan import Plan, default_plan
-from .engine.reassign import reassign
+from .engine.reassign import _pooled
+from .engine.running import _cores
 
 if TYPE_CHECKING:
     import xarray
@@ -273,6 +274,7 @@ def reassigned_spectrogram(
             and n < len(flat) else "")
     try: plan = default_plan(n, sr, q, fmin, fmax, bins_per_octave, hop_length, oversampling, lint)
     except ValueError as error: raise ValueError(f"{error}{hint}") from None
+    threads = _cores() if threads is None else checks.integer("threads", threads, 1)
     groups = [flat] if pool else flat[:, None]
     plan.check_memory(len(groups))
     check_gate(gate)
@@ -281,8 +283,8 @@ def reassigned_spectrogram(
                       np.zeros((len(groups), *plan.shape[::-1])))
     for i, channels in enumerate(groups):
         part = progress and partial(lambda i, done: progress((i + done) / len(groups)), i)
-        e, c = reassign(channels.T, plan, mode, boundary, tolerance, density, gate != "global",
-                        threads, part)
+        e, c = _pooled(np.ascontiguousarray(channels), plan, mode, boundary, tolerance, density,
+                       gate != "global", threads, part)
         energy[i], counts[i] = np.where(open_cells(c, plan, gate), e, 0).T[::-1], c.T[::-1]
     return ReassignedSpectrogram(energy.reshape(shape), counts.reshape(shape), plan, float(sr),
                                  gate)

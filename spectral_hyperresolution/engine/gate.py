@@ -60,7 +60,7 @@ def open_cells(
     np.ndarray
         True where a cell stays in the picture, same shape
     """
-    check_gate(gate)
     if gate is None: return np.ones(counts.shape, bool)
     if gate == "global": return counts >= np.sqrt(counts.max(initial=0))
+    check_gate(gate)
     return counts >= local_threshold(plan)
