@@ -54,7 +54,8 @@ class Plan:
                   q=checks.number("q", self.q, 0), tdeci=checks.integer("tdeci", self.tdeci, 1),
                   over=checks.per_bin("over", self.over), noct=checks.integer("noct", self.noct, 1),
                   maxf=checks.number("maxf", self.maxf, 0, 0.5, high_open=False),
-                  minf=checks.number("minf", self.minf, 0), lint=checks.number("lint", self.lint, 0))
+                  minf=checks.number("minf", self.minf, 0),
+                  lint=checks.number("lint", self.lint, 0))
         if not self.minf < self.maxf:
             raise ValueError(f"minf={self.minf!r} is not below maxf={self.maxf!r}")
         if self.over * self.noct < 1:

@@ -17,20 +17,8 @@ from numpy.typing import ArrayLike
 from ..engine import checks
 from ..engine.plan import Plan, default_plan
 from spectral_hyperresolution.theory.bank import (
-    Bank,
-    _add,
-    _arrive,
-    _row_batches,
-    _cell,
-    _floor,
-    _passes,
-    _plain,
-    _sound,
-    _straighten,
-    _torch,
-    _widths,
-    carry,
-)
+    Bank, _add, _arrive, _cell, _floor, _passes, _plain, _row_batches, _sound, _straighten, _torch,
+    _widths, carry)
 
 if TYPE_CHECKING:
     import torch
@@ -39,8 +27,8 @@ if TYPE_CHECKING:
 
 # %% ../../nbs/27_complex.ipynb #57e7aac2
 def _weights(X, bank, rows, points, floor, second_order):
-    """Reassigned points of some rows: what each brings to the sound, its time and its frequency; those
-    without an answer bring 0."""
+    """Reassigned points of some rows: what each brings to the sound, its time and its frequency;
+    those without an answer bring 0."""
     torch, N = _torch(X), bank.n_samples
     lift = ((lambda a: torch.as_tensor(a, dtype=X.real.dtype, device=X.device)) if torch
             else np.asarray)
