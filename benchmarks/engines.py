@@ -27,7 +27,7 @@ from importlib.util import find_spec
 from inspect import signature
 from pathlib import Path
 from statistics import median
-from time import perf_counter
+from time import perf_counter, process_time
 from types import SimpleNamespace
 
 import numpy as np
@@ -199,14 +199,14 @@ def timed(
     repeat: int = 1,  # how often it is called, while that takes less than `patience`
     clock=perf_counter,  # what tells the time [s]
     patience: float = 60.0,  # no call begins after so many seconds
-):  # seconds of each call, and the last answer
+):  # seconds of each call, cores that they kept busy, and the last answer
     "Call a function several times with a clock beside it."
-    seconds = []
+    seconds, begun = [], process_time()
     while not seconds or (len(seconds) < repeat and sum(seconds) < patience):
         start = clock()
         answer = run()
         seconds.append(clock() - start)
-    return seconds, answer
+    return seconds, round((process_time() - begun) / max(sum(seconds), 1e-9), 2), answer
 
 
 def thinned(
@@ -228,11 +228,11 @@ def extrapolated(
     case: Case,
     k: int,  # scans that are timed
     clock=perf_counter,  # what tells the time [s]
-) -> float:  # seconds that all scans would take
+) -> tuple:  # seconds that all scans would take, cores that those timed kept busy
     "Time of the literal loop, from a few of its scans and from none."
-    (none,), _ = timed(lambda: literal_loop(case.x, thinned(case.plan, 0)), clock=clock)
-    (some,), _ = timed(lambda: literal_loop(case.x, thinned(case.plan, k)), clock=clock)
-    return none + (some - none) * case.plan.n_scans / k
+    (none,), *_ = timed(lambda: literal_loop(case.x, thinned(case.plan, 0)), clock=clock)
+    (some,), busy, _ = timed(lambda: literal_loop(case.x, thinned(case.plan, k)), clock=clock)
+    return none + (some - none) * case.plan.n_scans / k, busy
 
 
 def literal_record(
@@ -242,11 +242,12 @@ def literal_record(
     "Seconds of the literal loop, on the case's length and on the next length that is a product of small primes."
     n, plan = next_fast_len(case.plan.n_samples), case.plan
     k = min(k, plan.n_scans)
-    seconds = kind_seconds = extrapolated(case, k)
+    seconds, busy = extrapolated(case, k)
+    kind_seconds = seconds
     if n != plan.n_samples:
         kind = replace(case, x=case.x[np.arange(n) % plan.n_samples], plan=replace(plan, n_samples=n))
-        kind_seconds = extrapolated(kind, k) * plan.n_samples / n
-    return {"seconds": seconds, "scans": k, "kind_length": n, "kind_seconds": kind_seconds}
+        kind_seconds = extrapolated(kind, k)[0] * plan.n_samples / n
+    return {"seconds": seconds, "busy": busy, "scans": k, "kind_length": n, "kind_seconds": kind_seconds}
 
 
 warm_samples = 4096
@@ -258,7 +259,7 @@ def measure(
     repeat: int = 3,  # timed calls
     threads: int | None = None,  # None takes all cores
     **how,  # what else the engine is told
-):  # seconds of each call; energy and counts before the gate
+):  # seconds of each call; cores kept busy; energy and counts before the gate
     "Run and time one engine, after a call on a tiny signal."
     engine = engines[key]
     tiny = replace(case.plan, n_samples=warm_samples, over=1)
@@ -276,10 +277,11 @@ def _every_sample(name):
 
 def engine_record(case: Case, key: str, repeat: int, threads: int) -> dict:
     "One engine's time, and its agreement with MATLAB's result or else the parity mode's, after the global gate."
-    seconds, answer = measure(case, key, repeat, threads)
+    seconds, busy, answer = measure(case, key, repeat, threads)
     reference = gated(_every_sample(case.name), case.plan) if case.result is None else case.result
     points = engines[key].points(case.plan)
-    return {"engine": key, "threads": threads, "seconds": seconds, **compare(gated(answer, case.plan), reference),
+    return {"engine": key, "threads": threads, "seconds": seconds, "busy": busy,
+            **compare(gated(answer, case.plan), reference),
             "departures": points.departures * case.x.shape[1], "placed": points.placed * case.x.shape[1]}
 
 
@@ -288,9 +290,9 @@ tolerances = (0.1, 0.05, 0.02, 0.01, 0.005, 0.001)
 
 def tolerance_record(case: Case, key: str, repeat: int, tolerance: float) -> dict:
     "One thread's time at a tolerance, and the relative L1 difference that the tolerance bounds."
-    seconds, (energy, _) = measure(case, key, repeat, 1, tolerance=tolerance)
+    seconds, busy, (energy, _) = measure(case, key, repeat, 1, tolerance=tolerance)
     points = fast_points(case.plan, tolerance=tolerance)
-    return {"engine": key, "tolerance": tolerance, "seconds": seconds,
+    return {"engine": key, "tolerance": tolerance, "seconds": seconds, "busy": busy,
             "l1": difference(energy, _every_sample(case.name)[0]),
             "departures": points.departures * case.x.shape[1], "placed": points.placed * case.x.shape[1]}
 
@@ -422,6 +424,9 @@ def heading(result: dict) -> str:  # Markdown
         f"The literal loop has one thread. It takes {literal['seconds']:.3g} s, **extrapolated** from "
         f"{literal['scans']} of its {result['n_scans']} scans."
     )
+    if literal["busy"] < 0.9:
+        text = (f"**The machine was busy with other work: of one core the literal loop had {literal['busy']:.0%}. "
+                f"Ratios from this run are rough.**\n\n") + text
     if literal["kind_length"] == result["n_samples"]: return text
     return text + (f" {result['n_samples']} is an unlucky length for its FFT: at {literal['kind_length']}, a product "
                    f"of small primes, it would take {literal['kind_seconds']:.3g} s.")
@@ -434,7 +439,7 @@ def engine_table(result: dict) -> str:  # Markdown
     for r in chosen(result, "engine"):
         seconds = median(r["seconds"])
         rows.append([
-            engines[r["engine"]].label, r["threads"],
+            engines[r["engine"]].label, r["threads"], f"{r['busy']:.2g}",
             f"{seconds:.3g} ({min(r['seconds']):.3g}–{max(r['seconds']):.3g})",
             f"{literal['seconds'] / seconds:.3g}", f"{literal['kind_seconds'] / seconds:.3g}",
             f"{r['departures'] / 1e6:.0f}", f"{r['placed'] / 1e6:.0f}", f"{r['placed'] / seconds / 1e6:.3g}",
@@ -442,9 +447,9 @@ def engine_table(result: dict) -> str:  # Markdown
             f"{memory[r['engine']]:.0f}" if r["engine"] in memory else "–",
         ])
     return markdown_table([
-        "engine", "threads", "seconds", "× literal loop", "× literal loop at a kind length", "departure points [M]",
-        "placed one by one, at least [M]", "M placed/s", "relative L₁", "energy ratio", "worst",
-        "support, cells that differ", "peak memory [MB]"], rows)
+        "engine", "threads", "cores kept busy", "seconds", "× literal loop", "× literal loop at a kind length",
+        "departure points [M]", "placed one by one, at least [M]", "M placed/s", "relative L₁", "energy ratio",
+        "worst", "support, cells that differ", "peak memory [MB]"], rows)
 
 
 def tolerance_table(result: dict) -> str:  # Markdown
@@ -553,7 +558,7 @@ def _torch_clock(device, repeat):
             wait()
 
         wait()
-        seconds, _ = timed(whole, repeat)
+        seconds, *_ = timed(whole, repeat)
         return median(seconds), torch.cuda.max_memory_allocated() / 1e6 if cuda else None
 
     return clock

@@ -293,6 +293,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                                             'spectral_hyperresolution/explore/passes.py'),
                                                          'spectral_hyperresolution.explore.passes._points': ( 'explorer_passes.html#_points',
                                                                                                               'spectral_hyperresolution/explore/passes.py'),
+                                                         'spectral_hyperresolution.explore.passes._scale': ( 'explorer_passes.html#_scale',
+                                                                                                             'spectral_hyperresolution/explore/passes.py'),
                                                          'spectral_hyperresolution.explore.passes._slices': ( 'explorer_passes.html#_slices',
                                                                                                               'spectral_hyperresolution/explore/passes.py'),
                                                          'spectral_hyperresolution.explore.passes.answer': ( 'explorer_passes.html#answer',

@@ -50,10 +50,9 @@ def _about_page():
 
     from spectral_hyperresolution import plot
     magma = np.round(255 * colormaps["magma"](np.arange(256))[:, :3]).astype(int).ravel().tolist()
-    return dict(colours=magma, scale=dict(top=plot.scale_top, bottom=plot.scale_bottom,
-                                          range=plot.scale_range), three=plot.three_qs,
-                q_range=q_range, finest=finest, shortest=shortest, lowest_octave=lowest_octave,
-                passband=passband, most_heard=most_heard)
+    return dict(colours=magma, three=plot.three_qs, q_range=q_range, finest=finest,
+                shortest=shortest, lowest_octave=lowest_octave, passband=passband,
+                most_heard=most_heard)
 
 # %% ../../nbs/66_explorer_server.ipynb #1f07d88e
 class State:
