@@ -47,7 +47,18 @@ def broken(notebook):
         if promise == opening: yield "the opening paragraph repeats the promise"
         if promise in last: yield "the recap repeats the promise"
     if "**Recap.**" not in last: yield "no recap at the end"
+    yield from misnumbered(notebook)
     yield from (f"stray output: {text}" for cell in code for output in cell.outputs if (text := stray(output)))
+
+
+def misnumbered(notebook):
+    "Links to chapters that give another number than the file has, in text, in code and in outputs."
+    shown = [cell.source for cell in notebook.cells]
+    shown += [str(output.get("data", {}).get("text/markdown", "")) for cell in notebook.cells
+              for output in cell.get("outputs", [])]
+    for words, number in re.findall(r"\[([^]]*)\]\((\d\d)_\w+\.ipynb", "\n".join(shown)):
+        said = re.search(r"\d+", words)
+        if said and int(said[0]) != int(number): yield f"[{words}] leads to chapter {number}"
 
 
 def stray(output):
@@ -81,6 +92,7 @@ def chapter(*code, first="# Title\n\n> Promise.\n\nOpening.", last="**Recap.** A
     (chapter(first="# Title\n\n> Promise.\n\nPromise."), "opening paragraph repeats"),
     (chapter(last="**Recap.** Promise."), "recap repeats"),
     (chapter(last="The end."), "no recap"),
+    (chapter(last="**Recap.** See [chapter 7](08_next.ipynb)."), "leads to chapter 08"),
     (chapter("0.0", output=nbformat.v4.new_output("execute_result", {"text/plain": "0.0"})), "stray output"),
     (chapter("f()", output=nbformat.v4.new_output("stream", name="stderr", text="Warning")), "stray output"),
 ])
