@@ -107,7 +107,7 @@ class ReassignedSpectrogram:
         ax: "Axes | None" = None,  # matplotlib axes; None takes the current ones
         **style: Any,              # passed on to `plot.draw`
     ) -> "Axes":                   # the axes
-        """Draw the picture; `plot.draw` says how.
+        """Draw the picture, with the options of `plot.draw`.
 
         Parameters
         ----------

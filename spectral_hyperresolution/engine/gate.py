@@ -35,6 +35,7 @@ def local_threshold(
     click = plan.over * 2 * plan.lint * plan.q / plan.bin_frequencies
     return gate_density * np.minimum(min(undisturbed, plan.tdeci * scans), click)
 
+# %% ../../nbs/53_gate.ipynb #409c0edd
 def check_gate(gate: str | None) -> None:
     "Raise a ValueError for an unknown gate."
     if not (gate is None or isinstance(gate, str) and gate in ("local", "global")):

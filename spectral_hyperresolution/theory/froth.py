@@ -86,6 +86,7 @@ def froth(
             _carry(chi, eta, part, omegas, sigma_t, carried, method == "bilinear", out)
     return out
 
+# %% ../../nbs/24_froth.ipynb #6b6509c2
 def entropy(
     energy: ArrayLike,  # energies >= 0, any shape
 ) -> float:  # 0 for a flat picture, −(1−γ) = −0.42278 for exp(−E), lower if few cells hold all
@@ -157,6 +158,7 @@ def sparsity(
            for run in runs]
     return {"entropy": np.array([[r[0] for r in run] for run in runs]), "law": np.array(law)}
 
+# %% ../../nbs/24_froth.ipynb #56b28cf7
 def line(
     sizes: Sequence[float] | np.ndarray,      # lengths N (S,)
     entropies: Sequence[float] | np.ndarray,  # their mean entropies (S,)

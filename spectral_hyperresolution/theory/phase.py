@@ -40,6 +40,7 @@ def _weights(X, bank, rows, points, floor, second_order):
     if second_order: weight = weight * _straighten(chi, zeta, m, known, 1 / (2 * pi * s))
     return weight, t_ins, f_ins
 
+# %% ../../nbs/27_complex.ipynb #cf5561c1
 def complex_histogram(
     x: "Array",            # sound (n,), real, taken to repeat: an array, or a torch tensor
     bank: Bank,            # rows of departure points, and frequency cells
@@ -123,6 +124,7 @@ def _front(n, sr, q, sigma_t, fmin, fmax, per_sigma, boundary, hop, noct, bins):
         return Bank.constant_q(Plan(N, q, 1, plan.over, plan.noct, plan.minf, plan.maxf))
     return Bank.uniform(N, wide, ceil(pi * wide * per_sigma), bins)
 
+# %% ../../nbs/27_complex.ipynb #07027ba4
 @dataclass(frozen=True, eq=False)
 class ComplexSpectrogram:
     """A complex reassigned picture with its axes.
@@ -220,6 +222,7 @@ def complex_spectrogram(
     whole = complex_histogram(padded, bank, hop, density, second_order)
     return ComplexSpectrogram(whole[:, :ceil(len(sound) / hop)], bank, sr, hop)
 
+# %% ../../nbs/27_complex.ipynb #3fc005f7
 def phase_colours(
     z: ArrayLike,      # complex picture
     span: float = 40,  # range of magnitudes shown [dB]
