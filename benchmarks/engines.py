@@ -399,7 +399,7 @@ def benchmark(
 
 def store(result: dict, out: Path):
     "Write a result, one record to a line."
-    rounded = json.loads(json.dumps(result), parse_float=lambda text: float(f"{float(text):.4g}"))
+    rounded = json.loads(json.dumps(result), parse_float=lambda text: float(f"{float(text):.7g}"))
     records = ",\n".join(f"  {json.dumps(k)}: {json.dumps(v)}" for k, v in rounded.pop("records").items())
     lines = [f" {json.dumps(k)}: {json.dumps(v)}" for k, v in rounded.items()]
     with atomic_write(out) as whole:
@@ -443,7 +443,7 @@ def engine_table(result: dict) -> str:  # Markdown
             f"{seconds:.3g} ({min(r['seconds']):.3g}–{max(r['seconds']):.3g})",
             f"{literal['seconds'] / seconds:.3g}", f"{literal['kind_seconds'] / seconds:.3g}",
             f"{r['departures'] / 1e6:.0f}", f"{r['placed'] / 1e6:.0f}", f"{r['placed'] / seconds / 1e6:.3g}",
-            f"{r['l1']:.2g}", f"{r['energy']:.6f}", f"{r['worst']:.2g}", r["cells"] or "same",
+            f"{r['l1']:.2g}", f"{r['energy']:.7g}", f"{r['worst']:.2g}", r["cells"] or "same",
             f"{memory[r['engine']]:.0f}" if r["engine"] in memory else "–",
         ])
     return markdown_table([

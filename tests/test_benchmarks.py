@@ -54,7 +54,7 @@ def test_an_interrupted_run_goes_on(engines, tmp_path, monkeypatch):
     assert list(json.loads(out.read_text())["records"]) == ["one"]
     result = engines.benchmark("small", ["fast32"], out=out)
     assert begun == ["one", "two", "two", "three"] and list(result["records"]) == ["one", "two", "three"]
-    assert json.loads(out.read_text())["records"]["three"] == {"name": "three", "seconds": 0.3333}
+    assert json.loads(out.read_text())["records"]["three"] == {"name": "three", "seconds": 0.3333333}
     with pytest.raises(ValueError, match="was measured with another settings"):
         engines.benchmark("small", ["fast32"], repeat=4, out=out)
     assert json.loads(out.read_text())["machine"] == engines.machine()
