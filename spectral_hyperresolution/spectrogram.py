@@ -18,7 +18,8 @@ from numpy.typing import ArrayLike, DTypeLike
 from .engine import checks
 from .engine.gate import check_gate, open_cells
 from .engine.plan import Plan, default_plan
-from .engine.reassign import reassign
+from .engine.reassign import _pooled
+from .engine.running import _cores
 
 if TYPE_CHECKING:
     import xarray
@@ -43,7 +44,7 @@ class ReassignedSpectrogram:
     sr : float
         sampling rate [Hz]
     gate : str | None, default: None
-        the gate that darkened cells
+        the gate that set cells to zero
     calibration : float | None, default: None
         received level of a sample of 1.0 [dB re 1 µPa], if known
     """
@@ -51,7 +52,7 @@ class ReassignedSpectrogram:
     counts: np.ndarray      # the same shape
     plan: Plan              # in natural units
     sr: float               # sampling rate [Hz]
-    gate: str | None = None  # the gate that darkened cells
+    gate: str | None = None  # the gate that set cells to zero
     calibration: float | None = None  # received level of a sample of 1.0 [dB re 1 µPa], if known
 
     @cached_property
@@ -122,7 +123,7 @@ class ReassignedSpectrogram:
         ax: "Axes | None" = None,  # matplotlib axes; None takes the current ones
         **style: Any,              # passed on to `plot.draw`
     ) -> "Axes":                   # the axes
-        """Draw the picture; `plot.draw` says how.
+        """Draw the picture, with the options of `plot.draw`.
 
         Parameters
         ----------
@@ -155,7 +156,7 @@ class ReassignedSpectrogram:
         return xarray.Dataset(
             dict(energy=(dims, self.energy, dict(long_name="reassigned energy",
                                                 units="full scale² s")),
-                 counts=(dims, self.counts, dict(long_name="arrivals"))),
+                 counts=(dims, self.counts, dict(long_name="reassigned points"))),
             dict(frequency=("frequency", self.frequencies, dict(units="Hz")),
                  time=("time", self.times, dict(units="s"))), about)
 
@@ -300,6 +301,7 @@ def reassigned_spectrogram(
             and n < len(flat) else "")
     try: plan = default_plan(n, sr, q, fmin, fmax, bins_per_octave, hop_length, oversampling, lint)
     except ValueError as error: raise ValueError(f"{error}{hint}") from None
+    threads = _cores() if threads is None else checks.integer("threads", threads, 1)
     groups = [flat] if pool else flat[:, None]
     plan.check_memory(len(groups))
     check_gate(gate)
@@ -310,8 +312,8 @@ def reassigned_spectrogram(
                       np.zeros((len(groups), *plan.shape[::-1])))
     for i, channels in enumerate(groups):
         part = progress and partial(lambda i, done: progress((i + done) / len(groups)), i)
-        e, c = reassign(channels.T, plan, mode, boundary, tolerance, density, gate != "global",
-                        threads, part)
+        e, c = _pooled(np.ascontiguousarray(channels), plan, mode, boundary, tolerance, density,
+                       gate != "global", threads, part)
         energy[i], counts[i] = np.where(open_cells(c, plan, gate), e, 0).T[::-1], c.T[::-1]
     energy *= plan.energy_scale / float(sr)
     return ReassignedSpectrogram(energy.reshape(shape), counts.reshape(shape), plan, float(sr),

@@ -14,7 +14,7 @@ if TYPE_CHECKING: from matplotlib.figure import Figure
 # %% ../nbs/42_style.ipynb #d9730b21
 palette = {
     "depart": "#999999",  # departure points: the grid laid over the plane
-    "arrive": "#0072B2",  # arrivals: where the map sends them
+    "arrive": "#0072B2",  # reassigned points: where the map sends them
     "true": "#D55E00",    # the known curve of the signal
     "signal": "#222222",  # waveforms
     "second": "#009E73",  # a second series

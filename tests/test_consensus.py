@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from spectral_hyperresolution.consensus import consensus, footprint
 from spectral_hyperresolution.spectrogram import reassigned_spectrogram
-from spectral_hyperresolution.theory.consensus import agreement, consensus_histogram
-from spectral_hyperresolution.theory.drift import arrivals, drift, stable_histogram
+from spectral_hyperresolution.theory.consensus import agreement, consensus_histogram, energy_and_density
+from spectral_hyperresolution.theory.drift import drift, stable_histogram, steady
 from spectral_hyperresolution.theory.gabor import gabor_transform
 from spectral_hyperresolution.theory.signals import tone, white_noise
 
@@ -110,9 +110,9 @@ def test_bad_input(sound, wrong, says):
 
 
 @pytest.mark.parametrize("make, says", [
-    (lambda x: arrivals(x, 4.0, small["t_edges"], small["f_edges"], grid=(0, 64)), "grid=0"),
-    (lambda x: arrivals(x, 0, small["t_edges"], small["f_edges"]), "sigma_t=0"),
-    (lambda x: arrivals(x[:, None], 4.0, small["t_edges"], small["f_edges"]), "x has shape"),
+    (lambda x: energy_and_density(x, 4.0, small["t_edges"], small["f_edges"], grid=(0, 64)), "grid=0"),
+    (lambda x: energy_and_density(x, 0, small["t_edges"], small["f_edges"]), "sigma_t=0"),
+    (lambda x: energy_and_density(x[:, None], 4.0, small["t_edges"], small["f_edges"]), "x has shape"),
     (lambda x: consensus_histogram(x, [4.0], **small), "sigmas has shape"),
     (lambda x: consensus_histogram(x, [3.0, 4.0], **small, density=-1), "density=-1"),
     (lambda x: stable_histogram(x, [3.0, 4.0], **small, most=np.nan), "most=nan"),
@@ -125,10 +125,11 @@ def test_bad_input_on_the_uniform_grid(make, says):
 def test_nothing_is_lost_and_input_stays():
     x = white_noise(64, 2, is_complex=True)
     before = x.copy()
-    energy, density = arrivals(x, 3.0, **small)
+    energy, density = energy_and_density(x, 3.0, **small)
     np.testing.assert_allclose(energy.sum(), np.sum(np.abs(x) ** 2))
     np.testing.assert_allclose(density.mean(), 1)
-    assert (arrivals(x, 3.0, **small, most=0.1)[0] <= energy + 1e-12).all() and (x == before).all()
+    kept, _ = energy_and_density(x, 3.0, **small, keep=steady(0.1), order=3)
+    assert (kept <= energy + 1e-12).all() and kept.sum() < energy.sum() and (x == before).all()
 
 
 def test_drift_of_a_tone_is_nought_and_of_nothing_unknown():

@@ -22,6 +22,7 @@ from spectral_hyperresolution.explore import passes
 from spectral_hyperresolution.explore import server as serving
 from spectral_hyperresolution.explore.passes import ordinary
 from spectral_hyperresolution.explore.window import Sound, View, compute, window_plan
+from spectral_hyperresolution.plot import scale
 from spectral_hyperresolution.spectrogram import ReassignedSpectrogram
 
 SR = 48000
@@ -98,7 +99,7 @@ def test_a_window_is_a_cut_of_the_whole(q, t0, t1, f0, f1):
     cut = whole.energy[whole.shape[0] - right : whole.shape[0] - left, row : row + n]
     # higher wavelets are cut off at Nyquist and ring
     compact = window.frequencies * (1 + 0.5 / (2 * np.pi * q)) * (1 + 6 / (2 * np.pi * q)) < SR / 2
-    new, old = window.energy[compact, 2 : n - 2], cut[compact, 2:-2]  # the whole has no arrivals outside the sound
+    new, old = window.energy[compact, 2 : n - 2], cut[compact, 2:-2]  # the whole has no points outside the sound
     assert compact.sum() > 100 and old.sum() > 0
     assert np.abs(new - old).sum() < 1e-3 * old.sum()
     assert np.abs(window.energy[:, :n] - cut).sum() < 0.04 * cut.sum()
@@ -383,3 +384,18 @@ def test_without_tornado(monkeypatch):
     monkeypatch.setattr(serving, "HTTPServer", None)
     with pytest.raises(ImportError, match="pip install"):
         serving.Server([])
+
+
+def test_every_frame_has_the_scale_of_its_picture_so_far(monkeypatch):
+    "The one of `plot.scale`, from the levels of all slices of a pass, for each colour by itself."
+    monkeypatch.setattr(passes, "slice_work", 1e-3)
+    view, kept = View(0.2, 1.4, 300, 20000, (1.4, 2.8), 300, 200), {}
+    for message in passes.answer(Sound(noise(), SR), view):
+        n = int.from_bytes(message[:4], "little")
+        about = json.loads(message[4:4 + n])
+        level = np.frombuffer(message[4 + n:], "<u2") / 100 - 300
+        picture = about["kind"], about.get("density"), about.get("colour")
+        kept[picture] = np.append(kept.get(picture, []), level[level > -300])
+        np.testing.assert_allclose((about["scale"]["low"], about["scale"]["high"]),
+                                   scale(10 ** (kept[picture] / 10)), atol=0.02)
+    assert len(kept) >= 3 and len({len(levels) for levels in kept.values()}) > 1

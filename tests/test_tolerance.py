@@ -1,7 +1,7 @@
 """The fast mode's error is within its tolerance, judged by a brute force that shares no code with the engine.
 
 It sends every sample of every filter, by plain FFTs of the whole sound, in float64. Tones carry noise 60 dB below them
-and clicks lie between samples: where an arrival is exactly on the edge between two cells, rounding decides in any
+and clicks lie between samples: where a point is exactly on the edge between two cells, rounding decides in any
 program.
 """
 

@@ -163,7 +163,7 @@ def require_memory(need: float, what: str) -> None:
 # %% ../../nbs/41_checks.ipynb #9101e3ff
 @contextmanager
 def atomic_write(
-    path: str | os.PathLike[str],  # where the file shall be; its folder must exist
+    path: str | os.PathLike[str],  # where the file is to be; its folder must exist
 ) -> Iterator[Path]:               # yields the path to write to, with the same ending
     """Write a file that appears whole, under its name, or not at all; an older file of that
     name survives a failure.
@@ -171,7 +171,7 @@ def atomic_write(
     Parameters
     ----------
     path : str | os.PathLike[str]
-        where the file shall be; its folder must exist
+        where the file is to be; its folder must exist
 
     Returns
     -------

@@ -18,13 +18,13 @@ from .plan import Plan
 from .running import _cores, _in_order
 
 # %% ../../nbs/52_reassign.ipynb #791cb855
-def _signal(x, plan, dtype=None):
+def _signal(x, plan):
     "`x`, (N,) or (N, C), as channels first (C, N) in float32 or float64."
     x = checks.real_samples(x)
     if x.ndim > 2 or len(x) != plan.n_samples:
         raise ValueError(f"x has shape {x.shape}: not (n_samples,) or (n_samples, C) with "
                          f"n_samples={plan.n_samples}")
-    dtype = dtype or (x.dtype if x.dtype == np.float32 else np.float64)
+    dtype = x.dtype if x.dtype == np.float32 else np.float64
     x = np.ascontiguousarray(x.reshape(plan.n_samples, -1).T, dtype)
     checks.check_samples(x)
     return x
@@ -34,21 +34,33 @@ modes, boundaries = ("fast", "parity"), ("zero", "reflect", "wrap")
 
 def _cell_window(plan, window):
     "A window of a plan's cells, checked: first row, end, first column, end."
-    if window is None: return 0, plan.n_times, 0, plan.n_bins
     top, bottom, left, right = (checks.integer("window", edge, 0) for edge in window)
     if not (top < bottom <= plan.n_times and left < right <= plan.n_bins):
         raise ValueError(f"window={(top, bottom, left, right)} is not within the plan's "
                          f"{plan.n_times} × {plan.n_bins} cells")
     return top, bottom, left, right
 
+# %% ../../nbs/52_reassign.ipynb #8ec127de
 def _engine(x, plan, mode, boundary, tolerance=0.01, density=None, silence=True, window=None):
     if mode not in modes: raise ValueError(f"mode={mode!r} is not one of {modes}")
     if boundary not in boundaries:
         raise ValueError(f"boundary={boundary!r} is not one of {boundaries}")
-    if mode == "fast":
-        return _Fast(_signal(x, plan), plan, boundary, tolerance, density, silence,
-                     _cell_window(plan, window))
-    return _Exact(_signal(x, plan, np.float64), plan, boundary, silence)
+    if mode == "parity": return _Exact(x.astype(float), plan, boundary, silence)
+    return _Fast(x, plan, boundary, tolerance, density, silence, window)
+
+def _pooled(x, plan, mode, boundary, tolerance, density, silence, threads, progress, window=None):
+    "Energy and counts of channels (C, N); they, the number of threads and the window are checked."
+    top, bottom, left, right = window = window or (0, plan.n_times, 0, plan.n_bins)
+    engine = _engine(x, plan, mode, boundary, tolerance, density, silence, window)
+    both = np.zeros((bottom - top, right - left, 2))
+    for tile in _in_order(engine, threads, progress):
+        if tile is None: continue
+        row, col, cells = tile
+        cells = cells[max(0, top - row):max(0, bottom - row),
+                      max(0, left - col):max(0, right - col)]
+        row, col = max(row, top) - top, max(col, left) - left
+        both[row:row + cells.shape[0], col:col + cells.shape[1]] += cells
+    return np.ascontiguousarray(both[..., 0]), np.ascontiguousarray(both[..., 1])
 
 # %% ../../nbs/52_reassign.ipynb #5a8bacb0
 def reassign(
@@ -64,8 +76,8 @@ def reassign(
     window: tuple[int, int, int, int] | None = None,  # rows [0]:[1], columns [2]:[3]; None: all
 ) -> tuple[np.ndarray, np.ndarray]:  # energy and counts before any gate, both
                                      # (n_times, n_bins), highest frequency first
-    """Reassign a signal and histogram the arrivals (Gardner & Magnasco 2006). Raises
-    ValueError for a wrong shape, type, mode or value.
+    """Reassign a signal and histogram the points (Gardner & Magnasco 2006). Raises ValueError
+    for a wrong shape, type, mode or value.
 
     Parameters
     ----------
@@ -97,14 +109,6 @@ def reassign(
     """
     threads = _cores() if threads is None else checks.integer("threads", threads, 1)
     if window is None: plan.check_memory()
-    top, bottom, left, right = window = _cell_window(plan, window)
-    engine = _engine(x, plan, mode, boundary, tolerance, density, silence, window)
-    both = np.zeros((bottom - top, right - left, 2))
-    for tile in _in_order(engine, threads, progress):
-        if tile is None: continue
-        row, col, cells = tile
-        cells = cells[max(0, top - row):max(0, bottom - row),
-                      max(0, left - col):max(0, right - col)]
-        row, col = max(row, top) - top, max(col, left) - left
-        both[row:row + cells.shape[0], col:col + cells.shape[1]] += cells
-    return np.ascontiguousarray(both[..., 0]), np.ascontiguousarray(both[..., 1])
+    else: window = _cell_window(plan, window)
+    return _pooled(_signal(x, plan), plan, mode, boundary, tolerance, density, silence, threads,
+                   progress, window)

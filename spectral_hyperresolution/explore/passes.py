@@ -18,20 +18,11 @@ from typing import Any
 import numpy as np
 
 from ..engine.departures import halo_sigmas
-from spectral_hyperresolution.explore.window import (
-    Sound,
-    View,
-    compute,
-    pixel_range,
-    shortest,
-    window_plan,
-    work,
-)
-from spectral_hyperresolution.ordinary import (
-    frames_per_column,
-    matching_window,
-    ordinary_spectrogram,
-)
+from .window import (
+    Sound, View, compute, pixel_range, shortest, window_plan, work)
+from ..ordinary import (
+    frames_per_column, matching_window, ordinary_spectrogram)
+from ..plot import scale
 
 # %% ../../nbs/64_explorer_passes.ipynb #666af1c4
 window_range = 32, 2**16   # shortest and longest window of the ordinary spectrogram [samples]
@@ -70,7 +61,7 @@ def ordinary(
                10 * np.log10(np.maximum(power, 1e-30)), seen)
 
 # %% ../../nbs/64_explorer_passes.ipynb #12833f2c
-# the first reassigned picture shall take no longer than this, all colours together [s]
+# the first reassigned picture takes no longer than this, all colours together [s]
 quick = 0.35
 patient = 12.0         # the full grid is computed if that takes no longer [s]
 longest = 150.0        # a window that takes longer than this is not reassigned unless asked for [s]
@@ -125,6 +116,13 @@ def estimate(sound: Sound, view: View, density: float | None) -> float:
     "Seconds that the reassigned pictures of a window will take on this machine."
     return sum(_points(view, sound.sr, q, density) for q in view.q) / speed + 0.01 * len(view.q)
 
+# %% ../../nbs/64_explorer_passes.ipynb #e943883c
+def _scale(sent, picture, level):
+    "The range of levels [dB] that shows what has been sent of a picture so far."
+    sent.setdefault(picture, []).append(level[np.isfinite(level)])
+    low, high = scale(10 ** (np.concatenate(sent[picture]) / 10))
+    return dict(low=round(low, 2), high=round(high, 2))
+
 # %% ../../nbs/64_explorer_passes.ipynb #1767a553
 def answer(
     sound: Sound,                               # recording
@@ -158,12 +156,13 @@ def answer(
     def check(_=None):
         if stale(): raise Stale
     begun, box = time.perf_counter(), dict(f0=view.f0, f1=view.f1)
+    sent: dict[Any, list[np.ndarray]] = {}
     for t0, t1, level, seen in ordinary(sound,
                                         replace(view, width=min(view.width, 1000),
                                                 height=min(view.height, 500))):
         check()
-        yield frame(dict(box, kind="ordinary", t0=t0, t1=t1, seen=seen, end=t1 >= view.t1 - 1e-12),
-                    level)
+        yield frame(dict(box, kind="ordinary", t0=t0, t1=t1, seen=seen, end=t1 >= view.t1 - 1e-12,
+                         scale=_scale(sent, "ordinary", level)), level)
     if only: return
     takes = {}
     for first in densities:
@@ -190,7 +189,9 @@ def answer(
                              hop=picture.plan.tdeci, bins=picture.plan.noct,
                              done=(part.t1 - view.t0) / (view.t1 - view.t0),
                              last=density == passes[-1] and part.t1 >= view.t1)
-                yield frame(about | dict(seconds=time.perf_counter() - begun), picture.level())
+                level = picture.level()
+                about["scale"] = _scale(sent, (density, i), level)
+                yield frame(about | dict(seconds=time.perf_counter() - begun), level)
 
 # %% ../../nbs/64_explorer_passes.ipynb #b455abac
 def warm() -> None:

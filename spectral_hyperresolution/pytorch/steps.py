@@ -141,7 +141,7 @@ def _select(power, size, plan, least, number, first, points):
         + points)
 
 def _cells(re, im, power, number, keep, plan, stride, time0, column, sigma_t, accepts):
-    """Where each arrival falls, in rows and columns from 1 on, and whether that is inside the
+    """Where each point falls, in rows and columns from 1 on, and whether that is inside the
     picture."""
     over = 1 / torch.where(keep, power, 1)
     v = column - plan.noct * torch.log2(1 - torch.where(keep, re, 0) * over / (2 * pi * plan.q))
