@@ -4,12 +4,13 @@
 
 # %% auto #0
 __all__ = ['scale_top', 'scale_bottom', 'scale_range', 'most_columns', 'three_qs', 'pixel_endings', 'scale', 'brightness', 'draw',
-           'three_colours', 'draw_three', 'draw_ordinary', 'save_pixels', 'save_figure']
+           'three_colours', 'draw_three', 'draw_ordinary', 'figure_endings', 'save_pixels', 'save_figure']
 
 # %% ../nbs/14_gallery.ipynb #415b9b2d
 from collections.abc import Sequence
 from os import PathLike
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
 
 import numpy as np
 
@@ -243,53 +244,73 @@ def draw_ordinary(
 # %% ../nbs/14_gallery.ipynb #0d233c69
 pixel_endings = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp")
 
-def _check_ending(path, endings):
-    "Raise a ValueError unless the file's name ends in a format that can be written."
-    ending = str(path)[str(path).rfind("."):].lower() if "." in str(path) else ""
+def figure_endings() -> tuple[str, ...]:
+    "The endings of files that a framed figure can be written to."
+    from matplotlib.backend_bases import FigureCanvasBase
+    return tuple(sorted("." + ending for ending in FigureCanvasBase.get_supported_filetypes()))
+
+def _format(path, endings):
+    "The format of a file to be written, PNG for a stream or a device; ValueError for an ending."
+    if not isinstance(path, (str, PathLike)) or Path(path).exists() and not Path(path).is_file():
+        return "png"
+    ending = Path(path).suffix.lower()
     if ending not in endings:
-        raise ValueError(
-            f"{path}: the ending {ending!r} is not one of {', '.join(sorted(endings))}")
+        raise ValueError(f"{path}: the ending {ending!r} is not one of {', '.join(endings)}")
+    return ending[1:]
+
+def _metadata(kind, source):
+    "How a note is kept in a file of this format."
+    names = dict(png="Source", svg="Source", pdf="Keywords", eps="Creator", ps="Creator")
+    return {names[kind]: source} if source and kind in names else None
 
 # %% ../nbs/14_gallery.ipynb #1e8fbb9d
 def save_pixels(
-    path: str | PathLike[str],  # file to write; its ending says the format: .png, .tif, .jpg
+    path: "str | PathLike[str] | IO[bytes]",  # file; its ending says the format: .png, .tif, .jpg
     picture: "ReassignedSpectrogram | Sequence[ReassignedSpectrogram]",  # of one channel, or three
     cmap: str = "magma",        # colour map of a single picture
+    source: str = "",           # a note of what is shown, kept in PNG
 ) -> None:
     """Save a picture at full resolution, one bin a pixel, without axes. Raises ValueError for
     an unknown ending.
 
     Parameters
     ----------
-    path : str | PathLike[str]
-        file to write; its ending says the format: .png, .tif, .jpg
+    path : str | PathLike[str] | IO[bytes]
+        file; its ending says the format: .png, .tif, .jpg
     picture : ReassignedSpectrogram | Sequence[ReassignedSpectrogram]
         of one channel, or three
     cmap : str, default: 'magma'
         colour map of a single picture
+    source : str, default: ''
+        a note of what is shown, kept in PNG
     """
     from matplotlib import colormaps
     from matplotlib.image import imsave
-    _check_ending(path, pixel_endings)
+    kind = _format(path, pixel_endings)
     image = (three_colours(picture) if isinstance(picture, (list, tuple))
              else colormaps[cmap](brightness(_single(picture).energy))[..., :3])
     with checks.atomic_write(path) as whole:
-        imsave(whole, np.round(255 * image[::-1]).astype(np.uint8), origin="upper")
+        imsave(whole, np.round(255 * image[::-1]).astype(np.uint8), origin="upper", format=kind,
+               metadata=_metadata(kind, source) if kind == "png" else None)
 
 def save_figure(
-    path: str | PathLike[str],  # file to write; its ending says the format
+    path: "str | PathLike[str] | IO[bytes]",  # file to write; its ending says the format
     fig: "Figure",              # a matplotlib figure; closed afterwards
+    source: str = "",           # a note of what is shown, kept in PNG, SVG, PDF and EPS
 ) -> None:
     """Save a framed figure whole or not at all. Raises ValueError for an unknown ending.
 
     Parameters
     ----------
-    path : str | PathLike[str]
+    path : str | PathLike[str] | IO[bytes]
         file to write; its ending says the format
     fig : Figure
         a matplotlib figure; closed afterwards
+    source : str, default: ''
+        a note of what is shown, kept in PNG, SVG, PDF and EPS
     """
     import matplotlib.pyplot as plt
-    _check_ending(path, ["." + ending for ending in fig.canvas.get_supported_filetypes()])
-    with checks.atomic_write(path) as whole: fig.savefig(whole)
+    kind = _format(path, figure_endings())
+    with checks.atomic_write(path) as whole:
+        fig.savefig(whole, format=kind, metadata=_metadata(kind, source))
     plt.close(fig)

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from math import isfinite
 from numbers import Integral, Real
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
@@ -163,25 +163,31 @@ def require_memory(need: float, what: str) -> None:
 # %% ../../nbs/41_checks.ipynb #9101e3ff
 @contextmanager
 def atomic_write(
-    path: str | os.PathLike[str],  # where the file is to be; its folder must exist
-) -> Iterator[Path]:               # yields the path to write to, with the same ending
+    path: "str | os.PathLike[str] | IO[bytes]",  # where the file is to be; its folder must exist
+) -> Iterator[Any]:  # yields the path to write to, with the same ending
     """Write a file that appears whole, under its name, or not at all; an older file of that
-    name survives a failure.
+    name survives a failure. A stream, a device or a pipe is yielded as it is.
 
     Parameters
     ----------
-    path : str | os.PathLike[str]
+    path : str | os.PathLike[str] | IO[bytes]
         where the file is to be; its folder must exist
 
     Returns
     -------
-    Iterator[Path]
+    Iterator[Any]
         yields the path to write to, with the same ending
     """
+    if not isinstance(path, (str, os.PathLike)):
+        yield path
+        return
     path = Path(path)
+    if path.exists() and not path.is_file() and not path.is_dir():
+        yield path
+        return
     if not path.parent.is_dir():
         raise FileNotFoundError(f"no folder {path.parent} to write {path.name} in")
-    fd, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
+    fd, name = tempfile.mkstemp(prefix=f".{path.stem[:40]}-", suffix=path.suffix, dir=path.parent)
     os.close(fd)
     try:
         yield Path(name)

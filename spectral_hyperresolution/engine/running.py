@@ -69,7 +69,7 @@ class _Cache(FunctionCache):
     def __init__(self, function):
         super().__init__(function)
         stamp = self._impl.locator.get_source_stamp(), _sources().hexdigest()
-        self._cache_file = _CacheFile(self._cache_path, self._impl.filename_base, stamp)
+        self._cache_file: Any = _CacheFile(self._cache_path, self._impl.filename_base, stamp)
 
     def load_overload(self, sig, target_context):
         try: return super().load_overload(sig, target_context)
