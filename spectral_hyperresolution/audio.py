@@ -5,7 +5,8 @@
 # %% auto #0
 __all__ = ['SoundError', 'SoundInfo', 'RawFormat', 'info', 'read']
 
-# %% ../nbs/13_sound_files.ipynb #ceba9a10
+# %% ../nbs/13_sound_files.ipynb #fbfd7d3d
+import os
 import re
 from dataclasses import dataclass, field
 from numbers import Real
@@ -113,13 +114,15 @@ def _kind(path):
     with open(path, "rb") as file: head = file.read(32)
     return next((kind for at, mark, kind in _others if head[at:].startswith(mark)), None)
 
-# %% ../nbs/13_sound_files.ipynb #ac07e27d
+# %% ../nbs/13_sound_files.ipynb #abcd73b4
 def _decoder(file, **how):
     "An open file of libsndfile that reads onwards: soundfile seeks after each read otherwise."
     import soundfile
     class Forward(soundfile.SoundFile):
         def seekable(self): return False
-    return Forward(file, **how)
+    # a name is bytes, which need not be text
+    named = isinstance(file, PathLike) and os.name == "posix"
+    return Forward(os.fsencode(file) if named else file, **how)
 
 # %% ../nbs/13_sound_files.ipynb #6b00445a
 class _Sound:

@@ -12,7 +12,6 @@ import signal
 import sys
 import threading
 from collections.abc import Sequence
-from pathlib import Path
 
 # %% ../nbs/15_command_line.ipynb #a92bcb5e
 help_text = """\

@@ -5,9 +5,10 @@
 # %% auto #0
 __all__ = ['sound_endings', 'find_sounds', 'part_name', 'picture_paths', 'mark', 'check_target', 'say']
 
-# %% ../nbs/72_targets.ipynb #6c47bcc2
+# %% ../nbs/72_targets.ipynb #67b69e84
 import os
 import sys
+import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from hashlib import sha256
@@ -47,7 +48,7 @@ def find_sounds(
         for file in inside: found.setdefault(file.resolve(), file)
     return list(found.values())
 
-# %% ../nbs/72_targets.ipynb #174da49c
+# %% ../nbs/72_targets.ipynb #a999272f
 def part_name(
     start: float,             # where the part begins [s]
     end: float | None,        # where it ends [s]; None: with the sound
@@ -79,9 +80,9 @@ def _fitting(name, ending, longest=255):
 def _names(sounds, part, ending):
     "A name for each sound's picture, all different also where a and A are the same."
     digests = [sha256(os.fsencode(s)).hexdigest()[:12] for s in sounds]
-    ways = [[s.stem, s.name, *("-".join(s.parts[-k:]).strip("/")
-             for k in range(2, len(s.parts) + 1)), f"{s.name}-{digest}"]
-            for s, digest in zip(sounds, digests, strict=True)]
+    deepest = max(len(s.parts) for s in sounds)
+    ways = [[s.stem, s.name, *("-".join(s.parts[-k:]).strip("/") for k in range(2, deepest + 1)),
+             f"{s.name}-{digest}"] for s, digest in zip(sounds, digests, strict=True)]
     level = [0] * len(sounds)
     while True:
         names = [_fitting(w[min(k, len(w) - 1)] + part, ending)
@@ -135,7 +136,7 @@ def _no_sounds(paths, sounds):
             raise ValueError(f"{path} would overwrite the sound: choose another name with -o")
     return paths
 
-# %% ../nbs/72_targets.ipynb #f6bf1525
+# %% ../nbs/72_targets.ipynb #ce55a33a
 def mark(
     sound: str | PathLike[str],   # a sound file, or another name for what is drawn
 ) -> str:                         # some hexadecimal digits
@@ -181,8 +182,9 @@ def check_target(
     folder = path.parent
     while not folder.exists(): folder = folder.parent
     if not folder.is_dir(): raise NotADirectoryError(f"{folder} is a file, not a folder")
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise PermissionError(f"{folder}: no permission to write there")
+    try: tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise OSError(f"{folder}: nothing can be written there ({error.strerror})") from None
     if path.exists() and not overwrite and not _has(path, marked):
         raise FileExistsError(f"{path} is there, and no picture of this sound: --overwrite "
                               f"replaces it, -o chooses another name")
