@@ -171,10 +171,10 @@ class ReassignedSpectrogram:
         path : str | PathLike[str]
             file to write, NumPy's npz
         """
+        known = np.nan if self.calibration is None else self.calibration
         with checks.atomic_write(path) as whole, open(whole, "wb") as file:
             np.savez_compressed(file, energy=self.energy, counts=self.counts, sr=self.sr,
-                                gate=str(self.gate),
-                                calibration=np.nan if self.calibration is None else self.calibration,
+                                gate=str(self.gate), calibration=known,
                                 plan=np.array([getattr(self.plan, k) for k in _stored], float))
 
     @staticmethod
@@ -200,7 +200,8 @@ class ReassignedSpectrogram:
             raise ValueError(f"{path} is not a picture kept by save")
         with kept:
             gate = None if kept["gate"] == "None" else str(kept["gate"])
-            plan, sr, energy, calibration = Plan(*kept["plan"]), float(kept["sr"]), kept["energy"], None
+            plan, sr, energy = Plan(*kept["plan"]), float(kept["sr"]), kept["energy"]
+            calibration = None
             # kept before energies had a unit
             if "calibration" not in kept: energy = energy * (plan.energy_scale / sr)
             elif np.isfinite(kept["calibration"]): calibration = float(kept["calibration"])

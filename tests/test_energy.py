@@ -5,8 +5,10 @@ The sounds lie inside the band and fade out before the ends of the file; what is
 chapters 10 and 52. The reference is Σx²/sr, and nothing else of the package.
 """
 
+import os
 from functools import partial
 from math import ceil, erf, exp, log, pi, sqrt
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -14,13 +16,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from spectral_hyperresolution import plot
+from spectral_hyperresolution import audio, plot
 from spectral_hyperresolution.cli import main
+from spectral_hyperresolution.engine.plan import Plan
+from spectral_hyperresolution.engine.reassign import boundaries, reassign
 from spectral_hyperresolution.explore.window import Sound, View, compute
 from spectral_hyperresolution.ordinary import beside
 from spectral_hyperresolution.spectrogram import ReassignedSpectrogram, reassigned_spectrogram
 
 fixed = partial(settings, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck))
+ROOT = Path(__file__).resolve().parent.parent
 SINE = 10 * np.log10(0.5)
 N = 6000
 judged: dict[str, int] = {}
@@ -121,7 +126,8 @@ def test_noise(call, seed):
 
 @pytest.mark.parametrize("q", [1, 4])
 @pytest.mark.parametrize("kw", [dict(), dict(hop_length=1), dict(hop_length=960), dict(bins_per_octave=12),
-                                dict(oversampling=1), dict(tolerance=0.05), dict(gate="local"), dict(pool=True)], ids=str)
+                                dict(oversampling=1), dict(tolerance=0.05), dict(gate="local"), dict(pool=True)],
+                         ids=str)
 def test_a_sum_at_the_front_doors_settings(q, kw):
     "Chirps, noise and clicks together; of two channels the sum."
     sr, n = 8000, 12000
@@ -189,8 +195,9 @@ def test_one_calibration_everywhere(tmp_path):
             plt.close(fig)
     import soundfile
     soundfile.write(tmp_path / "s.wav", x, sr)
-    assert main(["draw", str(tmp_path / "s.wav"), "--q", "2", "--calibration", "176", "-o", str(tmp_path / "s.png")]) == 0
-    assert main(["draw", str(tmp_path / "s.wav"), "--calibration", "176", "-o", str(tmp_path / "t.png")]) == 2
+    command = ["draw", str(tmp_path / "s.wav"), "--calibration", "176", "-o", str(tmp_path / "s.png")]
+    assert main([*command, "--q", "2", "--compare"]) == 0 and (tmp_path / "s.png").stat().st_size > 0
+    assert main(command) == 2 and main([*command, "--q", "2", "--pixels"]) == 2
 
 
 def test_a_picture_kept_before_energies_had_a_unit(tmp_path):
@@ -205,7 +212,8 @@ def test_a_picture_kept_before_energies_had_a_unit(tmp_path):
 
 def test_columns_that_are_drawn_together_are_averaged():
     "A sine drawn from 12 000 columns has the level that it has in each."
-    S = reassigned_spectrogram(np.sin(2 * pi * 0.1 * np.arange(12000)), 1.0, hop_length=1, fmin=0.05, bins_per_octave=12)
+    sine = np.sin(2 * pi * 0.1 * np.arange(12000))
+    S = reassigned_spectrogram(sine, 1.0, hop_length=1, fmin=0.05, bins_per_octave=12)
     fig, ax = plt.subplots()
     plot.draw(S, ax)
     shown = np.ma.getdata(ax.collections[0].get_array()).reshape(S.shape[0], -1)
@@ -214,8 +222,8 @@ def test_columns_that_are_drawn_together_are_averaged():
 
 
 @pytest.mark.parametrize("box", [dict(t0=0.2, t1=1.8, f0=200, f1=20000), dict(t0=1, t1=1.1, f0=4000, f1=6000, q=(9.0,)),
-                                 dict(t0=1, t1=1.5, f0=4800, f1=5200, q=(30.0,)), dict(t0=0.5, t1=1, f0=100, f1=24000, q=(0.7,))],
-                         ids=str)
+                                 dict(t0=1, t1=1.5, f0=4800, f1=5200, q=(30.0,)),
+                                 dict(t0=0.5, t1=1, f0=100, f1=24000, q=(0.7,))], ids=str)
 def test_the_explorer_and_the_ordinary_spectrogram(box):
     "The explorer's level, the ordinary spectrogram's, and the front door's, of one sine."
     from spectral_hyperresolution.explore.passes import ordinary
@@ -233,7 +241,8 @@ def test_the_explorer_and_the_ordinary_spectrogram(box):
     assert abs(10 * np.log10(np.median(beside(sine, S)[0].max(axis=0))) - wanted) < 0.1
 
 
-@pytest.mark.parametrize("kw", [{}, dict(q=6, hop_length=33, bins_per_octave=24, oversampling=7), dict(soft=True)], ids=str)
+@pytest.mark.parametrize("kw", [{}, dict(q=6, hop_length=33, bins_per_octave=24, oversampling=7), dict(soft=True)],
+                         ids=str)
 def test_the_layer_has_the_front_doors_unit(kw):
     torch = pytest.importorskip("torch")
     from spectral_hyperresolution.pytorch.layer import LinearReassignment
@@ -241,6 +250,79 @@ def test_the_layer_has_the_front_doors_unit(kw):
     x = faded(np.sin(2 * pi * np.cumsum(np.linspace(0.05, 0.15, n))), 0.1)
     picture = LinearReassignment(16000, gate=None, **kw)(torch.from_numpy(x))
     assert abs(picture.sum().item() * 16000 / (x**2).sum() - 1) < 0.03
+
+
+# ---- the ends of the sound
+
+
+def points(x, p, beyond, first=1.0, mirror=False, outside=False):
+    "Energy kept by a brute force that sends every sample of every filter: what arrives from `first` on, (a number)."
+    n, padded = len(x), np.pad(x, beyond, mode="symmetric" if mirror else "constant")
+    X, nu, kept = np.fft.fft(padded), np.fft.fftfreq(len(padded)), 0.0
+    sent = slice(None) if outside else slice(beyond, beyond + n)
+    at = (np.arange(len(padded)) - beyond + 1)[sent]
+    for f0 in p.scan_frequencies:
+        width = f0 / (2 * pi * p.q)
+        u = (nu - f0) / width
+        chi, eta = (np.fft.ifft(b)[sent] for b in (np.exp(-(u**2) / 2) * X, -u * np.exp(-(u**2) / 2) * X))
+        heard = np.abs(chi) > 1e-9
+        m = np.where(heard, eta, 1) / np.where(heard, chi, 1)
+        t, f = at + m.imag / (2 * pi * width), f0 - width * m.real
+        lands = heard & (np.abs(m) < p.lint) & (f > p.minf) & (f < p.maxf) & (t >= first) & (t < n + 1 - first)
+        kept += (np.abs(chi[lands]) ** 2).sum()
+    return kept * p.energy_scale / (2 * (p.maxf - p.minf))
+
+
+def test_a_click_at_the_first_sample():
+    "What chapter 52 says of the rule 1 <= t, and of what was tried instead of it."
+    p = Plan(1000, 2, 20, 10, 12, 0.02, 0.45)
+    x = np.zeros(1000)
+    x[0] = 1
+    judged = {name: points(x, p, 1024, **kw) for name, kw in dict(
+        silent=dict(), everywhere=dict(first=0.5, outside=True), mirrored=dict(mirror=True),
+        mirror=dict(mirror=True, first=0.5)).items()}
+    assert 0.3 < judged["silent"] < 0.7 and abs(judged["everywhere"] - 1) < 0.03
+    assert judged["mirrored"] < 1e-3 and abs(judged["mirror"] - 1.08) < 0.03
+    share = {b: reassign(x, p, boundary=b)[0].sum() * p.energy_scale / (2 * (p.maxf - p.minf)) for b in boundaries}
+    assert 0.3 < share["zero"] < 0.7 and 0.3 < share["wrap"] < 0.7 and share["reflect"] < 1e-3
+
+
+@pytest.mark.parametrize("boundary", boundaries)
+@pytest.mark.parametrize("end", ["first", "last"])
+def test_a_click_near_an_end(boundary, end):
+    "With silence or repetition outside, erf tells what is left of it; a mirror takes more, and nothing far from it."
+    p = Plan(1000, 2, 20, 10, 12, 0.02, 0.45)
+    f = np.linspace(p.minf, p.maxf, 2001)
+    for d in (2, 5, 12, 40, 150):
+        x = np.zeros(1000)
+        x[d if end == "first" else -1 - d] = 1
+        share = reassign(x, p, boundary=boundary)[0].sum() * p.energy_scale / (2 * (p.maxf - p.minf))
+        seen = np.array([erf(v) for v in np.minimum((d + 0.5) * f / p.q, p.lint)]).mean() / erf(p.lint)
+        law = (1 + seen) / 2
+        if boundary != "reflect" or d > 50: assert abs(share - law) < 0.03, (d, share, law)
+        else: assert share < (0.3 if d == 2 else 0.8 if d == 5 else 1.03), (d, share)
+
+
+# ---- real recordings
+
+
+def test_recordings_sum_to_their_own_energy():
+    "The picture's sum against the file's own spectrum in the band; lint leaves a share that depends on the sound."
+    folder = Path(os.environ.get("HYPERRES_RECORDINGS", ROOT.parent / "shared" / "recordings"))
+    names = [f"marine/{n}.wav" for n in ("Atlantic_Spotted_Dolphin", "Bowhead_Whale", "Killer_Whale", "Narwhal",
+                                         "Striped_Dolphin")]
+    names += [f"everyday/{n}.wav" for n in ("airplane", "church_bells", "crow", "footsteps", "siren", "water_drops")]
+    files = [folder / name for name in names if (folder / name).is_file()]
+    if not files: pytest.skip("no shared/recordings beside the repository, and HYPERRES_RECORDINGS names no folder")
+    for file in files:
+        x, sr = audio.read(file, 0.0, 1.5, 1)
+        x = x[0].astype(float)
+        X, f = np.fft.rfft(x), np.fft.rfftfreq(len(x), 1 / sr)
+        for q in (1.0, 4.0):
+            S = reassigned_spectrogram(x, sr, q=q)
+            band = (f >= S.plan.minf * sr) & (f <= S.plan.maxf * sr)
+            level = 10 * np.log10(S.energy.sum() / (2 * (np.abs(X[band]) ** 2).sum() / len(x) / sr))
+            assert -0.7 < level < 0.3, (file.name, q, level)
 
 
 def test_a_calibration_that_is_no_number():

@@ -111,11 +111,12 @@ class Plan:
 
     @cached_property
     def energy_scale(self) -> float:
-        """What a sum of |chi|² is multiplied by to be the energy of the sound that it came from, the
-        sum of its squared samples: 2 over the sum of the squared responses to a tone, within lint."""
-        width = 2 * pi * self.q                                   # a filter's frequency in its sigma_f
+        """What a sum of |chi|² is multiplied by to be the energy of the sound that it came from,
+        the sum of its squared samples: 2 over the sum of the squared responses to a tone within
+        lint."""
+        width = 2 * pi * self.q                    # a filter's frequency in its sigma_f
         low, high = max(1 - self.lint / width, 2.0**-8), 1 + min(self.lint, 8) / width
-        r = np.geomspace(low, high, 20001)                        # the tone's frequency over the filter's
+        r = np.geomspace(low, high, 20001)         # the tone's frequency over the filter's
         squares = np.trapezoid(np.exp(-((width * (r - 1)) ** 2)), np.log(r))
         return float(2 * log(2) / (self.over * self.noct * squares))
 

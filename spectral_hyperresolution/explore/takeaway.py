@@ -78,7 +78,8 @@ def data(sound: Sound, view: View) -> bytes:
             picture.save(Path(folder) / "picture.npz")
             archive.write(Path(folder) / "picture.npz", f"q{q:g}.npz")
             axes = dict(first_sample=picture.first, first_time=picture.time_edges[0],
-                        hop_length=picture.plan.tdeci, bins_per_octave=picture.plan.noct)
+                        hop_length=picture.plan.tdeci, bins_per_octave=picture.plan.noct,
+                        energy_unit="full scale² s", level_unit=picture.unit)
         about = dict(sound=sound.name, path=str(sound.path.resolve() if sound.path else ""),
                      sr=sound.sr, view=asdict(view), **axes)
         archive.writestr("settings.json", json.dumps(about, indent=1))
