@@ -21,6 +21,7 @@ import json
 import os
 import random
 import re
+import resource
 import shutil
 import signal
 import subprocess
@@ -29,14 +30,22 @@ import tempfile
 import time
 import tomllib
 from collections import Counter
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
-from queue import SimpleQueue
 from typing import Any
 from xml.etree import ElementTree
+
+import hypothesis  # noqa: F401  (loaded before a process is forked, as are the next)
+import matplotlib.pyplot  # noqa: F401
+import numba
+import pytest
+import scipy.ndimage
+import scipy.signal
+import scipy.stats  # noqa: F401
+from nbdev.test import test_nb
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = "spectral_hyperresolution"
@@ -95,8 +104,9 @@ def faults(node: ast.AST) -> Iterator[ast.AST | None]:
         yield changed(node, attr=TWINS[node.attr])
     elif isinstance(node, ast.Call) and node.keywords:
         for i, keyword in enumerate(node.keywords):
+            kept = [*node.keywords[:i], *node.keywords[i + 1:]]
             # zip's strict=True asserts; it changes nothing that is right
-            if keyword.arg not in (None, "strict"): yield changed(node, keywords=[*node.keywords[:i], *node.keywords[i + 1:]])
+            if keyword.arg not in (None, "strict"): yield changed(node, keywords=kept)
     elif isinstance(node, ast.AugAssign):
         yield None
         if type(node.op) in OPERATORS: yield changed(node, op=OPERATORS[type(node.op)]())
@@ -202,7 +212,7 @@ def sample(names: list[str], n: int, seed: int) -> list[Mutant]:
     rng, found = random.Random(seed), []
     every = {name: mutants(name) for name in names}
     total = sum(map(len, every.values()))
-    for name, these in every.items():
+    for these in every.values():
         share = n * len(these) / total
         found += rng.sample(these, min(len(these), max(1 if these else 0, int(share + rng.random()))))
     rng.shuffle(found)
@@ -238,8 +248,7 @@ def graph() -> dict[str, set[str]]:
                 if c["cell_type"] == "code"]
         out[path.stem] = set()
         for text in code:
-            try: out[path.stem] |= imported(text, PACKAGE) & names
-            except SyntaxError: pass
+            with suppress(SyntaxError): out[path.stem] |= imported(text, PACKAGE) & names
     door = {f"{PACKAGE}.spectrogram"}                                  # what the package itself offers
     for name in out:
         if re.match(r"test_|\d\d_", name) and f"from {PACKAGE} import" in text_of(name): out[name] |= door
@@ -281,7 +290,7 @@ def judges(mutant: Mutant, spent: dict[str, float], budget: float) -> list[str]:
     others += [(2, spent.get(name, 10), name) for name, known in graph().items() if name[0].isdigit()
                and name not in own and mutant.module in known][:5]
     for _, seconds, name in sorted(others):
-        if seconds <= left: found, left = [*found, name], left - seconds
+        if seconds <= left or not found: found, left = [*found, name], left - seconds
     return found
 
 
@@ -299,54 +308,104 @@ def refresh(tree: Path) -> None:
         shutil.copy2(source, target)
 
 
-def environment(tree: Path, **more: str) -> dict[str, str]:
-    outside = {name: str(folder) for name, folder in (("HYPERRES_REFERENCE", ROOT.parent / "shared" / "reference"),)
-               if folder.is_dir() and name not in os.environ}
-    return {**os.environ, **outside, "PYTHONPATH": str(tree), "OMP_NUM_THREADS": "1", "MPLBACKEND": "agg", **more}
+def started(work: Callable[[], int], tree: Path, said: Path, seconds: float, cache: str) -> int:
+    """Fork a process that does `work` in a tree, with an allowance of processor time; its number. The libraries are
+    loaded already: that is half the time of a small chapter."""
+    if pid := os.fork(): return pid
+    status = 3
+    try:
+        os.setsid()
+        os.nice(5)
+        resource.setrlimit(resource.RLIMIT_CPU, (int(seconds), int(seconds) + 5))
+        out = os.open(said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        for stream in (1, 2): os.dup2(out, stream)
+        os.chdir(tree)
+        reference = ROOT.parent / "shared" / "reference"
+        if reference.is_dir(): os.environ.setdefault("HYPERRES_REFERENCE", str(reference))
+        os.environ.update(PYTHONPATH=str(tree), OMP_NUM_THREADS="1", MPLBACKEND="agg")
+        if cache:
+            os.environ["NUMBA_CACHE_DIR"] = cache
+            numba.config.reload_config()
+        sys.path.insert(0, str(tree))
+        status = work()
+    except BaseException as error: print(f"{type(error).__name__}: {error}", flush=True)
+    finally:
+        sys.stdout.flush(); sys.stderr.flush()
+        os._exit(status)
 
 
-def pytest(tree: Path, arguments: list[str], limit: float, env: dict[str, str]) -> tuple[int | None, str]:
-    "Exit status (None: over the limit) and output."
-    command = [sys.executable, "-m", "pytest", "-n", "0", "-x", "-q", "-p", "no:cacheprovider", "--tb=line",
-               *arguments]
-    process = subprocess.Popen(command, cwd=tree, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                               start_new_session=True, preexec_fn=lambda: os.nice(5))
-    try: return (said := process.communicate(timeout=limit)[0]) is None or process.returncode, said
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
-        return None, ""
+def chapter(name: str) -> int:
+    "Run a chapter's cells in this process; 0 if none fails."
+    passed, seconds = test_nb(f"nbs/{name}.ipynb", basepath=".", cell_timeout=900)
+    return 0 if passed is True and seconds > 0 else 1
 
 
-def judge(mutant: Mutant, tree: Path, spent: dict[str, float], budget: float) -> dict[str, Any]:
-    "Run the judges on one mutant, in a tree that is left as it was."
-    these = judges(mutant, spent, budget)
-    ids = [f"tests/test_notebooks.py::test_notebook[{name}]" if name[0] != "t" else f"tests/{name}.py"
-           for name in these]
-    limit = 120 + 5 * sum(spent.get(name, 10) for name in these)
-    files = {mutant.path: mutant.module_text}
-    if mutant.notebook: files[Path("nbs") / mutant.notebook] = mutant.notebook_text
-    kept = {path: ((tree / path).read_bytes(), (tree / path).stat()) for path in files}
-    change, line = mutant.diff()
-    begun = time.perf_counter()
-    with tempfile.TemporaryDirectory() as fresh:
-        # a loop that is compiled into another's machine code: numba looks at the other's file alone
-        compiled = "running import" in (tree / mutant.path).read_text(encoding="utf-8") or "njit" in (
-            tree / mutant.path).read_text(encoding="utf-8")
-        env = environment(tree, **(dict(NUMBA_CACHE_DIR=fresh) if compiled else {}))
-        try:
-            for path, edit in files.items():
-                (tree / path).write_text(edit(kept[path][0].decode()), encoding="utf-8")
-            status, said = pytest(tree, ids, limit, env)
-        finally:
-            for path, (content, stat) in kept.items():
-                (tree / path).write_bytes(content)
-                os.utime(tree / path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
-    outcome = {0: "survived", None: "killed", 1: "killed", 2: "killed", 3: "killed", 4: "killed"}[status]
-    by = re.findall(r"^FAILED (\S+)|^ERROR (\S+)", said, re.MULTILINE) if status else []
-    return dict(key=mutant.key, module=mutant.module, outcome=outcome, line=line, diff=change, judges=these,
-                by="time" if status is None else "".join(by[0]) if by else "", status=status,
-                seconds=round(time.perf_counter() - begun, 1))
+def tests(*arguments: str) -> int:
+    return int(pytest.main(["-n", "0", "-x", "-q", "-p", "no:cacheprovider", "--tb=line", *arguments]))
+
+
+class Judging:
+    "One mutant on its way: first its own chapter, then all other judges, in a tree that is left as it was."
+
+    def __init__(self, mutant: Mutant, tree: Path, spent: dict[str, float], budget: float) -> None:
+        self.mutant, self.tree, self.begun = mutant, tree, time.perf_counter()
+        self.key, (self.change, self.line) = mutant.key, mutant.diff()
+        self.said, self.judges = tree.with_suffix(".said"), judges(mutant, spent, budget)
+        own = [Path(mutant.notebook).stem] if mutant.notebook else []
+        ids = [f"tests/{n}.py" if n[0] == "t" else f"tests/test_notebooks.py::test_notebook[{n}]" for n in self.judges]
+        self.steps = [(partial(chapter, own[0]), 60 + 8 * spent.get(own[0], 10))] if own else []
+        if ids[len(own):]: self.steps += [(partial(tests, *ids[len(own):]), 120 + 5 * sum(
+            spent.get(n, 10) for n in self.judges[len(own):]))]
+        files = {mutant.path: mutant.module_text}
+        if mutant.notebook: files[Path("nbs") / mutant.notebook] = mutant.notebook_text
+        self.kept = {path: ((tree / path).read_bytes(), (tree / path).stat()) for path in files}
+        for path, edit in files.items():
+            (tree / path).write_text(edit(self.kept[path][0].decode()), encoding="utf-8")
+        # numba looks whether a loop's own file has changed, not whether one that it calls has: compile all anew
+        text = self.kept[mutant.path][0].decode()
+        loops = re.search(r"^ *@_(loose|strict)|^_loose", text, re.MULTILINE)
+        self.fresh = tempfile.TemporaryDirectory() if loops else None
+        self.pid = 0
+        self.next()
+
+    def next(self) -> bool:
+        "Begin the next step; False where there is none."
+        if not self.steps: return False
+        work, seconds = self.steps.pop(0)
+        self.pid = started(work, self.tree, self.said, seconds, self.fresh.name if self.fresh else "")
+        return True
+
+    def end(self, status: int) -> dict[str, Any] | None:
+        "A step has ended with this wait status: the verdict, or None where the next one has begun."
+        if status == 0 and self.next(): return None
+        with suppress(ProcessLookupError): os.killpg(self.pid, signal.SIGKILL)   # what a test has left behind
+        for path, (content, stat) in self.kept.items():
+            (self.tree / path).write_bytes(content)
+            os.utime(self.tree / path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+        if self.fresh: self.fresh.cleanup()
+        said = self.said.read_text(errors="replace") if self.said.is_file() else ""
+        if os.WIFEXITED(status) and os.WEXITSTATUS(status) == 5: raise RuntimeError(f"no test was found: {said}")
+        late = os.WIFSIGNALED(status) and os.WTERMSIG(status) in (signal.SIGXCPU, signal.SIGKILL)
+        first = re.search(r"^(?:FAILED|ERROR) (\S+)|^(\w*(?:Error|Exception)\b.*)", said, re.MULTILINE)
+        by = "time" if late else (first[1] or first[2]) if status and first else ""
+        return dict(key=self.key, module=self.mutant.module, outcome="killed" if status else "survived", by=by[:200],
+                    line=self.line, diff=self.change, judges=self.judges, status=status,
+                    seconds=round(time.perf_counter() - self.begun, 1))
+
+
+def judged(todo: list[Mutant], trees: list[Path], spent: dict[str, float], budget: float) -> Iterator[dict[str, Any]]:
+    "The verdicts on all mutants, as they come, one mutant in each tree at a time."
+    waiting, running = todo[::-1], {}
+    while waiting or running:
+        while trees and waiting:
+            judging = Judging(waiting.pop(), trees.pop(), spent, budget)
+            running[judging.pid] = judging
+        pid, status = os.wait()
+        judging = running.pop(pid)
+        if (verdict := judging.end(status)) is None: running[judging.pid] = judging
+        else:
+            trees.append(judging.tree)
+            yield verdict
 
 
 def argued() -> dict[tuple[str, str], str]:
@@ -384,7 +443,7 @@ def main(argv: list[str] | None = None) -> int:
     add("--module", action="append", help="these modules alone, such as engine.gate")
     add("--skip", action="append", default=[], help="not the modules that begin like this")
     add("--budget", type=float, default=150, help="seconds of tests beside the own chapter (default: %(default)s)")
-    add("--workers", type=int, default=1)
+    add("--workers", type=int, default=1, help="mutants at a time")
     add("--again", action="append", default=[], help="judge those again that had this outcome")
     add("--report", action="store_true", help="run nothing")
     add("--list", action="store_true", help="only say what would be judged, and by whom")
@@ -393,12 +452,13 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(argv)
     args.folder.mkdir(parents=True, exist_ok=True)
     if args.times:
-        refresh(args.folder / "tree0")
+        refresh(tree := args.folder / "tree0")
         files = [f"tests/{name}.py" for name in graph() if name.startswith("test_")]
-        status, said = pytest(args.folder / "tree0", ["--maxfail=1000", *files, "tests/test_notebooks.py",
-                                                      f"--junitxml={args.folder / 'times.xml'}"], 7200,
-                              environment(args.folder / "tree0"))
-        print(said[-1500:])
+        work = partial(tests, "--maxfail=1000", *files, "tests/test_notebooks.py",
+                       f"--junitxml={args.folder / 'times.xml'}")
+        started(work, tree, said := args.folder / "times.said", 7200, "")
+        status = os.wait()[1]
+        print(said.read_text()[-1500:])
         return int(status != 0)
     spent, log = times(args.folder), args.folder / "results.jsonl"
     names = [f"{PACKAGE}.{m}" for m in args.module] if args.module else modules()
@@ -411,23 +471,16 @@ def main(argv: list[str] | None = None) -> int:
         print(f"{len(todo)} of {len(chosen)} are to be judged; the modules have {sum(len(mutants(n)) for n in names)}")
         return 0
     if not args.report:
-        trees: SimpleQueue[Path] = SimpleQueue()
-        for i in range(args.workers):
-            refresh(args.folder / f"tree{i}")
-            trees.put(args.folder / f"tree{i}")
-
-        def one(mutant: Mutant) -> dict[str, Any]:
-            tree = trees.get()
-            try: return judge(mutant, tree, spent, args.budget)
-            finally: trees.put(tree)
-
-        with ThreadPoolExecutor(args.workers) as pool, open(log, "a", encoding="utf-8") as file:
-            for n, result in enumerate(pool.map(one, todo)):
-                done[result["key"]] = result
-                file.write(json.dumps(result, ensure_ascii=False) + "\n")
+        trees = [args.folder / f"tree{i}" for i in range(args.workers)]
+        for tree in trees: refresh(tree)
+        todo.sort(key=lambda m: spent.get(Path(m.notebook or "").stem, 10))
+        with open(log, "a", encoding="utf-8") as file:
+            for n, verdict in enumerate(judged(todo, trees, spent, args.budget)):
+                done[verdict["key"]] = verdict
+                file.write(json.dumps(verdict, ensure_ascii=False) + "\n")
                 file.flush()
-                print(f"{n + 1}/{len(todo)} {result['outcome']} {result['seconds']} s {result['by']}\n"
-                      f"{result['module']}\n{result['diff']}\n", flush=True)
+                print(f"{n + 1}/{len(todo)} {verdict['outcome']} {verdict['seconds']} s {verdict['by']}\n"
+                      f"{verdict['module']}\n{verdict['diff']}\n", flush=True)
     return report([done[m.key] for m in chosen if m.key in done])
 
 

@@ -45,6 +45,8 @@ def _engine(x, plan, mode, boundary, tolerance=0.01, density=None, silence=True,
     if mode not in modes: raise ValueError(f"mode={mode!r} is not one of {modes}")
     if boundary not in boundaries:
         raise ValueError(f"boundary={boundary!r} is not one of {boundaries}")
+    tolerance = checks.number("tolerance", tolerance, 0, 1)           # in every mode
+    if density is not None: density = checks.number("density", density, 0)
     if mode == "fast":
         return _Fast(_signal(x, plan), plan, boundary, tolerance, density, silence,
                      _cell_window(plan, window))
