@@ -3,12 +3,12 @@
     python benchmarks/mutants.py --times                   # once: how long each test takes on this machine
     python benchmarks/mutants.py --sample 120 --seed 1     # draw mutants from all modules, run and judge them
     python benchmarks/mutants.py --module engine.gate      # every mutant of one module
-    python benchmarks/mutants.py --sample 120 --seed 1 --report
+    python benchmarks/mutants.py --report                  # every verdict so far on the modules as they are
 
 A mutant is one changed place: a comparison, an operator, a constant, a condition, a function's twin, a statement left
 out. Exported code stands twice, in its chapter and in its module: the fault goes into both. It is judged in a copy of
-the tree, first by its own chapter, then by the test files that import its module, nearest and fastest first, until one
-fails. Results are kept in build/mutants; what has been judged is not judged again, unless --again names its outcome.
+the tree by its own chapter, by the test files that import its module, and by those further away, until one fails.
+Results are kept in build/mutants; what has been judged is not judged again, unless --again names its outcome.
 Survivors that no test can kill are argued, one line each, in mutants_equivalent.toml.
 """
 
@@ -111,7 +111,7 @@ def faults(node: ast.AST) -> Iterator[ast.AST | None]:
         yield None
         if type(node.op) in OPERATORS: yield changed(node, op=OPERATORS[type(node.op)]())
     elif isinstance(node, ast.Raise | ast.Continue | ast.Break): yield None
-    elif isinstance(node, ast.Expr) and not isinstance(node.value, ast.Constant): yield None
+    if isinstance(node, ast.Expr) and not isinstance(node.value, ast.Constant): yield None
 
 
 def places(node: ast.AST) -> Iterator[ast.AST]:
@@ -208,14 +208,12 @@ def modules() -> list[str]:
 
 
 def sample(names: list[str], n: int, seed: int) -> list[Mutant]:
-    "Mutants in proportion to each module's mutable places, every module at least once where n allows."
-    rng, found = random.Random(seed), []
-    every = {name: mutants(name) for name in names}
-    total = sum(map(len, every.values()))
-    for these in every.values():
-        share = n * len(these) / total
-        found += rng.sample(these, min(len(these), max(1 if these else 0, int(share + rng.random()))))
-    rng.shuffle(found)
+    "Mutants in proportion to each module's mutable places, at least one of each; what a module gives is its own draw."
+    every, found = {name: mutants(name) for name in names}, []
+    for name, these in every.items():
+        rng = random.Random(f"{seed} {name}")
+        share = n * len(these) / sum(map(len, every.values()))
+        found += rng.sample(these, min(len(these), max(1, int(share + rng.random()))))
     return found
 
 
@@ -345,17 +343,21 @@ def tests(*arguments: str) -> int:
 
 
 class Judging:
-    "One mutant on its way: first its own chapter, then all other judges, in a tree that is left as it was."
+    "One mutant on its way from judge to judge, in a tree that is left as it was."
 
     def __init__(self, mutant: Mutant, tree: Path, spent: dict[str, float], budget: float) -> None:
         self.mutant, self.tree, self.begun = mutant, tree, time.perf_counter()
         self.key, (self.change, self.line) = mutant.key, mutant.diff()
         self.said, self.judges = tree.with_suffix(".said"), judges(mutant, spent, budget)
         own = [Path(mutant.notebook).stem] if mutant.notebook else []
-        ids = [f"tests/{n}.py" if n[0] == "t" else f"tests/test_notebooks.py::test_notebook[{n}]" for n in self.judges]
-        self.steps = [(partial(chapter, own[0]), 60 + 8 * spent.get(own[0], 10))] if own else []
-        if ids[len(own):]: self.steps += [(partial(tests, *ids[len(own):]), 120 + 5 * sum(
-            spent.get(n, 10) for n in self.judges[len(own):]))]
+        others = self.judges[len(own):]
+        near = [n for n in others if n[0] == "t" and distance(n, mutant.module) == 1]
+        cost = lambda names: sum(spent.get(n, 10) for n in names)
+        # the chapter, unless the tests that import the module themselves are faster; then all others
+        groups = [own, near, [n for n in others if n not in near]]
+        if near and cost(near) < cost(own): groups[:2] = near, own
+        self.steps = [(partial(chapter, group[0]) if group == own else partial(tests, *map(self.test, group)),
+                       120 + 8 * cost(group)) for group in groups if group]
         files = {mutant.path: mutant.module_text}
         if mutant.notebook: files[Path("nbs") / mutant.notebook] = mutant.notebook_text
         self.kept = {path: ((tree / path).read_bytes(), (tree / path).stat()) for path in files}
@@ -367,6 +369,10 @@ class Judging:
         self.fresh = tempfile.TemporaryDirectory() if loops else None
         self.pid = 0
         self.next()
+
+    @staticmethod
+    def test(name: str) -> str:
+        return f"tests/{name}.py" if name[0] == "t" else f"tests/test_notebooks.py::test_notebook[{name}]"
 
     def next(self) -> bool:
         "Begin the next step; False where there is none."
@@ -445,7 +451,7 @@ def main(argv: list[str] | None = None) -> int:
     add("--budget", type=float, default=150, help="seconds of tests beside the own chapter (default: %(default)s)")
     add("--workers", type=int, default=1, help="mutants at a time")
     add("--again", action="append", default=[], help="judge those again that had this outcome")
-    add("--report", action="store_true", help="run nothing")
+    add("--report", action="store_true", help="run nothing; show every verdict on the modules as they are")
     add("--list", action="store_true", help="only say what would be judged, and by whom")
     add("--times", action="store_true", help="measure how long each test takes")
     add("--folder", type=Path, default=ROOT / "build" / "mutants", help="copies of the tree, and results")
@@ -481,7 +487,8 @@ def main(argv: list[str] | None = None) -> int:
                 file.flush()
                 print(f"{n + 1}/{len(todo)} {verdict['outcome']} {verdict['seconds']} s {verdict['by']}\n"
                       f"{verdict['module']}\n{verdict['diff']}\n", flush=True)
-    return report([done[m.key] for m in chosen if m.key in done])
+    keys = {m.key for name in names for m in mutants(name)}
+    return report([verdict for key, verdict in done.items() if key in keys])
 
 
 if __name__ == "__main__": sys.exit(main() > 0)

@@ -7,7 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spectral_hyperresolution.consensus import consensus, footprint
-from spectral_hyperresolution.spectrogram import reassigned_spectrogram
+from spectral_hyperresolution.engine.gate import gate_density, local_threshold
+from spectral_hyperresolution.engine.plan import Plan
+from spectral_hyperresolution.spectrogram import ReassignedSpectrogram, reassigned_spectrogram
 from spectral_hyperresolution.theory.consensus import agreement, consensus_histogram
 from spectral_hyperresolution.theory.drift import arrivals, drift, stable_histogram
 from spectral_hyperresolution.theory.gabor import gabor_transform
@@ -54,6 +56,51 @@ def test_batches_agree_one_by_one():
     for channel in range(2):
         alone = agreement(footprints[:, channel], 1, 2)
         assert (members[:, channel] == alone[0]).all() and (support[channel] == alone[1]).all()
+
+
+def picture(energy, counts, q=2.0, hop=40):
+    "A picture of these energies and counts (rows, columns), the lowest row first."
+    energy, counts = np.array(energy, float), np.array(counts, float)
+    rows, columns = energy.shape[-2:]
+    plan = Plan(columns * hop, q, hop, 4, 12, 0.4 / 2 ** ((rows - 1.01) / 12), 0.4)
+    assert plan.shape == (columns, rows)
+    return ReassignedSpectrogram(energy, counts, plan, SR)
+
+
+def test_a_footprint_is_a_share_of_what_is_undisturbed():
+    "Half the counts of an undisturbed cell, a tone or a click, whichever is least, on the picture's own rows."
+    S = picture(np.ones((13, 2)), np.ones((13, 2)))
+    least = local_threshold(S.plan)[::-1] / gate_density
+    assert least[0] != least[-1]                                       # a click leaves fewer counts in a higher row
+    for density in (0.5, 0.2, 3.0):
+        for share, is_in in ((1 + 1e-9, True), (1 - 1e-9, False)):
+            S = picture(np.ones((13, 2)), np.broadcast_to(share * density * least[:, None], (13, 2)))
+            assert (footprint(S, density) == is_in).all()
+    assert (footprint(S) == footprint(S, 0.5)).all()
+    S = picture(np.where(np.arange(26).reshape(13, 2) == 5, 0, 1), np.full((13, 2), 1e9))
+    assert np.argwhere(~footprint(S)).tolist() == [[2, 1]]             # a dark cell is in no footprint
+
+
+def test_a_floor_is_below_the_loudest_cell_of_each_channel():
+    energy = 10 ** (np.array([[0.0, -19.9], [-20.1, -30]]) / 10)
+    S = picture(np.repeat(energy, 7, axis=0)[:13], np.full((13, 2), 1e9))
+    assert (footprint(S, floor=-20) == (S.energy > 0.01)).all() and footprint(S, floor=-40).all()
+    both = ReassignedSpectrogram(np.stack([S.energy, 1e-3 * S.energy]), np.stack([S.counts] * 2), S.plan, SR)
+    assert (footprint(both, floor=-20) == footprint(S, floor=-20)).all()
+
+
+def test_the_energy_is_the_mean_of_those_that_agree():
+    "In units of the first picture: another one's filters lie closer or further apart, and add up accordingly."
+    noise = np.random.default_rng(3).standard_normal(2000)
+    C = consensus(noise, SR, (1.0, 2.0, 4.0), agree=2, bins_per_octave=12, oversampling=40)
+    prints = np.stack([footprint(S) for S in C.pictures])
+    members, support = agreement(prints, 0, 2)
+    assert (C.support == support).all() and set(np.unique(support)) == {0, 1, 2, 3}
+    each = np.stack([S.energy * q for S, q in zip(C.pictures, C.qs, strict=True)])
+    each /= C.energy.sum() / np.where(members & prints, each, 0).sum(0)[members.any(0)].sum()
+    expected = np.where(members & prints, each, 0).sum(0) / np.maximum(members.sum(0), 1)
+    np.testing.assert_allclose(C.energy / C.energy.sum(), expected / expected.sum(), atol=1e-12)
+    assert ((C.energy > 0) <= members.any(0)).all()
 
 
 @pytest.fixture(scope="module")

@@ -89,6 +89,35 @@ def test_round_trip_with_constant_q(n, seed, q, octaves, fmax, density):
     reached("back")
 
 
+@pytest.mark.parametrize("settings", [dict(q=1.0), dict(sigma_t=0.002)], ids=str)
+@pytest.mark.parametrize("hop", [1, 4, 10])
+def test_a_click_and_a_tone_lie_where_the_axes_say(settings, hop):
+    "Columns are centred on 0, hop, 2·hop …: a click's energy has its centre at the click, and the sum is the sound."
+    for at in (300, 303):
+        S = phase.complex_spectrogram(1.0 * (np.arange(600) == at), sr, hop_length=hop, **settings)
+        assert S.complex.shape == (len(S.frequencies), len(S.times)) and len(S.times) == -(-600 // hop)
+        np.testing.assert_allclose(S.times, np.arange(0, 600, hop) / sr)
+        weight = np.abs(S.complex).sum(0)
+        most = np.sort(weight.argsort()[-2:])                          # an arrival is shared between two columns
+        assert most[1] - most[0] == 1 and weight[most].sum() > 0.7 * weight.sum()
+        centre = (weight * S.times)[most].sum() / weight[most].sum() * sr
+        assert centre == pytest.approx(at, abs=0.15 * hop if "q" in settings else 1e-3)
+    S = phase.complex_spectrogram(np.sin(2 * np.pi * 1000 / sr * np.arange(600)), sr, hop_length=hop, **settings)
+    inner = slice(150 // hop, 450 // hop)
+    row = np.abs(S.complex[:, inner]).sum(1).argmax()
+    assert abs(S.frequencies[row] - 1000) <= np.diff(S.frequencies).max() / 2
+    np.testing.assert_allclose(S.sound()[inner], np.sin(2 * np.pi * 1000 * S.times[inner]), atol=0.02)
+
+
+def test_colours_of_phase():
+    "Red, yellow-green, cyan, violet a quarter turn apart; half as bright 20 dB down, dark 40 dB down."
+    turns = phase.phase_colours(np.exp(2j * np.pi * np.arange(4) / 4))
+    np.testing.assert_allclose(turns, [[1, 0.1, 0.1], [0.55, 1, 0.1], [0.1, 1, 1], [0.55, 0.1, 1]], atol=1e-9)
+    np.testing.assert_allclose(phase.phase_colours([1, 0.1, 0.01, 0.001])[:, 0], [1, 0.5, 0, 0], atol=1e-9)
+    np.testing.assert_allclose(phase.phase_colours([1, 0.1], span=80)[:, 0], [1, 0.75], atol=1e-9)
+    assert not phase.phase_colours(np.zeros(3)).any()
+
+
 def test_regions_agree():
     "A box, the same box as cells, and a strip of the same shape choose the same points."
     sources = resynthesis.analyse(x, sr, sigma_t=0.002)
