@@ -139,7 +139,8 @@ def test_false_alarms_are_as_frequent_as_asked():
     for rate in (0.05, 0.2, 0.5):
         assert (noise > np.quantile(noise, 1 - rate, axis=0)).mean(0) == pytest.approx(rate, abs=0.01)
         found = detection.detected(noise, more, rate)
-        assert found[0] == pytest.approx(np.full(len(detection.detectors), rate), abs=4 * np.sqrt(rate / 300))
+        spread = np.sqrt(2 * rate * (1 - rate) / 300)                  # of the threshold and of the share
+        assert found[0] == pytest.approx(np.full(len(detection.detectors), rate), abs=4 * spread)
     scores = np.arange(100.0)[:, None] * [1, 1, 1, 1]
     assert detection.detected(scores, np.array([[[89.0] * 4, [95.0] * 4]]), 0.1).tolist() == [[0.5] * 4]
 
