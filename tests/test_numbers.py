@@ -19,10 +19,10 @@ OTHERWISE = {
     "11_settings": {"2.5": "√2π, and the front door's hop", "4.4": "2π ln 2, the rule above it"},
     "13_sound_files": {"384": "a rate that hydrophones have"},
     "15_command_line": {"256": "the steps of eight bits"},
-    "16_explorer": {"2.8": "benchmarks/explorer.py", "1200": "benchmarks/explorer.py", "600": "benchmarks/explorer.py"},
+    "16_explorer": {"2.8": "benchmarks/explorer.py"},
     "18_from_the_port": {"1.24": "NumPy's version", "1.8": "torch's version"},
     "43_plan": {"1.5": "the authors' recording"},
-    "46_definition": {"288001": "the length of the authors' recording", "41143": "its largest prime factor"},
+    "46_definition": {"288001": "the length of the authors' recording"},
     "51_fast": {"32768": "a length of the engine, chapter 44"},
     "62_ordinary": {"0.265": "the formula beside it"},
 }

@@ -109,6 +109,17 @@ def test_a_click_and_a_tone_lie_where_the_axes_say(settings, hop):
     np.testing.assert_allclose(S.sound()[inner], np.sin(2 * np.pi * 1000 * S.times[inner]), atol=0.02)
 
 
+@pytest.mark.parametrize("q", [0.7, 2.0, 8.0])
+def test_three_rows_in_one_sigma_f(q):
+    "As many as asked for, or a few more; what the rows at one frequency add up to is a Gaussian's integral."
+    for per_sigma in (1.0, 3.0):
+        rows = phase.complex_spectrogram(x, sr, q=q, fmin=500, fmax=3000, per_sigma=per_sigma).bank
+        apart = np.diff(rows.frequencies)[0] / rows.sigma_f[0]
+        bins = 48 / (2 * np.pi * q * np.log(2))                        # in one sigma_f, at one row each
+        assert 1 / apart == pytest.approx(max(bins, bins * np.ceil(per_sigma / bins)), rel=0.2)
+    assert admissibility(q) == pytest.approx(1 / (q * np.sqrt(2 * np.pi)), rel=0.06 / q)
+
+
 def test_colours_of_phase():
     "Red, yellow-green, cyan, violet a quarter turn apart; half as bright 20 dB down, dark 40 dB down."
     turns = phase.phase_colours(np.exp(2j * np.pi * np.arange(4) / 4))

@@ -184,6 +184,7 @@ def test_command(capsys):
     (lambda: zeros.find_zeros(x, 4.0, spacing=0), "spacing=0 is not"),
     (lambda: zeros.find_zeros(x, 4.0, t_range=(3, 2)), "t_range=(3, 2) is not two numbers, increasing by at most 64"),
     (lambda: zeros.find_zeros(x, 4.0, t_range=(0, 65)), "t_range=(0, 65)"),
+    (lambda: zeros.find_zeros(x, 4.0, t_range=(3, 3)), "t_range=(3, 3)"),
     (lambda: zeros.find_zeros(x, 4.0, t_range=(0, np.inf)), "t_range=(0, inf)"),
     (lambda: zeros.find_zeros(x, 4.0, omega_range=3), "omega_range=3 is not"),
     (lambda: zeros.find_zeros(x, 4.0, omega_range=(0, 1, 2)), "omega_range=(0, 1, 2) is not"),
