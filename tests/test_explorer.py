@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spectral_hyperresolution import reassigned_spectrogram
+from spectral_hyperresolution.engine.departures import scan_groups
 from spectral_hyperresolution.engine.plan import Plan
 from spectral_hyperresolution.engine.reassign import reassign
 from spectral_hyperresolution.explore import passes
@@ -155,6 +156,9 @@ def test_every_window_has_a_plan_that_covers_it(t0, length, f, height, q, width,
     assert edges[0] <= view.t0 * SR + 1e-6 and edges[1] >= view.t1 * SR - 1e-6
     assert sides[0] >= np.log2(view.f1) - 1e-9 and sides[1] <= np.log2(view.f0) + 1e-9
     assert bottom - top <= 1.5 * width + 2 and right - left <= 1.6 * rows + 3
+    for density in (None, 0.3):  # departure points lie on one grid, wherever the window begins
+        plan, first, _ = window_plan(view, SR, view.q[0], density)
+        assert all(first % g.stride == 0 for g in scan_groups(plan, density=density)) and first % plan.tdeci == 0
     reached("covered")
 
 

@@ -99,6 +99,12 @@ def test_shift_and_conjugation_move_the_zeros():
     np.testing.assert_allclose(np.sort(2 * np.pi - mirrored.omega), np.sort(found.omega), atol=1e-8)
 
 
+def test_zeros_that_coincide_are_not_counted_as_one():
+    "Three clicks that the window weighs as 1, −2, 1: their transform is a square, and its zeros are double."
+    sound = click(128, 50) - 2 * np.exp(-(10 / 6) ** 2 / 2) * click(128, 60) + click(128, 70)
+    with pytest.raises(RuntimeError, match="some coincide"): zeros.find_zeros(sound, 6.0, t_range=(55, 65))
+
+
 def test_silence_beside_a_sound_has_no_zeros():
     sound = np.r_[white_noise(100, 1), np.zeros(400)]
     found = zeros.find_zeros(sound, 4.0)
