@@ -201,6 +201,12 @@ def mutants(module: str) -> list[Mutant]:
 
 
 @cache
+def fingerprint(judge: str) -> str:
+    "A hash of a test file or a chapter."
+    return hashlib.sha1(text_of(judge).encode()).hexdigest()[:8]
+
+
+@cache
 def modules() -> list[str]:
     paths = sorted((ROOT / PACKAGE).rglob("*.py"))
     names = [str(path.relative_to(ROOT).with_suffix("")).replace(os.sep, ".") for path in paths]
@@ -345,19 +351,21 @@ def tests(*arguments: str) -> int:
 class Judging:
     "One mutant on its way from judge to judge, in a tree that is left as it was."
 
-    def __init__(self, mutant: Mutant, tree: Path, spent: dict[str, float], budget: float) -> None:
+    def __init__(self, mutant: Mutant, tree: Path, spent: dict[str, float], budget: float,
+                 asked: dict[str, str]) -> None:
         self.mutant, self.tree, self.begun = mutant, tree, time.perf_counter()
         self.key, (self.change, self.line) = mutant.key, mutant.diff()
-        self.said, self.judges = tree.with_suffix(".said"), judges(mutant, spent, budget)
-        own = [Path(mutant.notebook).stem] if mutant.notebook else []
-        others = self.judges[len(own):]
-        near = [n for n in others if n[0] == "t" and distance(n, mutant.module) == 1]
+        self.said, self.asked = tree.with_suffix(".said"), dict(asked)
+        # who let it pass before, and has not changed, is not asked again
+        these = [n for n in judges(mutant, spent, budget) if asked.get(n) != fingerprint(n)]
+        own = [n for n in these if mutant.notebook and n == Path(mutant.notebook).stem]
+        near = [n for n in these if n[0] == "t" and distance(n, mutant.module) == 1]
         cost = lambda names: sum(spent.get(n, 10) for n in names)
         # the chapter, unless the tests that import the module themselves are faster; then all others
-        groups = [own, near, [n for n in others if n not in near]]
-        if near and cost(near) < cost(own): groups[:2] = near, own
-        self.steps = [(partial(chapter, group[0]) if group == own else partial(tests, *map(self.test, group)),
-                       120 + 8 * cost(group)) for group in groups if group]
+        groups = [own, near, [n for n in these if n not in own and n not in near]]
+        if near and own and cost(near) < cost(own): groups[:2] = near, own
+        self.steps = [(partial(chapter, group[0]) if group and group == own else partial(tests, *map(self.test, group)),
+                       120 + 8 * cost(group), group) for group in groups if group]
         files = {mutant.path: mutant.module_text}
         if mutant.notebook: files[Path("nbs") / mutant.notebook] = mutant.notebook_text
         self.kept = {path: ((tree / path).read_bytes(), (tree / path).stat()) for path in files}
@@ -377,14 +385,16 @@ class Judging:
     def next(self) -> bool:
         "Begin the next step; False where there is none."
         if not self.steps: return False
-        work, seconds = self.steps.pop(0)
+        work, seconds, group = self.steps.pop(0)
+        self.asked |= {name: fingerprint(name) for name in group}
         self.pid = started(work, self.tree, self.said, seconds, self.fresh.name if self.fresh else "")
         return True
 
     def end(self, status: int) -> dict[str, Any] | None:
         "A step has ended with this wait status: the verdict, or None where the next one has begun."
         if status == 0 and self.next(): return None
-        with suppress(ProcessLookupError): os.killpg(self.pid, signal.SIGKILL)   # what a test has left behind
+        if self.pid:
+            with suppress(ProcessLookupError): os.killpg(self.pid, signal.SIGKILL)   # what a test has left behind
         for path, (content, stat) in self.kept.items():
             (self.tree / path).write_bytes(content)
             os.utime(self.tree / path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
@@ -395,17 +405,22 @@ class Judging:
         first = re.search(r"^(?:FAILED|ERROR) (\S+)|^(\w*(?:Error|Exception)\b.*)", said, re.MULTILINE)
         by = "time" if late else (first[1] or first[2]) if status and first else ""
         return dict(key=self.key, module=self.mutant.module, outcome="killed" if status else "survived", by=by[:200],
-                    line=self.line, diff=self.change, judges=self.judges, status=status,
+                    line=self.line, diff=self.change, asked=self.asked, status=status,
                     seconds=round(time.perf_counter() - self.begun, 1))
 
 
-def judged(todo: list[Mutant], trees: list[Path], spent: dict[str, float], budget: float) -> Iterator[dict[str, Any]]:
+def judged(todo: list[Mutant], trees: list[Path], spent: dict[str, float], budget: float,
+           done: dict[str, dict[str, Any]]) -> Iterator[dict[str, Any]]:
     "The verdicts on all mutants, as they come, one mutant in each tree at a time."
     waiting, running = todo[::-1], {}
     while waiting or running:
         while trees and waiting:
-            judging = Judging(waiting.pop(), trees.pop(), spent, budget)
-            running[judging.pid] = judging
+            mutant = waiting.pop()
+            judging = Judging(mutant, trees.pop(), spent, budget, done.get(mutant.key, {}).get("asked", {}))
+            if judging.pid: running[judging.pid] = judging
+            else:
+                trees.append(judging.tree)
+                yield judging.end(0)
         pid, status = os.wait()
         judging = running.pop(pid)
         if (verdict := judging.end(status)) is None: running[judging.pid] = judging
@@ -450,7 +465,7 @@ def main(argv: list[str] | None = None) -> int:
     add("--skip", action="append", default=[], help="not the modules that begin like this")
     add("--budget", type=float, default=150, help="seconds of tests beside the own chapter (default: %(default)s)")
     add("--workers", type=int, default=1, help="mutants at a time")
-    add("--again", action="append", default=[], help="judge those again that had this outcome")
+    add("--again", action="append", default=[], help="judge those alone, once more, that had this outcome and are not argued equivalent")
     add("--report", action="store_true", help="run nothing; show every verdict on the modules as they are")
     add("--list", action="store_true", help="only say what would be judged, and by whom")
     add("--times", action="store_true", help="measure how long each test takes")
@@ -471,7 +486,10 @@ def main(argv: list[str] | None = None) -> int:
     names = [m for m in names if not any(m.startswith(f"{PACKAGE}.{s}") for s in args.skip)]
     chosen = sample(names, args.sample, args.seed) if args.sample else [m for name in names for m in mutants(name)]
     done = {r["key"]: r for r in map(json.loads, log.read_text(encoding="utf-8").splitlines())} if log.is_file() else {}
-    todo = [m for m in chosen if m.key not in done or done[m.key]["outcome"] in args.again]
+    todo = [m for m in chosen if m.key not in done]
+    if args.again:
+        todo = [m for m in chosen if m.key in done and done[m.key]["outcome"] in args.again
+                and (m.module, done[m.key]["diff"].strip()) not in argued()]
     if args.list:
         for m in todo: print(m.key, m.diff()[0], judges(m, spent, args.budget), sep="\n", end="\n\n")
         print(f"{len(todo)} of {len(chosen)} are to be judged; the modules have {sum(len(mutants(n)) for n in names)}")
@@ -481,7 +499,7 @@ def main(argv: list[str] | None = None) -> int:
         for tree in trees: refresh(tree)
         todo.sort(key=lambda m: spent.get(Path(m.notebook or "").stem, 10))
         with open(log, "a", encoding="utf-8") as file:
-            for n, verdict in enumerate(judged(todo, trees, spent, args.budget)):
+            for n, verdict in enumerate(judged(todo, trees, spent, args.budget, done)):
                 done[verdict["key"]] = verdict
                 file.write(json.dumps(verdict, ensure_ascii=False) + "\n")
                 file.flush()
