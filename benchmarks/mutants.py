@@ -465,7 +465,8 @@ def main(argv: list[str] | None = None) -> int:
     add("--skip", action="append", default=[], help="not the modules that begin like this")
     add("--budget", type=float, default=150, help="seconds of tests beside the own chapter (default: %(default)s)")
     add("--workers", type=int, default=1, help="mutants at a time")
-    add("--again", action="append", default=[], help="judge those alone, once more, that had this outcome and are not argued equivalent")
+    add("--again", action="append", default=[],
+        help="judge those alone, once more, that had this outcome and are not argued equivalent")
     add("--report", action="store_true", help="run nothing; show every verdict on the modules as they are")
     add("--list", action="store_true", help="only say what would be judged, and by whom")
     add("--times", action="store_true", help="measure how long each test takes")

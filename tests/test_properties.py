@@ -115,6 +115,16 @@ def sound_picture(energy, counts):
     assert (energy >= 0).all() and (counts >= 0).all() and not energy[counts == 0].any()
 
 
+def test_a_property_whose_examples_are_all_refused_fails():
+    @examples(5, there=5)
+    @given(st.integers())
+    def half(i):
+        if i % 2 == 0: reached("there")
+
+    with pytest.raises(pytest.fail.Exception, match=r"of 5 examples reached: {'there': \d}; wanted: {'there': 5}"):
+        half()
+
+
 # ---- the properties
 
 
