@@ -54,6 +54,10 @@ SKIPPED_MODULES = {f"{PACKAGE}._modidx", f"{PACKAGE}.__init__"}
 # what needs a browser or builds the site, and what tests other programs than the modules
 SKIPPED_TESTS = {"test_site", "test_explorer_browser", "test_sliders", "test_chapters", "test_docs", "test_settings",
                  "test_types", "test_layers", "test_import", "test_notebooks", "test_mutants"}
+# what judges a module best, where its tests reach it through others
+BEST = {"engine.steps": "test_tolerance", "engine.filling": "test_tolerance", "engine.fast": "test_tolerance",
+        "engine.batches": "test_tolerance", "engine.running": "test_reference", "engine.parity": "test_reference",
+        "plot": "test_plot", "explore.server": "test_explorer"}
 CELL = re.compile(r"^# %% (\S+\.ipynb) #(\w+)$", re.MULTILINE)
 
 
@@ -288,8 +292,9 @@ def times(folder: Path) -> dict[str, float]:
 def judges(mutant: Mutant, spent: dict[str, float], budget: float) -> list[str]:
     "Its own chapter, then test files and a few chapters that import it, nearest and fastest first, within a budget."
     own = [Path(mutant.notebook).stem] if mutant.notebook else []
-    found, left = own, budget
-    others = [(steps, spent.get(name, 10), name) for name in graph() if name.startswith("test_")
+    best = BEST.get(mutant.module.removeprefix(PACKAGE + "."))
+    found, left = own + [best] * (best is not None), budget
+    others = [(steps, spent.get(name, 10), name) for name in graph() if name.startswith("test_") and name != best
               and (steps := distance(name, mutant.module)) is not None]
     others += [(2, spent.get(name, 10), name) for name, known in graph().items() if name[0].isdigit()
                and name not in own and mutant.module in known][:5]
@@ -359,7 +364,8 @@ class Judging:
         # who let it pass before, and has not changed, is not asked again
         these = [n for n in judges(mutant, spent, budget) if asked.get(n) != fingerprint(n)]
         own = [n for n in these if mutant.notebook and n == Path(mutant.notebook).stem]
-        near = [n for n in these if n[0] == "t" and distance(n, mutant.module) == 1]
+        near = [n for n in these if n[0] == "t" and (distance(n, mutant.module) == 1
+                                                or n == BEST.get(mutant.module.removeprefix(PACKAGE + ".")))]
         cost = lambda names: sum(spent.get(n, 10) for n in names)
         # the chapter, unless the tests that import the module themselves are faster; then all others
         groups = [own, near, [n for n in these if n not in own and n not in near]]

@@ -60,7 +60,7 @@ def test_filters_in_one_sigma_f():
 
 
 @pytest.mark.parametrize("plan", [FULL, default_plan(8000, 8000, 0.5), default_plan(3000, 8000, 8.0),
-                                  Plan(2000, 2, 10, 1, 12, 0.05, 0.4)])
+                                  Plan(2000, 2, 10, 1, 12, 0.05, 0.4), Plan(20000, 2, 10, 1, 12, 0.001, 0.4)])
 @pytest.mark.parametrize("how", [dict(), dict(tolerance=0.1), dict(density=1.25), dict(density=5)], ids=str)
 def test_groups_hold_what_they_need(plan, how):
     for g in scan_groups(plan, **how):

@@ -1,6 +1,6 @@
 """Pictures, read back: which colour a cell has, where it is drawn, and what the axes say."""
 
-from types import SimpleNamespace
+from dataclasses import replace
 
 import matplotlib
 import matplotlib.image
@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from spectral_hyperresolution import plot, reassigned_spectrogram
+from spectral_hyperresolution.engine.plan import Plan
+from spectral_hyperresolution.spectrogram import ReassignedSpectrogram
 
 SR = 8000
 
@@ -107,8 +109,7 @@ def three():
     "Rising energies, in a cell of its own for each of three pictures; a fourth that all share."
     energy = np.zeros((3, 2, 4))
     for i in range(3): energy[i, 1, [i, 3]] = 1.0, 1e-2
-    return [SimpleNamespace(energy=e, shape=e.shape, time_edges=np.arange(5) / 10,
-                            frequency_edges=np.array([100.0, 200, 400])) for e in energy]
+    return [ReassignedSpectrogram(e, e, Plan(40, 2, 10, 1, 1, 0.2, 0.4), 100) for e in energy]
 
 
 def test_the_first_is_red_the_second_green_the_third_blue(ax):
@@ -119,21 +120,21 @@ def test_the_first_is_red_the_second_green_the_third_blue(ax):
     pictures = three()
     plot.draw_three(pictures, ax)
     np.testing.assert_allclose(mesh(ax).get_array().reshape(colours.shape), colours, atol=1e-9)
-    np.testing.assert_allclose(ax.get_xlim(), (0, 0.4))
-    np.testing.assert_allclose(mesh(ax).get_coordinates()[:, 0, 1], [100, 200, 400])
+    np.testing.assert_allclose(ax.get_xlim(), (-0.01, 0.39))
+    np.testing.assert_allclose(mesh(ax).get_coordinates()[:, 0, 1], np.array([10, 20, 40]) * np.sqrt(2))
 
 
 def test_each_colour_has_its_own_scale():
     quiet = three()
-    quiet[1].energy = quiet[1].energy * 1e-6
+    quiet[1] = replace(quiet[1], energy=quiet[1].energy * 1e-6)
     np.testing.assert_allclose(plot.three_colours(quiet), plot.three_colours(three()), atol=1e-12)
 
 
 def test_three_that_do_not_match_are_refused():
-    one, two, third = three()
+    one, two, _ = three()
     with pytest.raises(ValueError, match="2 pictures are not 3"): plot.three_colours([one, two])
-    third.shape = (2, 5)
-    with pytest.raises(ValueError, match="differ"): plot.three_colours([one, two, third])
+    wider = replace(one, energy=np.ones((2, 5)))
+    with pytest.raises(ValueError, match="differ"): plot.three_colours([one, two, wider])
 
 
 # ---- files
