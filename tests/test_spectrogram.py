@@ -117,6 +117,14 @@ def test_channels_keep_their_places():
     np.testing.assert_allclose(pooled.counts, S.counts.sum(0), atol=1e-9 * S.counts.max())
 
 
+def test_progress_goes_from_nothing_to_all():
+    for mode, boundary in (("fast", "zero"), ("parity", "wrap")):
+        said: list[float] = []
+        reassigned_spectrogram(np.stack([tone(700), tone(900)]), SR, q=2, mode=mode, boundary=boundary,
+                               progress=said.append)
+        assert said[0] >= 0 and said[-1] == 1 and (np.diff(said) >= 0).all() and len(set(said)) > 3
+
+
 # ---- the gates' thresholds
 
 
