@@ -58,6 +58,27 @@ def test_one_channel_is_that_channel(tmp_path, monkeypatch):
         assert (matplotlib.image.imread("a.png")[..., :3].max() > 0.5) == lit
 
 
+@pytest.mark.parametrize("start, duration, first, n", [
+    (None, "0.05", 0, 2205), ("0.1", "0.02", 4410, 882), ("0.5", None, 22050, 22050), (None, "0.050012", 0, 2206)])
+def test_a_part_is_cut_to_the_sample(bird, monkeypatch, start, duration, first, n):
+    given = []
+    monkeypatch.setattr(cli, "_write", lambda args, x, sr, target, title: given.append((x, sr)))
+    options = [f"--{name}={value}" for name, value in (("start", start), ("duration", duration)) if value]
+    assert main(["draw", bird, *options]) == 0
+    (x, sr), whole = given[0], soundfile.read(bird, dtype="float32")[0]
+    assert sr == 44100 and np.array_equal(x, whole[None, first:first + n])
+
+
+def test_the_size_of_a_picture(bird):
+    "Width sets the hop, height the bins per octave; what is given instead is kept."
+    assert main(["draw", bird, "--pixels", "--q", "3", "--width", "300", "--height", "200", "--fmin", "500"]) == 0
+    rows, columns = matplotlib.image.imread("bird.png").shape[:2]
+    assert columns == 300 and 200 <= rows <= 210
+    rest = ["--hop-length", "441", "--bins-per-octave", "6", "--fmin", "500", "--fmax", "16000"]
+    assert main(["draw", bird, "--pixels", "--q", "3", *rest]) == 0
+    assert matplotlib.image.imread("bird.png").shape[:2] == (31, 100)
+
+
 def test_compare_and_single_q(bird):
     options = ["--q", "3", "--compare", "--gate", "global", "--boundary", "reflect"]
     assert main(["draw", bird, *options, "-o", "b.pdf"]) == 0

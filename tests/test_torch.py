@@ -254,6 +254,54 @@ def test_config():
         LinearReassignment.from_config({"sr": 16000, "pitch": 1})
 
 
+def test_soft_shares():
+    "A point is divided between two cells within half of `soft` of the edge between them; nothing is lost."
+    from spectral_hyperresolution.pytorch.steps import _shares
+
+    at = torch.tensor([3.0, 3.25, 3.5, 3.75, 4.0, 1.1, 6.9])           # cell 1 is from 1 to 2; there are six
+    for soft in (1.0, 0.5, 0.1):
+        picture = torch.zeros(len(at), 6)
+        for cell, share in _shares(at, 6, soft): picture.scatter_add_(1, cell[:, None], share[:, None])
+        assert torch.allclose(picture.sum(1), torch.ones(len(at)))
+        expected = torch.zeros(len(at), 6)
+        for i, x in enumerate(at.tolist()):
+            edge = round(x)
+            upper = min(max((x - edge) / soft + 0.5, 0), 1)            # of a point so far above an edge
+            for cell, part in ((edge - 2, 1 - upper), (edge - 1, upper)):
+                expected[i, min(max(cell, 0), 5)] += part
+        assert torch.allclose(picture, expected, atol=1e-6)
+    (cell, share), = _shares(at, 6, False)
+    assert cell.tolist() == [2, 2, 2, 2, 3, 0, 5] and share is None
+
+
+def test_a_soft_picture_says_where_a_tone_is():
+    "Full softness: the centre of a tone's two rows is the tone itself, and the rows add up to the hard one's."
+    n = torch.arange(6000)
+    for hz in (1000.0, 1030.0, 1060.0, 1100.0):
+        tone = torch.sin(2 * torch.pi * hz / 16000 * n.double())
+        hard, soft = (small_layer(gate=None, soft=s, q=4, bins_per_octave=12)(tone)[:, 40:-40].sum(1)
+                      for s in (False, True))
+        layer = small_layer(gate=None, soft=True, q=4, bins_per_octave=12)
+        place = (soft * torch.log2(layer.frequencies)).sum() / soft.sum()
+        assert abs(float(place) - np.log2(hz)) < 0.003
+        assert float(soft.sum() / hard.sum()) == pytest.approx(1, abs=1e-3)
+        assert (hard > 1e-3 * hard.sum()).sum() == 1
+
+
+@pytest.mark.parametrize("mode", engine.modes)
+def test_what_is_below_its_own_error_is_left_out(mode):
+    "Beside a loud sound there is nothing in silence; without the rule its rounding errors are counted."
+    plan = Plan(6000, 2, 100, 4, 12, 0.02, 0.45)
+    x = torch.zeros(6000, dtype=torch.float64)
+    x[:1500] = sounds(1500, dtype=torch.float64)
+    energy, counts = engine.reassign(x, plan, mode, compiled=False)
+    _, all_counts = engine.reassign(x, plan, mode, silence=False, compiled=False)
+    quiet = slice(30, 45)                                              # further away than the longest wavelet
+    assert counts[:10].sum() > 0 and not counts[quiet].any() and not energy[quiet].any()
+    assert all_counts[quiet].sum() > 100
+    assert not numpy_engine.reassign(x.numpy(), plan, mode)[1][quiet].any()
+
+
 def sounds(*shape, dtype=torch.float32):
     return torch.randn(*shape, generator=torch.Generator().manual_seed(0), dtype=dtype)
 

@@ -45,7 +45,10 @@ def _engine(x, plan, mode, boundary, tolerance=0.01, density=None, silence=True,
     if mode not in modes: raise ValueError(f"mode={mode!r} is not one of {modes}")
     if boundary not in boundaries:
         raise ValueError(f"boundary={boundary!r} is not one of {boundaries}")
-    if mode == "parity": return _Exact(x.astype(float), plan, boundary, silence)
+    if mode == "parity":                       # which needs neither, and takes neither if wrong
+        checks.number("tolerance", tolerance, 0, 1)
+        if density is not None: checks.number("density", density, 0)
+        return _Exact(x.astype(float), plan, boundary, silence)
     return _Fast(x, plan, boundary, tolerance, density, silence, window)
 
 def _pooled(x, plan, mode, boundary, tolerance, density, silence, threads, progress, window=None):
