@@ -587,8 +587,6 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                           'spectral_hyperresolution/plot.py'),
                                                'spectral_hyperresolution.plot._level': ( 'gallery.html#_level',
                                                                                          'spectral_hyperresolution/plot.py'),
-                                               'spectral_hyperresolution.plot._metadata': ( 'gallery.html#_metadata',
-                                                                                            'spectral_hyperresolution/plot.py'),
                                                'spectral_hyperresolution.plot._single': ( 'gallery.html#_single',
                                                                                           'spectral_hyperresolution/plot.py'),
                                                'spectral_hyperresolution.plot.brightness': ( 'gallery.html#brightness',

@@ -299,7 +299,7 @@ def _info(sound, time_expansion):
     return SoundInfo(sound.path, int(sr) if sr == int(sr) else sr, sound.channels, sound.frames,
                      sound.format, sound.announced, sound.fault, factor, where)
 
-# %% ../nbs/13_sound_files.ipynb #e16a1ab0
+# %% ../nbs/13_sound_files.ipynb #4adfac5f
 def read(
     path: str | PathLike[str],      # sound file
     start: float = 0.0,             # where to begin [s]
@@ -342,8 +342,9 @@ def read(
             of = f" of {sound.announced}" if sound.announced > sound.frames else ""
             raise SoundError(f"{path}: {sound.fault}; it holds {sound.frames} frames{of}")
         first, wanted = _part(about, start, duration)
-        if channel is not None and not (isinstance(channel, int) and 1 <= channel <= about.channels):
-            raise ValueError(f"channel={channel!r} is not one of 1 … {about.channels}")
+        n = about.channels
+        if channel is not None and not (isinstance(channel, int) and 1 <= channel <= n):
+            raise ValueError(f"channel={channel!r} is not one of 1 … {n}")
         taken = slice(None) if channel is None else slice(channel - 1, channel)
         rows = about.channels if channel is None else 1
         need, there = 2 * 4 * wanted * rows, checks.available_memory()

@@ -258,10 +258,8 @@ def _format(path, endings):
         raise ValueError(f"{path}: the ending {ending!r} is not one of {', '.join(endings)}")
     return ending[1:]
 
-def _metadata(kind, source):
-    "How a note is kept in a file of this format."
-    names = dict(png="Source", svg="Source", pdf="Keywords", eps="Creator", ps="Creator")
-    return {names[kind]: source} if source and kind in names else None
+# where a format keeps a note
+_notes = dict(png="Source", svg="Source", pdf="Keywords", eps="Creator", ps="Creator")
 
 # %% ../nbs/14_gallery.ipynb #1e8fbb9d
 def save_pixels(
@@ -291,7 +289,7 @@ def save_pixels(
              else colormaps[cmap](brightness(_single(picture).energy))[..., :3])
     with checks.atomic_write(path) as whole:
         imsave(whole, np.round(255 * image[::-1]).astype(np.uint8), origin="upper", format=kind,
-               metadata=_metadata(kind, source) if kind == "png" else None)
+               metadata={"Source": source} if kind == "png" else None)
 
 def save_figure(
     path: "str | PathLike[str] | IO[bytes]",  # file to write; its ending says the format
@@ -312,5 +310,6 @@ def save_figure(
     import matplotlib.pyplot as plt
     kind = _format(path, figure_endings())
     with checks.atomic_write(path) as whole:
-        fig.savefig(whole, format=kind, metadata=_metadata(kind, source))
+        fig.savefig(whole, format=kind,
+                    metadata={_notes[kind]: source} if kind in _notes and source else None)
     plt.close(fig)

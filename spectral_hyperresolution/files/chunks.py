@@ -241,10 +241,22 @@ def find_samples(
     return Samples(start, end - start, announced, order,
                    ((0, at), number, (found.start, end - found.start)), tuple(others))
 
-# %% ../../nbs/69_chunks.ipynb #09f39441
+# %% ../../nbs/69_chunks.ipynb #65ae825d
 class View(io.RawIOBase):
-    "Bytes and stretches of a file, one after the other, as one file."
-    def __init__(self, path: str | PathLike[str], pieces: tuple[bytes | tuple[int, int], ...]):
+    """Bytes and stretches of a file, one after the other, as one file.
+
+    Parameters
+    ----------
+    path : str | PathLike[str]
+        the file
+    pieces : tuple[bytes | tuple[int, int], ...]
+        bytes, or (first, count) of the file's
+    """
+    def __init__(
+        self,
+        path: str | PathLike[str],                       # the file
+        pieces: tuple[bytes | tuple[int, int], ...],     # bytes, or (first, count) of the file's
+    ) -> None:
         self.file = open(path, "rb")  # noqa: SIM115 (closed with the view)
         self.pieces, self.at = pieces, 0
         self.size = sum(len(p) if isinstance(p, bytes) else p[1] for p in pieces)

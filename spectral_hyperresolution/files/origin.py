@@ -148,16 +148,18 @@ def _comment(content):
         at += 8 + length + length % 2
     return ""
 
-# %% ../../nbs/71_origin.ipynb #84c760d5
+# %% ../../nbs/71_origin.ipynb #f03b5e7c
 def _wamd(content: bytes) -> tuple[dict[str, Any], list[str]]:
     "What a `wamd` chunk tells."
     items: dict[int, bytes] = {}
     at = 0
     while at + 6 <= len(content):
-        tag, length = (int.from_bytes(content[at + a:at + b], "little") for a, b in ((0, 2), (2, 6)))
+        tag = int.from_bytes(content[at:at + 2], "little")
+        length = int.from_bytes(content[at + 2:at + 6], "little")
         items.setdefault(tag, content[at + 6:at + 6 + length])
         at += 6 + length
-    text = {tag: value.decode("utf-8", "replace").strip(" \0\r\n\t") for tag, value in items.items()}
+    text = {tag: value.decode("utf-8", "replace").strip(" \0\r\n\t")
+            for tag, value in items.items()}
     notes: list[str] = []
     out: dict[str, Any] = {"device": " ".join(filter(None, (text.get(1), text.get(2))))}
     if 5 in text:
