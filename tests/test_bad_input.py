@@ -463,3 +463,15 @@ def test_the_torch_engine_refuses(wrong, says):
     plan = Plan(100, 2, 10, 2, 12, 0.1, 0.4)
     with pytest.raises(ValueError, match=re.escape(says)):
         on_torch(**(dict(x=torch.zeros(100), plan=plan) | wrong(torch)))
+
+
+def test_a_picture_is_not_saved_without_a_known_ending(tmp_path):
+    import matplotlib.pyplot as plt
+
+    from spectral_hyperresolution import plot
+    S = door(np.random.default_rng(0).standard_normal(800), 8000)
+    for save, name, ending in ((lambda path: plot.save_pixels(path, S), "a.xyz", ".xyz"),
+                               (lambda path: plot.save_figure(path, plt.figure()), "a", "")):
+        with pytest.raises(ValueError) as caught: save(tmp_path / name)
+        assert f"the ending {ending!r} is not one of ." in str(caught.value) and not list(tmp_path.iterdir())
+    plt.close("all")
