@@ -64,7 +64,7 @@ PLANS = {
 }
 
 
-@pytest.mark.parametrize("density", [0.4, 1, 2.5])
+@pytest.mark.parametrize("density", [None, 0.4, 1, 2.5])
 @pytest.mark.parametrize("name", PLANS)
 def test_the_fast_mode_sends_the_same_points(name, density):
     plan = PLANS[name]
@@ -72,8 +72,9 @@ def test_the_fast_mode_sends_the_same_points(name, density):
     for boundary in numpy_engine.boundaries:
         ours = engine.reassign(x, plan, boundary=boundary, density=density, compiled=False)
         theirs = numpy_engine.reassign(x, plan, boundary=boundary, density=density)
-        assert difference(ours[0].numpy(), theirs[0]) < 1e-7
-        assert difference(ours[1].numpy(), theirs[1]) < 1e-6
+        # the two round a segment's ends differently: one in a million may be divided otherwise
+        assert difference(ours[0].numpy(), theirs[0]) < (2e-5 if density is None else 1e-7)
+        assert difference(ours[1].numpy(), theirs[1]) < (1e-4 if density is None else 1e-6)
 
 
 @pytest.mark.parametrize("gain", [1e-30, 1.0, 1e15])
@@ -90,18 +91,24 @@ KERNEL = """
 import numpy as np, torch
 from spectral_hyperresolution.engine.plan import Plan
 from spectral_hyperresolution.pytorch.engine import _in_order
-from spectral_hyperresolution.pytorch.fast import _fast_work
+from spectral_hyperresolution.pytorch import fast
 from spectral_hyperresolution.pytorch.steps import _signal
 plan = Plan(600, 1, 32, 2, 3, 0.05, 0.4)
 x = np.random.default_rng(3).standard_normal((2, 600, 1))
 for dtype, bound in ((torch.float64, 1e-9), (torch.float32, 1e-3)):
     signal, _ = _signal(x, plan, None, dtype)
-    both = []
-    for fused in (False, True):
-        jobs = _fast_work(signal.flatten(0, 1), torch.arange(2), plan, "wrap", 2.5, True, 0.0, fused, 10**8)
-        both.append(_in_order(jobs, 2 * plan.n_times * plan.n_bins, signal))
-    for a, b in zip(*both):
-        assert a.sum() > 0 and (a - b).abs().sum() <= bound * a.sum(), (dtype, (a - b).abs().sum() / a.sum())
+    for density in (None, 2.5):
+        sound = fast._with_half_steps(signal.flatten(0, 1), plan, "wrap", 0.01, density, True)
+        assert (sound.shape[1] > 600) == (density is None)
+        tables, both = fast._tables, []
+        for fused in (False, True):
+            # every point transformed, as the kernel needs it, for the plain steps as well
+            fast._tables = lambda plan, tolerance, density, filled, *on: tables(plan, tolerance, density, False, *on)
+            jobs = fast._fast_work(sound, torch.arange(2), plan, "wrap", 0.01, density, True, 0.0, fused, 10**8)
+            both.append(_in_order(jobs, 2 * plan.n_times * plan.n_bins, signal))
+        fast._tables = tables
+        for a, b in zip(*both):
+            assert a.sum() > 0 and (a - b).abs().sum() <= bound * a.sum(), (dtype, (a - b).abs().sum() / a.sum())
 print("agrees")
 """
 
@@ -164,7 +171,7 @@ def test_memory_stays_within_its_bound(mode):
     peaks = []
     for bound in (3e7, 1.2e8):
         engine.reassign(x, plan, mode, compiled=False)             # the tables are kept apart
-        how = engine._numbers(plan), mode, "wrap", 2.5, True, 0.0, bound, None, False
+        how = engine._numbers(plan), mode, "wrap", 0.01, None, True, 0.0, bound, None, False
         with Held() as held: engine._compute(x[None, None], *how)  # inside the operator
         peaks.append(held.peak)
         assert held.peak < bound
@@ -317,7 +324,7 @@ def test_the_function_compiles_too():
 def test_operators_keep_torchs_rules(mode):
     "Schemas, shapes without numbers, autograd and graphs, by torch's own check."
     plan = Plan(300, 1, 20, 2, 6, 0.05, 0.4)
-    how = engine._numbers(plan), mode, "wrap", 2.5, True, 1.0, None, None, False
+    how = engine._numbers(plan), mode, "wrap", 0.01, None, True, 1.0, None, None, False
     x, both = sounds(2, 2, 300, dtype=torch.float64), sounds(2, 2, *plan.shape, dtype=torch.float64)
     torch.library.opcheck(engine._forward, (x.clone().requires_grad_(), *how))
     torch.library.opcheck(engine._backward, (x, *both, *how))
@@ -369,5 +376,5 @@ def test_validation_before_training(first):
     elif first == "jvp": torch.func.jvp(layer, (x,), (x,))
     else: torch.func.vmap(torch.func.grad(lambda x: layer(x).sum()))(x)
     assert (slope(layer, x)[1] == expected).all()
-    tables = fast._tables(Plan(700, *engine._numbers(layer._long)), 2.5, x.dtype, x.device)
+    tables = fast._tables(Plan(700, *engine._numbers(layer._long)), 0.01, None, True, x.dtype, x.device)
     assert not any(torch._C._functorch.is_functorch_wrapped_tensor(t.take) or t.take.is_inference() for t in tables)

@@ -97,8 +97,13 @@ def reassign(
     """
     threads = _cores() if threads is None else checks.integer("threads", threads, 1)
     if window is None: plan.check_memory()
-    top, bottom, left, right = window = _cell_window(plan, window)
-    engine = _engine(x, plan, mode, boundary, tolerance, density, silence, window)
+    window = _cell_window(plan, window)
+    return _summed(_engine(x, plan, mode, boundary, tolerance, density, silence, window), window,
+                   threads, progress)
+
+def _summed(engine, window, threads, progress=None):
+    "The sum of an engine's tiles in a window: energy and counts."
+    top, bottom, left, right = window
     both = np.zeros((bottom - top, right - left, 2))
     for tile in _in_order(engine, threads, progress):
         if tile is None: continue

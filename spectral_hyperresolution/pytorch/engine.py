@@ -14,6 +14,7 @@ import torch
 from numpy.typing import ArrayLike, DTypeLike
 
 from ..engine import checks
+from ..engine.gradient import gradient, soft_pictures
 from ..engine.gate import local_threshold
 from ..engine.plan import Plan
 from ..engine.reassign import boundaries, modes
@@ -26,12 +27,21 @@ from .steps import (_followed, _function, _over_batch,
                                                     _tangent, _taping, _tensor, _wide)
 
 # %% ../../nbs/59_torch_engine.ipynb #50b14754
-def _lent(x, plan, boundary, tolerance, density, silence):
+def _lent(x, plan, boundary, tolerance, density, silence, soft):
     """The compiled loop of the NumPy engine, for signals (pictures, C, N) on a CPU: energy and
     counts."""
-    each = [engine_reassign(s.T, plan, "fast", boundary, tolerance, density, silence,
-                            threads=torch.get_num_threads()) for s in x.detach().numpy()]
+    rule, threads = (boundary, tolerance, density, silence), torch.get_num_threads()
+    each = [soft_pictures(s, plan, soft, *rule, threads) if soft
+            else engine_reassign(s.T, plan, "fast", *rule, threads) for s in x.detach().numpy()]
     return tuple(torch.from_numpy(np.stack(a)) for a in zip(*each, strict=True))
+
+def _lent_back(x, energy, counts, plan, boundary, tolerance, density, silence, soft):
+    "The compiled backward pass: the gradient for cotangents of energy and counts, or None."
+    each = lambda c: [None] * len(x) if c is None else c.detach().numpy()
+    slopes = [gradient(e, c, s, plan, soft, boundary, tolerance, density, silence,
+                       torch.get_num_threads())
+              for e, c, s in zip(each(energy), each(counts), x.detach().numpy(), strict=True)]
+    return torch.from_numpy(np.stack(slopes))
 
 # %% ../../nbs/59_torch_engine.ipynb #80382ea0
 @torch.compiler.assume_constant_result
@@ -63,7 +73,7 @@ _how = ("float[] plan, str mode, str boundary, float tolerance, float? density, 
 def _compute(x, plan, *how):
     "Energy and counts of signals (pictures, C, N), both (pictures, n_times, n_bins)."
     _refuse_infinite(x)
-    plan, (*rule, _, _, _, compiled) = Plan(x.shape[-1], *plan), how
+    plan, (*rule, _, _, compiled) = Plan(x.shape[-1], *plan), how
     with _own_precision(x):
         if compiled and x.device.type == "cpu": both = _lent(x, plan, *rule[1:])
         else:
@@ -97,6 +107,8 @@ def _again(rule, x, plan, how, cotangents, *v):
 @torch.library.custom_op("spectral_hyperresolution::reassign_backward", mutates_args=(), schema=(
     f"(Tensor x, Tensor? energy, Tensor? counts, {_how}) -> Tensor"))
 def _backward(x, energy, counts, plan, *how):
+    if how[-1] and x.device.type == "cpu":
+        return _lent_back(x, energy, counts, Plan(x.shape[-1], *plan), *how[1:6])
     slope, = _again(_gradient, x, plan, how, (energy, counts))
     return slope.reshape_as(x).contiguous()
 
@@ -146,7 +158,9 @@ _eager = _function(_forward, _keep, partial(_of_forward, backward=_slope))
 def _pictures(x, plan, mode, boundary, tolerance, density, silence, soft, max_memory,
               step=None, compiled=True):
     "Energy and counts of signals (pictures, C, N), followed as torch asks."
-    compiled = compiled and mode == "fast" and not soft and not _followed(x)
+    # on a CPU the compiled loops know soft edges and gradients, elsewhere the kernel neither
+    compiled = (compiled and mode == "fast" and not _tangent(x)
+                and (x.device.type == "cpu" or not soft and not _followed(x)))
     way = _forward if torch.compiler.is_compiling() else _compute if _tangent(x) else _eager
     how = mode, boundary, tolerance, density, silence, soft, max_memory, step, compiled
     energy, counts = way(x, plan, *how)
