@@ -185,16 +185,68 @@ def test_a_training_step_takes_the_memory_of_one_job():
     assert 0 <= float(row.split("|")[3]) < 150
 
 
-def test_nothing_is_lent_that_torch_follows():
-    "Gradients, forward gradients and soft edges go through torch's own steps; the borrowed loop knows nothing of them."
-    plan = Plan(600, 1, 32, 2, 3, 0.05, 0.4)
-    x = torch.randn(600, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    energy = lambda x: engine.reassign(x, plan, soft=False)[0].sum()
-    slope, = torch.autograd.grad(energy(leaf := x.clone().requires_grad_()), leaf)
-    with torch.autograd.forward_ad.dual_level():
-        forward = torch.autograd.forward_ad.unpack_dual(energy(torch.autograd.forward_ad.make_dual(x, x))).tangent
-    check_close(forward, (slope * x).sum(), rtol=1e-9)
-    check_close(forward, 2 * energy(x), rtol=1e-6)  # energy is of the second degree
+@pytest.mark.parametrize("density", [None, 2.5])
+@pytest.mark.parametrize("soft", [0.0, 0.3, 1.0])
+@pytest.mark.parametrize("name", PLANS)
+def test_the_compiled_gradient_is_that_of_torchs_own_steps(name, soft, density):
+    plan = PLANS[name]
+    x = 1e-3 * sounds(plan.n_samples, 2, dtype=torch.float64)
+    x[200:600] = 0                                                 # some blocks are silent at the start of the sound
+    weights = torch.randn(2, *plan.shape, generator=torch.Generator().manual_seed(1), dtype=x.dtype)
+    slopes = {}
+    for boundary in numpy_engine.boundaries:
+        for compiled in (True, False):
+            leaf = x.clone().requires_grad_()
+            energy, counts = engine.reassign(leaf, plan, boundary=boundary, soft=soft, density=density,
+                                             compiled=compiled)
+            loss = (weights[0] * energy).sum() + (1e-6 * (weights[1] * counts).sum() if soft else 0)
+            slopes[compiled], = torch.autograd.grad(loss, leaf)
+        assert difference(slopes[True].numpy(), slopes[False].numpy()) < 1e-4
+        assert (slopes[True] != slopes[False]).any()                # two programs
+
+
+@pytest.mark.parametrize("soft", [0.0, 1.0])
+def test_gains_leave_the_compiled_gradient_alone(soft):
+    "Energy is of the second degree in the sound, counts are of degree 0."
+    plan, x = PLANS["few scans"], sounds(PLANS["few scans"].n_samples, dtype=torch.float32)
+    weights = sounds(2, *plan.shape)
+    slopes = []
+    for gain in (1.0, 2.0**-40, 2.0**40):
+        leaf = (x * gain).requires_grad_()
+        energy, counts = engine.reassign(leaf, plan, soft=soft)
+        loss = (weights[0] * energy / gain**2).sum() + ((weights[1] * counts).sum() if soft else 0)
+        slopes.append(torch.autograd.grad(loss, leaf)[0] * gain)
+    assert slopes[0].abs().sum() > 0 and all(torch.equal(slope, slopes[0]) for slope in slopes)
+
+
+@pytest.mark.parametrize("soft", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("maxf", [0.3, 0.5])                        # 0.5: filters are cut off there
+def test_gradcheck_through_the_compiled_pass(soft, maxf):
+    plan, n = Plan(64, 1, 6, 2, 4, 0.08, maxf), torch.arange(64, dtype=torch.float64)
+    x = torch.sin(2 * np.pi * (0.1 * n + 0.0015 * n**2)) + 0.1 * torch.cos(0.7 * n)
+    outputs = lambda x: engine.reassign(x, plan, soft=soft)[:2 if soft else 1]
+    assert torch.autograd.gradcheck(outputs, x.requires_grad_(), eps=1e-7, atol=1e-4)
+
+
+def test_what_is_lent_and_what_is_not(monkeypatch):
+    "Gradients and soft edges go through the compiled loops, a derivative carried forward through torch's own steps."
+    plan, lent = Plan(600, 1, 32, 2, 3, 0.05, 0.4), []
+    for name in ("soft_pictures", "engine_reassign", "gradient"):
+        loop = getattr(engine, name)
+        monkeypatch.setattr(engine, name, lambda *args, name=name, loop=loop: lent.append(name) or loop(*args))
+    x = sounds(600, dtype=torch.float64)
+    for soft, forward in ((0.0, "engine_reassign"), (1.0, "soft_pictures")):
+        energy = lambda x, soft=soft: engine.reassign(x, plan, soft=soft)[0].sum()
+        slope, = torch.autograd.grad(energy(leaf := x.clone().requires_grad_()), leaf)
+        assert lent == [forward, "gradient"]
+        lent.clear()
+        with torch.autograd.forward_ad.dual_level():
+            dual = energy(torch.autograd.forward_ad.make_dual(x, x))
+            tangent = torch.autograd.forward_ad.unpack_dual(dual).tangent
+        assert not lent
+        check_close(tangent, (slope * x).sum(), rtol=1e-9)
+        check_close(tangent, 2 * energy(x), rtol=1e-6)              # energy is of the second degree
+        lent.clear()
 
 
 def test_state_and_copies():

@@ -14,11 +14,12 @@ import torch
 from numpy.typing import ArrayLike, DTypeLike
 
 from ..engine import checks
-from ..engine.gradient import gradient, soft_pictures
+from ..engine.gradient import gradient
 from ..engine.gate import local_threshold
 from ..engine.plan import Plan
 from ..engine.reassign import boundaries, modes
 from ..engine.reassign import reassign as engine_reassign
+from ..engine.soft import soft_pictures
 from .fast import _lift, _work
 from .kernel import _fused
 from .parity import _gradient, _in_order, _second

@@ -18,10 +18,11 @@ from ..engine.batches import Batch, _batches, _time_reach
 from ..engine.departures import band_tail, silence_margin
 from ..engine.fast import _cut_off, _HalfSteps
 from ..engine.filling import _segment
+from .filling import _send_filled
 from .kernel import _send_fused
 from .parity import (_blocks, _exact_work, _Job, _slices,
                                                      fast_words, row_words, segment_words)
-from .steps import _fold, _send, _send_filled, _wide
+from .steps import _fold, _send, _wide
 
 # %% ../../nbs/57_torch_fast.ipynb #f294af2b
 @dataclass(frozen=True)

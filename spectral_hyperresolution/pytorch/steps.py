@@ -12,8 +12,6 @@ from math import log2, pi
 import numpy as np
 import torch
 
-from ..engine.filling import near
-
 
 # %% ../../nbs/55_torch_steps.ipynb #38af2c03
 def _precision(dtype):
@@ -169,66 +167,6 @@ def _send(chi, eta, t, rows, scans, b, least, plan, into, item, scale, soft):
     row, col = (torch.where(keep, a, 1) for a in (row, col))
     _deposit(into, per_block(item), row + per_block(t.row0[b]), col,
              torch.where(keep, power, 0) * per_block(scale), keep * g.stride, plan.shape, soft)
-
-# %% ../../nbs/55_torch_steps.ipynb #566b633a
-def _needed(cells, late, soft):
-    """Which segments are deposited as a whole and which point by point, from the cells of their
-    ends: -1 is nearly inside, -2 is out."""
-    begin, end = cells[..., :-1], cells[..., 1:]
-    if soft: return torch.zeros_like(late), (begin > -2) | (end > -2)
-    same = (begin == end) & (begin >= 0) & ~late
-    return same, torch.where(late, begin > -2, (begin != end) | (begin == -1))
-
-def _six(z, at):
-    "Of z (blocks, scans, instants): six neighbouring instants from each flat index on."
-    flat = z.flatten()
-    return torch.stack([flat.index_select(0, at + k) for k in range(6)], -1)
-
-
-# %% ../../nbs/55_torch_steps.ipynb #f1fc7d7a
-def _send_filled(chi, eta, t, rows, scans, b, least, plan, into, item, scale, soft):
-    "The same with the samples between: `_send_filled` of chapter 50, for all scans of a chunk."
-    g, base = t.group, t.base[scans] - rows.start
-    window = slice(g.halo - 2, g.halo + g.payload + 3)
-    power, size, re, im = _products(*(_between(z, base, t.weights[:, scans], window)
-                                      for z in (chi, eta)))
-
-    def mapped(power, size, re, im, number, u, s):
-        "Row, column and whether it counts, of points of blocks u and scans s."
-        keep = _select(power, size, plan.lint, least[u], number, 0, t.end[b[u]])
-        return _cells(re, im, power, number, keep, plan, g.stride, t.time0[b[u], scans.start + s],
-                      t.column[scans][s], t.sigma_t[scans][s], t.accepts[b[u]].movedim(-1, 0))
-
-    def deposit(power, count, row, col, u):
-        _deposit(into, item[u], row + t.row0[b[u]], col, power * scale[u], count, plan.shape, soft)
-
-    n, inner = g.payload, slice(2, g.payload + 3)
-    u, s = (torch.arange(k, device=chi.device) for k in power.shape[:2])
-    number = torch.arange(g.halo, g.halo + n + 1, device=chi.device)
-    ends = [a.detach()[..., inner] for a in (power, size, re, im)]
-    row, col, inside = mapped(*ends, number, u[:, None, None], s[:, None])
-    close = _select(*ends[:2], plan.lint + near, least[:, None, None], number, 0, number[-1] + 1)
-    cells = torch.where(inside, row.long() * (plan.n_bins + 1) + col.long(), -1 - 1 * ~close)
-    late = (number[:-1] >= t.end[b, None].floor())[:, None].expand(-1, len(s), -1)
-    own = number[:-1] < g.halo + t.points[b, scans, None]
-    same, other = (a & own for a in _needed(cells, late, soft))
-    each, width = t.at.shape[1], power.shape[-1]
-    for chosen in (same, other):
-        u, s, i = chosen.nonzero(as_tuple=True)
-        at, start = (u * power.shape[1] + s) * width + i, t.start[scans][s]
-        if chosen is same:
-            # one sum over six instants for all points
-            whole = (_six(power, at) * t.together[start]).sum(-1)
-            deposit(whole, torch.full_like(whole, each * g.fine), row[u, s, i], col[u, s, i], u)
-            continue
-        six = [_six(a, at) for a in (power, re, im)]
-        for k in range(each):
-            p, r, m = (a.mul(t.fill[start, k]).sum(-1) for a in six)
-            size = (r * r + m * m) / torch.where(p > 0, p, 1)
-            *to, keep = mapped(p, size, r, m, i + g.halo + t.at[start, k], u, s)
-            deposit(torch.where(keep, p, 0), keep * g.fine, *(torch.where(keep, a, 1) for a in to),
-                    u)
-
 
 # %% ../../nbs/55_torch_steps.ipynb #efb18149
 def _over_batch(operator):
