@@ -185,24 +185,25 @@ def test_a_training_step_takes_the_memory_of_one_job():
     assert 0 <= float(row.split("|")[3]) < 150
 
 
-@pytest.mark.parametrize("density", [None, 2.5])
+GRADIENTS = [(Plan(2000, 4, 64, 6, 12, 0.02, 0.45), None), (Plan(1200, 0.5, 20, 3, 6, 0.02, 0.5), None),
+             (Plan(1500, 8, 50, 1, 12, 0.02, 0.3), 2.5)]
+
+
 @pytest.mark.parametrize("soft", [0.0, 0.3, 1.0])
-@pytest.mark.parametrize("name", PLANS)
-def test_the_compiled_gradient_is_that_of_torchs_own_steps(name, soft, density):
-    plan = PLANS[name]
+@pytest.mark.parametrize("plan, density", GRADIENTS, ids=["strides", "folds", "density"])
+def test_the_compiled_gradient_is_that_of_torchs_own_steps(plan, density, soft):
     x = 1e-3 * sounds(plan.n_samples, 2, dtype=torch.float64)
-    x[200:600] = 0                                                 # some blocks are silent at the start of the sound
     weights = torch.randn(2, *plan.shape, generator=torch.Generator().manual_seed(1), dtype=x.dtype)
     slopes = {}
-    for boundary in numpy_engine.boundaries:
+    for boundary in ("wrap", "reflect"):
         for compiled in (True, False):
             leaf = x.clone().requires_grad_()
             energy, counts = engine.reassign(leaf, plan, boundary=boundary, soft=soft, density=density,
                                              compiled=compiled)
             loss = (weights[0] * energy).sum() + (1e-6 * (weights[1] * counts).sum() if soft else 0)
             slopes[compiled], = torch.autograd.grad(loss, leaf)
-        assert difference(slopes[True].numpy(), slopes[False].numpy()) < 1e-4
-        assert (slopes[True] != slopes[False]).any()                # two programs
+        apart = (slopes[True] - slopes[False]).abs().sum() / slopes[False].abs().sum()
+        assert 0 < apart < 1e-8                                    # two programs, one gradient
 
 
 @pytest.mark.parametrize("soft", [0.0, 1.0])

@@ -101,8 +101,8 @@ def _again(rule, x, plan, how, cotangents, *v):
         flat = [c if c is None else c.reshape(-1).to(_wide(x)) for c in cotangents]
         leaf = x.detach().flatten(0, 1).requires_grad_()
         read = _lift(leaf, plan, *how)
-        slope, *others = rule(_work(read.detach(), x.shape[1], plan, *how[:-1]), read.detach(), flat,
-                              *(_lift(a, plan, *how) for a in v))
+        jobs = _work(read.detach(), x.shape[1], plan, *how[:-1], taped=True)
+        slope, *others = rule(jobs, read.detach(), flat, *(_lift(a, plan, *how) for a in v))
         return torch.autograd.grad(read, leaf, slope)[0], *others
 
 @torch.library.custom_op("spectral_hyperresolution::reassign_backward", mutates_args=(), schema=(

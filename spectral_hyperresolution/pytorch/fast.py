@@ -21,7 +21,8 @@ from ..engine.filling import _segment
 from .filling import _send_filled
 from .kernel import _send_fused
 from .parity import (_blocks, _exact_work, _Job, _slices,
-                                                     fast_words, row_words, segment_words)
+                                                     fast_words, row_words, segment_words,
+                                                     taped_words)
 from .steps import _fold, _send, _wide
 
 # %% ../../nbs/57_torch_fast.ipynb #f294af2b
@@ -145,15 +146,16 @@ def _fast_job(item, t, rows, scans, b, plan, error, soft, fused, blocks, into):
          item.repeat_interleave(len(b)), scale, soft)
 
 # %% ../../nbs/57_torch_fast.ipynb #8e1aca56
-def _words(t, fused):
+def _words(t, fused, taped):
     "Numbers that a block holds, and that a batch of scans adds to it."
     rows, scans = (max(c[i + 1] - c[i] for c in t.cuts) for i in (0, 2))
     g = t.group
+    between = segment_words + taped * taped_words * t.at.shape[1] if g.fine else 0
     return (8 * g.block, row_words * rows * t.take[0].numel()
-            + (not fused) * (fast_words + segment_words * bool(g.fine)) * scans
-            * (g.lead + g.payload))
+            + (not fused) * (fast_words + between) * scans * (g.lead + g.payload))
 
-def _fast_work(x, item, plan, boundary, tolerance, density, silence, soft, fused, memory):
+def _fast_work(x, item, plan, boundary, tolerance, density, silence, soft, fused, memory,
+               taped=False):
     "The fast mode as small jobs, for `_with_half_steps` of signals."
     # rounding, or the band's cut
     error = silence * silence_margin * max(torch.finfo(x.dtype).eps, exp(-(band_tail**2) / 2))
@@ -167,7 +169,7 @@ def _fast_work(x, item, plan, boundary, tolerance, density, silence, soft, fused
                           for a in (x[:, first:], at))
         else:
             blocks, at = _blocks(x[:, :N], zero, g.block, step, len(t.row0), boundary)
-        per_block, per_batch = (n * x.element_size() for n in _words(t, fused))
+        per_block, per_batch = (n * x.element_size() for n in _words(t, fused, taped))
         for r, b in _slices(len(blocks), blocks.shape[1], memory // (per_block + per_batch)):
             n = (r.stop - r.start) * (b.stop - b.start)
             some = max(1, (memory // n - per_block) // per_batch)
@@ -191,13 +193,14 @@ def _work_memory(device, max_memory):
     return int(min(cpu_memory, checks.available_memory() / 4))
 
 def _work(signals, channels, plan, mode, boundary, tolerance, density, silence, soft, max_memory,
-          step, *, fused=False):
-    """The jobs of either mode, for `_lift` of signals (pictures × channels, N)."""
+          step, *, fused=False, taped=False):
+    """The jobs of either mode, for `_lift` of signals (pictures × channels, N); `taped`: each
+    keeps what a gradient needs."""
     item = torch.arange(len(signals), device=signals.device) // channels
     memory = _work_memory(signals.device, max_memory)
     if mode == "parity": return _exact_work(signals, item, plan, silence, soft, memory, step)
     return _fast_work(signals, item, plan, boundary, tolerance, density, silence, soft, fused,
-                      memory)
+                      memory, taped)
 
 def _lift(signals, plan, mode, boundary, tolerance, density, *_, fused=False):
     "What the jobs read: signals (rows, N), and behind them what is linear in them."
