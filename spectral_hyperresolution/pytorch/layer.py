@@ -18,8 +18,8 @@ from numpy.typing import ArrayLike
 from ..engine import checks
 from ..engine.gate import local_threshold
 from ..engine.plan import Plan, default_plan
-from .engine import (_checked, _fineness, _numbers, _pictures, _softness,
-                                                     open_cells)
+from .engine import (
+    _checked, _fineness, _numbers, _pictures, _softness, open_cells)
 from .steps import _tensor
 
 # %% ../../nbs/60_torch_layer.ipynb #f330f053
