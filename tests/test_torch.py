@@ -64,7 +64,7 @@ PLANS = {
 }
 
 
-@pytest.mark.parametrize("density", [0.4, 1, 2.5])
+@pytest.mark.parametrize("density", [None, 0.4, 1, 2.5])
 @pytest.mark.parametrize("name", PLANS)
 def test_the_fast_mode_sends_the_same_points(name, density):
     plan = PLANS[name]
@@ -72,8 +72,9 @@ def test_the_fast_mode_sends_the_same_points(name, density):
     for boundary in numpy_engine.boundaries:
         ours = engine.reassign(x, plan, boundary=boundary, density=density, compiled=False)
         theirs = numpy_engine.reassign(x, plan, boundary=boundary, density=density)
-        assert difference(ours[0].numpy(), theirs[0]) < 1e-7
-        assert difference(ours[1].numpy(), theirs[1]) < 1e-6
+        # the two round a segment's ends differently: one in a million may be divided otherwise
+        assert difference(ours[0].numpy(), theirs[0]) < (2e-5 if density is None else 1e-7)
+        assert difference(ours[1].numpy(), theirs[1]) < (1e-4 if density is None else 1e-6)
 
 
 @pytest.mark.parametrize("gain", [1e-30, 1.0, 1e15])
@@ -90,18 +91,24 @@ KERNEL = """
 import numpy as np, torch
 from spectral_hyperresolution.engine.plan import Plan
 from spectral_hyperresolution.pytorch.engine import _in_order
-from spectral_hyperresolution.pytorch.fast import _fast_work
+from spectral_hyperresolution.pytorch import fast
 from spectral_hyperresolution.pytorch.steps import _signal
 plan = Plan(600, 1, 32, 2, 3, 0.05, 0.4)
 x = np.random.default_rng(3).standard_normal((2, 600, 1))
 for dtype, bound in ((torch.float64, 1e-9), (torch.float32, 1e-3)):
     signal, _ = _signal(x, plan, None, dtype)
-    both = []
-    for fused in (False, True):
-        jobs = _fast_work(signal.flatten(0, 1), torch.arange(2), plan, "wrap", 2.5, True, 0.0, fused, 10**8)
-        both.append(_in_order(jobs, 2 * plan.n_times * plan.n_bins, signal))
-    for a, b in zip(*both):
-        assert a.sum() > 0 and (a - b).abs().sum() <= bound * a.sum(), (dtype, (a - b).abs().sum() / a.sum())
+    for density in (None, 2.5):
+        sound = fast._with_half_steps(signal.flatten(0, 1), plan, "wrap", 0.01, density, True)
+        assert (sound.shape[1] > 600) == (density is None)
+        tables, both = fast._tables, []
+        for fused in (False, True):
+            # every point transformed, as the kernel needs it, for the plain steps as well
+            fast._tables = lambda plan, tolerance, density, filled, *on: tables(plan, tolerance, density, False, *on)
+            jobs = fast._fast_work(sound, torch.arange(2), plan, "wrap", 0.01, density, True, 0.0, fused, 10**8)
+            both.append(_in_order(jobs, 2 * plan.n_times * plan.n_bins, signal))
+        fast._tables = tables
+        for a, b in zip(*both):
+            assert a.sum() > 0 and (a - b).abs().sum() <= bound * a.sum(), (dtype, (a - b).abs().sum() / a.sum())
 print("agrees")
 """
 
@@ -164,7 +171,7 @@ def test_memory_stays_within_its_bound(mode):
     peaks = []
     for bound in (3e7, 1.2e8):
         engine.reassign(x, plan, mode, compiled=False)             # the tables are kept apart
-        how = engine._numbers(plan), mode, "wrap", 2.5, True, 0.0, bound, None, False
+        how = engine._numbers(plan), mode, "wrap", 0.01, None, True, 0.0, bound, None, False
         with Held() as held: engine._compute(x[None, None], *how)  # inside the operator
         peaks.append(held.peak)
         assert held.peak < bound
@@ -178,16 +185,69 @@ def test_a_training_step_takes_the_memory_of_one_job():
     assert 0 <= float(row.split("|")[3]) < 150
 
 
-def test_nothing_is_lent_that_torch_follows():
-    "Gradients, forward gradients and soft edges go through torch's own steps; the borrowed loop knows nothing of them."
-    plan = Plan(600, 1, 32, 2, 3, 0.05, 0.4)
-    x = torch.randn(600, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    energy = lambda x: engine.reassign(x, plan, soft=False)[0].sum()
-    slope, = torch.autograd.grad(energy(leaf := x.clone().requires_grad_()), leaf)
-    with torch.autograd.forward_ad.dual_level():
-        forward = torch.autograd.forward_ad.unpack_dual(energy(torch.autograd.forward_ad.make_dual(x, x))).tangent
-    check_close(forward, (slope * x).sum(), rtol=1e-9)
-    check_close(forward, 2 * energy(x), rtol=1e-6)  # energy is of the second degree
+GRADIENTS = [(Plan(2000, 4, 64, 6, 12, 0.02, 0.45), None), (Plan(1200, 0.5, 20, 3, 6, 0.02, 0.5), None),
+             (Plan(1500, 8, 50, 1, 12, 0.02, 0.3), 2.5)]
+
+
+@pytest.mark.parametrize("soft", [0.0, 0.3, 1.0])
+@pytest.mark.parametrize("plan, density", GRADIENTS, ids=["strides", "folds", "density"])
+def test_the_compiled_gradient_is_that_of_torchs_own_steps(plan, density, soft):
+    x = 1e-3 * sounds(plan.n_samples, 2, dtype=torch.float64)
+    weights = torch.randn(2, *plan.shape, generator=torch.Generator().manual_seed(1), dtype=x.dtype)
+    slopes = {}
+    for boundary in ("wrap", "reflect"):
+        for compiled in (True, False):
+            leaf = x.clone().requires_grad_()
+            energy, counts = engine.reassign(leaf, plan, boundary=boundary, soft=soft, density=density,
+                                             compiled=compiled)
+            loss = (weights[0] * energy).sum() + (1e-6 * (weights[1] * counts).sum() if soft else 0)
+            slopes[compiled], = torch.autograd.grad(loss, leaf)
+        apart = (slopes[True] - slopes[False]).abs().sum() / slopes[False].abs().sum()
+        assert 0 < apart < 1e-8                                    # two programs, one gradient
+
+
+@pytest.mark.parametrize("soft", [0.0, 1.0])
+def test_gains_leave_the_compiled_gradient_alone(soft):
+    "Energy is of the second degree in the sound, counts are of degree 0."
+    plan, x = PLANS["few scans"], sounds(PLANS["few scans"].n_samples, dtype=torch.float32)
+    weights = sounds(2, *plan.shape)
+    slopes = []
+    for gain in (1.0, 2.0**-40, 2.0**40):
+        leaf = (x * gain).requires_grad_()
+        energy, counts = engine.reassign(leaf, plan, soft=soft)
+        loss = (weights[0] * energy / gain**2).sum() + ((weights[1] * counts).sum() if soft else 0)
+        slopes.append(torch.autograd.grad(loss, leaf)[0] * gain)
+    assert slopes[0].abs().sum() > 0 and all(torch.equal(slope, slopes[0]) for slope in slopes)
+
+
+@pytest.mark.parametrize("soft", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("maxf", [0.3, 0.5])                        # 0.5: filters are cut off there
+def test_gradcheck_through_the_compiled_pass(soft, maxf):
+    plan, n = Plan(64, 1, 6, 2, 4, 0.08, maxf), torch.arange(64, dtype=torch.float64)
+    x = torch.sin(2 * np.pi * (0.1 * n + 0.0015 * n**2)) + 0.1 * torch.cos(0.7 * n)
+    outputs = lambda x: engine.reassign(x, plan, soft=soft)[:2 if soft else 1]
+    assert torch.autograd.gradcheck(outputs, x.requires_grad_(), eps=1e-7, atol=1e-4)
+
+
+def test_what_is_lent_and_what_is_not(monkeypatch):
+    "Gradients and soft edges go through the compiled loops, a derivative carried forward through torch's own steps."
+    plan, lent = Plan(600, 1, 32, 2, 3, 0.05, 0.4), []
+    for name in ("soft_pictures", "engine_reassign", "gradient"):
+        loop = getattr(engine, name)
+        monkeypatch.setattr(engine, name, lambda *args, name=name, loop=loop: lent.append(name) or loop(*args))
+    x = sounds(600, dtype=torch.float64)
+    for soft, forward in ((0.0, "engine_reassign"), (1.0, "soft_pictures")):
+        energy = lambda x, soft=soft: engine.reassign(x, plan, soft=soft)[0].sum()
+        slope, = torch.autograd.grad(energy(leaf := x.clone().requires_grad_()), leaf)
+        assert lent == [forward, "gradient"]
+        lent.clear()
+        with torch.autograd.forward_ad.dual_level():
+            dual = energy(torch.autograd.forward_ad.make_dual(x, x))
+            tangent = torch.autograd.forward_ad.unpack_dual(dual).tangent
+        assert not lent
+        check_close(tangent, (slope * x).sum(), rtol=1e-9)
+        check_close(tangent, 2 * energy(x), rtol=1e-6)              # energy is of the second degree
+        lent.clear()
 
 
 def test_state_and_copies():
@@ -365,7 +425,7 @@ def test_the_function_compiles_too():
 def test_operators_keep_torchs_rules(mode):
     "Schemas, shapes without numbers, autograd and graphs, by torch's own check."
     plan = Plan(300, 1, 20, 2, 6, 0.05, 0.4)
-    how = engine._numbers(plan), mode, "wrap", 2.5, True, 1.0, None, None, False
+    how = engine._numbers(plan), mode, "wrap", 0.01, None, True, 1.0, None, None, False
     x, both = sounds(2, 2, 300, dtype=torch.float64), sounds(2, 2, *plan.shape, dtype=torch.float64)
     torch.library.opcheck(engine._forward, (x.clone().requires_grad_(), *how))
     torch.library.opcheck(engine._backward, (x, *both, *how))
@@ -417,5 +477,5 @@ def test_validation_before_training(first):
     elif first == "jvp": torch.func.jvp(layer, (x,), (x,))
     else: torch.func.vmap(torch.func.grad(lambda x: layer(x).sum()))(x)
     assert (slope(layer, x)[1] == expected).all()
-    tables = fast._tables(Plan(700, *engine._numbers(layer._long)), 2.5, x.dtype, x.device)
+    tables = fast._tables(Plan(700, *engine._numbers(layer._long)), 0.01, None, True, x.dtype, x.device)
     assert not any(torch._C._functorch.is_functorch_wrapped_tensor(t.take) or t.take.is_inference() for t in tables)

@@ -51,10 +51,9 @@ def _engine(x, plan, mode, boundary, tolerance=0.01, density=None, silence=True,
         return _Exact(x.astype(float), plan, boundary, silence)
     return _Fast(x, plan, boundary, tolerance, density, silence, window)
 
-def _pooled(x, plan, mode, boundary, tolerance, density, silence, threads, progress, window=None):
-    "Energy and counts of channels (C, N); they, the number of threads and the window are checked."
-    top, bottom, left, right = window = window or (0, plan.n_times, 0, plan.n_bins)
-    engine = _engine(x, plan, mode, boundary, tolerance, density, silence, window)
+def _summed(engine, window, threads, progress=None):
+    "The sum of an engine's tiles in a window: energy and counts."
+    top, bottom, left, right = window
     both = np.zeros((bottom - top, right - left, 2))
     for tile in _in_order(engine, threads, progress):
         if tile is None: continue
@@ -64,6 +63,12 @@ def _pooled(x, plan, mode, boundary, tolerance, density, silence, threads, progr
         row, col = max(row, top) - top, max(col, left) - left
         both[row:row + cells.shape[0], col:col + cells.shape[1]] += cells
     return np.ascontiguousarray(both[..., 0]), np.ascontiguousarray(both[..., 1])
+
+def _pooled(x, plan, mode, boundary, tolerance, density, silence, threads, progress, window=None):
+    "Energy and counts of channels (C, N); they, the number of threads and the window are checked."
+    window = window or (0, plan.n_times, 0, plan.n_bins)
+    return _summed(_engine(x, plan, mode, boundary, tolerance, density, silence, window), window,
+                   threads, progress)
 
 # %% ../../nbs/52_reassign.ipynb #5a8bacb0
 def reassign(

@@ -14,11 +14,13 @@ import torch
 from numpy.typing import ArrayLike, DTypeLike
 
 from ..engine import checks
+from ..engine.gradient import gradient
 from ..engine.gate import local_threshold
 from ..engine.plan import Plan
 from ..engine.reassign import boundaries, modes
 from ..engine.reassign import reassign as engine_reassign
-from .fast import _work
+from ..engine.soft import soft_pictures
+from .fast import _lift, _work
 from .kernel import _fused
 from .parity import _gradient, _in_order, _second
 from .steps import (_followed, _function, _over_batch,
@@ -26,12 +28,21 @@ from .steps import (_followed, _function, _over_batch,
                                                     _tangent, _taping, _tensor, _wide)
 
 # %% ../../nbs/59_torch_engine.ipynb #50b14754
-def _lent(x, plan, boundary, density, silence):
+def _lent(x, plan, boundary, tolerance, density, silence, soft):
     """The compiled loop of the NumPy engine, for signals (pictures, C, N) on a CPU: energy and
     counts."""
-    each = [engine_reassign(s.T, plan, "fast", boundary, density=density, silence=silence,
-                            threads=torch.get_num_threads()) for s in x.detach().numpy()]
+    rule, threads = (boundary, tolerance, density, silence), torch.get_num_threads()
+    each = [soft_pictures(s, plan, soft, *rule, threads) if soft
+            else engine_reassign(s.T, plan, "fast", *rule, threads) for s in x.detach().numpy()]
     return tuple(torch.from_numpy(np.stack(a)) for a in zip(*each, strict=True))
+
+def _lent_back(x, energy, counts, plan, boundary, tolerance, density, silence, soft):
+    "The compiled backward pass: the gradient for cotangents of energy and counts, or None."
+    each = lambda c: [None] * len(x) if c is None else c.detach().numpy()
+    slopes = [gradient(e, c, s, plan, soft, boundary, tolerance, density, silence,
+                       torch.get_num_threads())
+              for e, c, s in zip(each(energy), each(counts), x.detach().numpy(), strict=True)]
+    return torch.from_numpy(np.stack(slopes))
 
 # %% ../../nbs/59_torch_engine.ipynb #80382ea0
 @torch.compiler.assume_constant_result
@@ -44,6 +55,11 @@ def _softness(soft):
     if isinstance(soft, bool): return float(soft)
     return _number("soft", soft, 0, 1, False, False)
 
+def _fineness(tolerance, density):
+    "Both, checked: a tolerance, or a density in its place."
+    return (_number("tolerance", tolerance, 0, 1),
+            None if density is None else _number("density", density, 0))
+
 def _checked(mode, boundary):
     if mode not in modes: raise ValueError(f"mode={mode!r} is not one of {modes}")
     if boundary not in boundaries:
@@ -52,17 +68,19 @@ def _checked(mode, boundary):
         raise ValueError(f"boundary={boundary!r}: the parity mode has 'wrap' alone")
 
 # %% ../../nbs/59_torch_engine.ipynb #0f2dc9a3
-_how = ("float[] plan, str mode, str boundary, float density, bool silence, float soft, "
-        "float? max_memory, int? step, bool compiled")
+_how = ("float[] plan, str mode, str boundary, float tolerance, float? density, bool silence, "
+        "float soft, float? max_memory, int? step, bool compiled")
 
 def _compute(x, plan, *how):
     "Energy and counts of signals (pictures, C, N), both (pictures, n_times, n_bins)."
     _refuse_infinite(x)
-    plan, (_, boundary, density, silence, *_, compiled) = Plan(x.shape[-1], *plan), how
+    plan, (*rule, _, _, compiled) = Plan(x.shape[-1], *plan), how
     with _own_precision(x):
-        if compiled and x.device.type == "cpu": both = _lent(x, plan, boundary, density, silence)
+        if compiled and x.device.type == "cpu": both = _lent(x, plan, *rule[1:])
         else:
-            jobs = _work(x, plan, *how[:-1], fused=compiled and _fused(x))
+            fused = compiled and _fused(x)
+            signals = _lift(x.flatten(0, 1), plan, *how, fused=fused)
+            jobs = _work(signals, x.shape[1], plan, *how[:-1], fused=fused)
             both = _in_order(jobs, len(x) * plan.n_times * plan.n_bins, x)
     return tuple(a.reshape(len(x), *plan.shape).to(x.dtype) for a in both)
 
@@ -81,12 +99,19 @@ def _again(rule, x, plan, how, cotangents, *v):
     plan = Plan(x.shape[-1], *plan)
     with _taping(), torch.inference_mode(False), torch.enable_grad(), _own_precision(x):
         flat = [c if c is None else c.reshape(-1).to(_wide(x)) for c in cotangents]
-        return rule(_work(x, plan, *how[:-1]), x.flatten(0, 1), flat, *v)
+        leaf = x.detach().flatten(0, 1).requires_grad_()
+        read = _lift(leaf, plan, *how)
+        jobs = _work(read.detach(), x.shape[1], plan, *how[:-1], taped=True)
+        slope, *others = rule(jobs, read.detach(), flat, *(_lift(a, plan, *how) for a in v))
+        return torch.autograd.grad(read, leaf, slope)[0], *others
 
 @torch.library.custom_op("spectral_hyperresolution::reassign_backward", mutates_args=(), schema=(
     f"(Tensor x, Tensor? energy, Tensor? counts, {_how}) -> Tensor"))
 def _backward(x, energy, counts, plan, *how):
-    return _again(_gradient, x, plan, how, (energy, counts)).reshape_as(x).contiguous()
+    if how[-1] and x.device.type == "cpu":
+        return _lent_back(x, energy, counts, Plan(x.shape[-1], *plan), *how[1:6])
+    slope, = _again(_gradient, x, plan, how, (energy, counts))
+    return slope.reshape_as(x).contiguous()
 
 @torch.library.custom_op("spectral_hyperresolution::reassign_second", mutates_args=(), schema=(
     f"(Tensor v, Tensor x, Tensor energy, Tensor counts, {_how}) -> (Tensor, Tensor, Tensor)"))
@@ -99,12 +124,12 @@ def _twice(v, x, energy, counts, plan, *how):
 def _keep(ctx, inputs, output):
     "Save a call's signals and cotangents, if any, for the backward pass, and how it was made."
     ctx.set_materialize_grads(False)
-    ctx.save_for_backward(*inputs[:-9])
-    ctx.how = inputs[-9:]
+    ctx.save_for_backward(*inputs[:-10])
+    ctx.how = inputs[-10:]
 
 def _of_forward(ctx, energy, counts, backward=None):
     x, = ctx.saved_tensors
-    counts = counts if ctx.how[5] else None      # a hard histogram's counts are piecewise constant
+    counts = counts if ctx.how[6] else None      # a hard histogram's counts are piecewise constant
     given = energy is not None or counts is not None
     slope = (backward or _backward)(x, energy, counts, *ctx.how) if given else None
     return slope, *[None] * len(ctx.how)
@@ -131,12 +156,14 @@ _slope = _function(_backward, _keep, _of_backward)
 _eager = _function(_forward, _keep, partial(_of_forward, backward=_slope))
 
 # %% ../../nbs/59_torch_engine.ipynb #5218f341
-def _pictures(x, plan, mode, boundary, density, silence, soft, max_memory, step=None,
-              compiled=True):
+def _pictures(x, plan, mode, boundary, tolerance, density, silence, soft, max_memory,
+              step=None, compiled=True):
     "Energy and counts of signals (pictures, C, N), followed as torch asks."
-    compiled = compiled and mode == "fast" and not soft and not _followed(x)
+    # on a CPU the compiled loops know soft edges and gradients, elsewhere the kernel neither
+    compiled = (compiled and mode == "fast" and not _tangent(x)
+                and (x.device.type == "cpu" or not soft and not _followed(x)))
     way = _forward if torch.compiler.is_compiling() else _compute if _tangent(x) else _eager
-    how = mode, boundary, density, silence, soft, max_memory, step, compiled
+    how = mode, boundary, tolerance, density, silence, soft, max_memory, step, compiled
     energy, counts = way(x, plan, *how)
     return energy, counts if soft else counts.detach()
 
@@ -150,7 +177,8 @@ def reassign(
     plan: Plan,               # what to compute
     mode: str = "fast",       # "fast" or "parity"
     boundary: str = "wrap",   # outside: "wrap", "zero" or "reflect"; parity has "wrap" alone
-    density: float = 2.5,     # departure points per critical spacing, fast mode only
+    tolerance: float = 0.01,  # largest relative L1 error of the energy, fast mode only
+    density: float | None = None,  # instead: departure points per critical spacing
     silence: bool = True,     # leave out points whose chi is below its own numerical error
     soft: float = False,      # width of a cell's soft edge, 0 (False) to 1 (True, bilinear) [cells]
     device: torch.device | str | None = None,  # where to compute; None follows x
@@ -173,8 +201,10 @@ def reassign(
         "fast" or "parity"
     boundary : str, default: 'wrap'
         outside: "wrap", "zero" or "reflect"; parity has "wrap" alone
-    density : float, default: 2.5
-        departure points per critical spacing, fast mode only
+    tolerance : float, default: 0.01
+        largest relative L1 error of the energy, fast mode only
+    density : float | None, default: None
+        instead: departure points per critical spacing
     silence : bool, default: True
         leave out points whose chi is below its own numerical error
     soft : float, default: False
@@ -197,11 +227,12 @@ def reassign(
         first
     """
     _checked(mode, boundary)
-    soft, density = _softness(soft), _number("density", density, 0)
+    soft = _softness(soft)
+    tolerance, density = _fineness(tolerance, density)
     x, lead = _signal(x, plan, device, dtype)
     if max_memory is not None: _number("max_memory", max_memory, 0)
-    both = _pictures(x, _numbers(plan), mode, boundary, density, bool(silence), soft, max_memory,
-                     step, compiled)
+    both = _pictures(x, _numbers(plan), mode, boundary, tolerance, density, bool(silence), soft,
+                     max_memory, step, compiled)
     return tuple(a.reshape(*lead, *plan.shape) for a in both)
 
 # %% ../../nbs/59_torch_engine.ipynb #d7776d26

@@ -18,8 +18,8 @@ from numpy.typing import ArrayLike
 from ..engine import checks
 from ..engine.gate import local_threshold
 from ..engine.plan import Plan, default_plan
-from .engine import (_checked, _numbers, _pictures, _softness,
-                                                     open_cells)
+from .engine import (
+    _checked, _fineness, _numbers, _pictures, _softness, open_cells)
 from .steps import _tensor
 
 # %% ../../nbs/60_torch_layer.ipynb #f330f053
@@ -77,8 +77,10 @@ class LinearReassignment(torch.nn.Module):
         outside the sound: "zero", "reflect" or "wrap" (the authors')
     mode : str, default: 'fast'
         "fast", or "parity" with boundary="wrap"
-    density : float, default: 2.5
-        departure points per critical spacing, fast mode
+    tolerance : float, default: 0.01
+        largest relative L1 error of the energy, fast mode
+    density : float | None, default: None
+        instead: departure points per critical spacing
     lint : float, default: 0.5
         largest displacement |eta/chi| that enters the picture
     soft : float, default: False
@@ -109,7 +111,8 @@ class LinearReassignment(torch.nn.Module):
         gate: str | None = "local",       # "local", "global" (the authors'), or None
         boundary: str = "zero",  # outside the sound: "zero", "reflect" or "wrap" (the authors')
         mode: str = "fast",               # "fast", or "parity" with boundary="wrap"
-        density: float = 2.5,             # departure points per critical spacing, fast mode
+        tolerance: float = 0.01,          # largest relative L1 error of the energy, fast mode
+        density: float | None = None,     # instead: departure points per critical spacing
         lint: float = 0.5,                # largest displacement |eta/chi| that enters the picture
         soft: float = False,  # width of a cell's soft edge, 0 (False) to 1 (True, bilinear) [cells]
         max_memory: float | None = None,  # bytes for work; None asks the device
@@ -122,7 +125,8 @@ class LinearReassignment(torch.nn.Module):
                              bins_per_octave=long.noct, hop_length=long.tdeci,
                              oversampling=long.over, lint=long.lint)
         if max_memory is not None: checks.number("max_memory", max_memory, 0)
-        self.how = dict(mode=mode, boundary=boundary, density=checks.number("density", density, 0),
+        tolerance, density = _fineness(tolerance, density)
+        self.how = dict(mode=mode, boundary=boundary, tolerance=tolerance, density=density,
                         soft=_softness(soft), max_memory=max_memory)
         self.gate = gate
         open_cells(torch.zeros(1, long.n_bins), long, gate)          # refuses an unknown gate
