@@ -1,4 +1,4 @@
-"""The layer as a project of machine learning uses it: loops, batches of unequal sounds, compiled graphs, other types."""
+"""The layer as a project of machine learning uses it: loops, batches of unequal sounds, compiled graphs, types."""
 
 import io
 import os
@@ -57,7 +57,8 @@ def test_the_readme_example_runs():
 
 @pytest.mark.parametrize("how", [
     dict(soft=True), dict(soft=0.5, gate="global", boundary="reflect", scale="magnitude"),
-    dict(mode="parity", boundary="wrap", gate=None, soft=True), dict(scale="db", norm="standard", soft=True, pad_to=1800),
+    dict(mode="parity", boundary="wrap", gate=None, soft=True),
+    dict(scale="db", norm="standard", soft=True, pad_to=1800),
 ], ids=["soft", "reflect", "parity", "standard"])
 def test_a_padded_batch_is_each_sound_alone(how):
     model, x = layer(**how), sounds(4, 1500, dtype=torch.float64)
@@ -99,9 +100,9 @@ def test_operators_of_padded_batches_keep_torchs_rules():
 
 
 def test_second_derivatives_of_a_padded_batch():
-    model = layer(soft=True, gate=None, fmax=2000, bins_per_octave=3, oversampling=2, density=1)
-    assert torch.autograd.gradgradcheck(lambda x: model(x, [60, 45]),
-                                        sounds(2, 60, dtype=torch.float64).requires_grad_(), eps=1e-7, atol=1e-3)
+    model = layer(soft=True, gate=None, fmin=2000, bins_per_octave=2, oversampling=2, density=1)
+    assert torch.autograd.gradgradcheck(lambda x: model(x, [32, 24]),
+                                        sounds(2, 32, dtype=torch.float64).requires_grad_(), eps=1e-7, atol=1e-3)
 
 
 def test_what_lies_after_a_sound_is_not_read():
@@ -177,12 +178,12 @@ def test_an_exported_layer_is_kept_in_a_file(tmp_path):
 
 
 class Tones(torch.utils.data.Dataset):
-    "Tones of 0.05 to 0.1 s in noise, low ones and high ones."
-    def __len__(self): return 24
+    "Tones in noise, low ones and high ones, of three lengths."
+    def __len__(self): return 16
 
     def __getitem__(self, k):
         g = torch.Generator().manual_seed(k)
-        n = int(torch.randint(800, 1600, (), generator=g))
+        n = (400, 500, 640)[k % 3]
         f = (600, 1800)[k % 2] * (1 + 0.1 * torch.rand((), generator=g))
         return torch.sin(2 * torch.pi * f / 16000 * torch.arange(n)) + 0.3 * torch.randn(n, generator=g), k % 2
 
@@ -197,7 +198,7 @@ class Classifier(torch.nn.Module):
     def __init__(self):
         super().__init__()
         self.tilt = torch.nn.Conv1d(1, 1, 3, padding=1, bias=False)
-        self.front = layer(soft=True, scale="log1p", norm="peak", gain=1000)
+        self.front = layer(fmin=400, bins_per_octave=4, density=1, soft=True, scale="log1p", norm="peak", gain=1000)
         self.head = torch.nn.Linear(len(self.front.frequencies), 2)
 
     def forward(self, x, lengths):
@@ -214,7 +215,7 @@ def test_a_plain_loop_trains():
     model = Classifier()
     optimiser = torch.optim.Adam(model.parameters(), 0.03)
     losses = []
-    for _ in range(4):
+    for _ in range(5):
         for x, lengths, kind in loader():
             loss = torch.nn.functional.cross_entropy(model(x, lengths), kind)
             optimiser.zero_grad()
@@ -255,7 +256,7 @@ def test_lightning_trains(tmp_path):
 
     lightning.seed_everything(0)
     module = Module()
-    trainer = lightning.Trainer(max_epochs=4, accelerator="cpu", logger=False, enable_progress_bar=False,
+    trainer = lightning.Trainer(max_epochs=5, accelerator="cpu", logger=False, enable_progress_bar=False,
                                 enable_model_summary=False, default_root_dir=tmp_path, gradient_clip_val=1.0)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*does not have many workers")

@@ -57,14 +57,20 @@ _how = ("float[] plan, str mode, str boundary, float density, bool silence, floa
 
 def _compute(x, plan, *how):
     "Energy and counts of signals (pictures, C, N), both (pictures, n_times, n_bins)."
-    _refuse_infinite(x)
+    waits = x.device.type == "cpu" or torch.is_anomaly_enabled()
+    if waits: _refuse_infinite(x)
     plan, (_, boundary, density, silence, *_, compiled) = Plan(x.shape[-1], *plan), how
     with _own_precision(x):
         if compiled and x.device.type == "cpu": both = _lent(x, plan, boundary, density, silence)
         else:
             jobs = _work(x, plan, *how[:-1], fused=compiled and _fused(x))
             both = _in_order(jobs, len(x) * plan.n_times * plan.n_bins, x)
-    return tuple(a.reshape(len(x), *plan.shape).to(x.dtype) for a in both)
+    energy, counts = (a.reshape(len(x), *plan.shape).to(x.dtype) for a in both)
+    return energy if waits else _marked(energy, x), counts
+
+def _marked(energy, x):
+    "Pictures of signals that are not finite are NaN: what a graphics card says without a wait."
+    return energy.masked_fill(~torch.isfinite(x).all(-1).all(-1)[:, None, None], torch.nan)
 
 _forward = torch.library.custom_op(
     "spectral_hyperresolution::reassign", _compute, mutates_args=(),
@@ -134,7 +140,7 @@ _eager = _function(_forward, _keep, partial(_of_forward, backward=_slope))
 def _pictures(x, plan, mode, boundary, density, silence, soft, max_memory, step=None,
               compiled=True):
     "Energy and counts of signals (pictures, C, N), followed as torch asks."
-    compiled = compiled and mode == "fast" and not soft and not _followed(x)
+    compiled = (compiled and (mode == "fast" or x.is_cuda) and not soft and not _followed(x))
     way = _forward if torch.compiler.is_compiling() else _compute if _tangent(x) else _eager
     how = mode, boundary, density, silence, soft, max_memory, step, compiled
     energy, counts = way(x, plan, *how)

@@ -16,7 +16,7 @@ import torch
 from ..engine import checks
 from ..engine.batches import Batch, _batches, _time_reach
 from ..engine.departures import band_tail, silence_margin
-from .kernel import _send_fused
+from .kernel import _fold_fused, _send_fused
 from .parity import (_blocks, _exact_work, _Job, _slices,
                                                      fast_words, row_words)
 from .steps import _fold, _send, _wide
@@ -100,8 +100,8 @@ def _fast_job(item, t, rows, scans, b, plan, error, soft, fused, blocks, into):
     unit = torch.where(peak > torch.finfo(peak.dtype).tiny, torch.frexp(peak).mantissa / peak, 1)
     block = (blocks * unit).flatten(0, 1)
     least = error**2 * (block.detach() ** 2).sum(-1) * g.stride / g.transform
-    chi, eta = (torch.fft.ifft(v) for v in _fold(torch.fft.fft(block), t, rows))
-    send = _send_fused if fused else _send
+    fold, send = (_fold_fused, _send_fused) if fused else (_fold, _send)
+    chi, eta = (torch.fft.ifft(v) for v in fold(torch.fft.fft(block), t, rows))
     scale = unit.flatten().to(_wide(block)) ** -2 / g.stride
     send(chi, eta, t, rows, scans, b.repeat(signals), least, plan, into,
          item.repeat_interleave(len(b)), scale, soft)
@@ -141,6 +141,8 @@ def _work_memory(device, max_memory):
     if max_memory is not None: return int(checks.number("max_memory", max_memory, 0))
     if device.type == "cuda":
         free, total = torch.cuda.mem_get_info(device)
+        # and what torch holds without using it
+        free += torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
         # the same jobs every time
         return total // 8 if torch.are_deterministic_algorithms_enabled() else free // 2
     return int(min(cpu_memory, checks.available_memory() / 4))
@@ -149,5 +151,6 @@ def _work(x, plan, mode, boundary, density, silence, soft, max_memory, step, *, 
     "The jobs of either mode, for signals (pictures, C, N)."
     item = torch.arange(len(x), device=x.device).repeat_interleave(x.shape[1])
     signals, memory = x.flatten(0, 1), _work_memory(x.device, max_memory)
-    if mode == "parity": return _exact_work(signals, item, plan, silence, soft, memory, step)
+    if mode == "parity": return _exact_work(signals, item, plan, silence, soft, memory, step,
+                                              fused)
     return _fast_work(signals, item, plan, boundary, density, silence, soft, fused, memory)
