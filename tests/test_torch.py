@@ -4,6 +4,7 @@ import copy
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 import weakref
@@ -14,6 +15,7 @@ import pytest
 
 from spectral_hyperresolution.engine import parity as numpy_parity
 from spectral_hyperresolution.engine import reassign as numpy_engine
+from spectral_hyperresolution.engine import running
 from spectral_hyperresolution.engine.definition import difference
 from spectral_hyperresolution.engine.plan import Plan
 from spectral_hyperresolution.testing import arguments, check_close, fixture, fixture_names
@@ -24,7 +26,7 @@ from torch._dynamo.testing import CompileCounterWithBackend  # noqa: E402
 from torch.utils._python_dispatch import TorchDispatchMode  # noqa: E402
 
 from spectral_hyperresolution import linear_reassignment_pytorch_vectorized as vectorized  # noqa: E402
-from spectral_hyperresolution.pytorch import engine, fast  # noqa: E402
+from spectral_hyperresolution.pytorch import engine, fast, parity  # noqa: E402
 from spectral_hyperresolution.pytorch.layer import LinearReassignment  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -109,16 +111,117 @@ for dtype, bound in ((torch.float64, 1e-9), (torch.float32, 1e-3)):
         fast._tables = tables
         for a, b in zip(*both):
             assert a.sum() > 0 and (a - b).abs().sum() <= bound * a.sum(), (dtype, (a - b).abs().sum() / a.sum())
+for dtype, bound in ((torch.float64, 1e-9), (torch.float32, 1e-3)):
+    signal, both = _signal(x, plan, None, dtype)[0], []
+    for fused in (False, True):
+        jobs = fast._work(signal.flatten(0, 1), signal.shape[1], plan, "parity", "wrap", 0.01, None, True, 0.0, 10**8, 7,
+                          fused=fused)
+        both.append(_in_order(jobs, 2 * plan.n_times * plan.n_bins, signal))
+    for a, b in zip(*both):
+        assert a.sum() > 0 and (a - b).abs().sum() <= bound * a.sum(), (dtype, (a - b).abs().sum() / a.sum())
 print("agrees")
 """
 
 
-def test_the_kernel_does_what_the_plain_steps_do():
+def test_the_kernels_do_what_the_plain_steps_do():
     "Run by Triton's interpreter, on the CPU."
     pytest.importorskip("triton", reason="Triton is not installed: the kernel is not tested here")
     done = subprocess.run([sys.executable, "-c", KERNEL], capture_output=True, text=True,
-                          env={**os.environ, "TRITON_INTERPRET": "1", "OMP_NUM_THREADS": "1"}, timeout=300)
+                          env={**os.environ, "TRITON_INTERPRET": "1", "OMP_NUM_THREADS": "1"}, timeout=600)
     assert done.stdout.strip() == "agrees", done.stderr
+
+
+POINTERS = {  # to something other than samples in the signal's precision
+    **dict.fromkeys(("base", "first", "points", "row0", "block", "item", "take"), "*i64"),
+    **dict.fromkeys(("energy", "counts", "scale"), "*fp64"),
+}
+
+
+def compiled(name, real, capability):
+    "The PTX of a kernel, and the types of its numbers, compiled without a card."
+    from triton import compile as compile_kernel
+    from triton.backends.compiler import GPUTarget
+    from triton.compiler import ASTSource
+
+    from spectral_hyperresolution.pytorch import kernel
+    function = getattr(kernel, name)
+    first = {"_send_kernel": "lint2", "_fold_kernel": "bins", "_exact_kernel": "lint2"}[name]
+    names = [p.name for p in function.params]
+    signature = {n: POINTERS.get(n, f"*{real}") for n in names[:names.index(first)]}
+    signature |= {p.name: p.annotation_type or "i32" for p in function.params[names.index(first):-1]}
+    source = ASTSource(function, signature | {"BLOCK": "constexpr"}, {"BLOCK": kernel._block})
+    return compile_kernel(source, target=GPUTarget("cuda", capability, 32)).asm["ptx"]
+
+
+@pytest.mark.parametrize("capability", [80, 90])
+@pytest.mark.parametrize("name", ["_send_kernel", "_fold_kernel", "_exact_kernel"])
+@pytest.mark.filterwarnings("ignore:TRITON_DEFAULT_FP_FUSION")
+def test_what_a_card_would_run(name, capability):
+    "No number reaches it in float32, no addition waits, and float64 is computed in float64."
+    pytest.importorskip("triton", reason="Triton is not installed: the kernel is not compiled here")
+    for real, other in (("fp64", "f32"), ("fp32", "f64")):
+        ptx = compiled(name, real, capability)
+        assert f".target sm_{capability}" in ptx
+        assert not re.search(r"\.param \.f32", ptx) and not re.search(r"\b(?:membar|fence)\b", ptx)
+        atomics = re.findall(r"\b(?:atom|red)\.\S+", ptx)
+        assert bool(atomics) == (name != "_fold_kernel") and all(".relaxed." in a for a in atomics)
+        wide = re.findall(rf"\b(?:add|sub|mul|fma|div)\.(?:\w+\.)*{other}\b", ptx)
+        if real == "fp64" or name == "_fold_kernel": assert not wide
+
+
+@pytest.mark.parametrize("boundary", numpy_engine.boundaries)
+def test_nothing_waits_for_the_device(boundary):
+    "Tensors without numbers: an operation that must read one, or copy one from the host, is found. In the fast mode."
+    plan = Plan(3000, 4, 64, 10, 24, 0.01, 0.45)
+    how = engine._numbers(plan), "fast", boundary, 2.5, True, 0.0, 1e8, None, False
+    x = torch.empty(2, 2, plan.n_samples, device="meta")
+    engine._compute(x, *how)                                       # builds its tables
+    with Transfers() as seen: energy, counts = engine._compute(x, *how)
+    assert energy.shape == counts.shape == (2, *plan.shape) and energy.is_meta and not seen.found
+
+
+class Transfers(TorchDispatchMode):
+    "Finds operations that take a tensor from one device to another."
+    found = ()
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        out = function(*args, **(kwargs or {}))
+        leaves = [a for a in torch.utils._pytree.tree_leaves((args, kwargs, out)) if isinstance(a, torch.Tensor)]
+        if len({a.device.type for a in leaves if a.ndim}) > 1: self.found = (*self.found, str(function))
+        return out
+
+
+def test_pictures_of_what_is_not_finite():
+    "On a CPU an error; where the host would have to wait, NaN in the place of that picture, and the error on request."
+    plan, x = Plan(600, 1, 20, 2, 6, 0.05, 0.4), sounds(3, 2, 600)
+    x[1, 1, 7] = torch.inf
+    energy = engine._marked(torch.ones(3, *plan.shape), x)
+    assert energy[1].isnan().all() and (energy[[0, 2]] == 1).all()
+    how = engine._numbers(plan), "fast", "wrap", 2.5, True, 0.0, None, None, False
+    with pytest.raises(ValueError, match="first at sample 7 of sound 1"): engine._compute(x, *how)
+    with torch.autograd.set_detect_anomaly(True), pytest.raises(RuntimeError, match="item.* on meta"):
+        engine._compute(x.to("meta"), *how)                        # which has no numbers to look at
+
+
+def test_room_is_asked_of_torch(monkeypatch):
+    "What torch holds back for itself is free as well."
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (1000, 80000))
+    monkeypatch.setattr(torch.cuda, "memory_reserved", lambda device: 50000)
+    monkeypatch.setattr(torch.cuda, "memory_allocated", lambda device: 20000)
+    assert fast._work_memory(torch.device("cuda"), None) == 31000 // 2
+    assert fast._work_memory(torch.device("cuda"), 77) == 77
+
+
+def test_blocks_are_those_of_the_numpy_engine():
+    x = sounds(2, 23, dtype=torch.float64)
+    for boundary in numpy_engine.boundaries:
+        for start, length, step, count in ((-9, 13, 5, 7), (-60, 40, 30, 5), (0, 23, 23, 1), (30, 4, 4, 2)):
+            blocks, at = parity._blocks(x, start, length, step, count, boundary)
+            whole = running._extend(x.numpy(), start, (count - 1) * step + length, boundary)
+            for k in range(count):
+                assert (blocks[:, k].numpy() == whole[:, k * step:k * step + length]).all()
+            padded = torch.nn.functional.pad(x, (1, 0))
+            assert (padded[:, at] == blocks).all()
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device: nothing is tested on a graphics card here")

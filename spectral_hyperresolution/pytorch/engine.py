@@ -73,7 +73,8 @@ _how = ("float[] plan, str mode, str boundary, float tolerance, float? density, 
 
 def _compute(x, plan, *how):
     "Energy and counts of signals (pictures, C, N), both (pictures, n_times, n_bins)."
-    _refuse_infinite(x)
+    waits = x.device.type == "cpu" or torch.is_anomaly_enabled()
+    if waits: _refuse_infinite(x)
     plan, (*rule, _, _, compiled) = Plan(x.shape[-1], *plan), how
     with _own_precision(x):
         if compiled and x.device.type == "cpu": both = _lent(x, plan, *rule[1:])
@@ -82,7 +83,12 @@ def _compute(x, plan, *how):
             signals = _lift(x.flatten(0, 1), plan, *how, fused=fused)
             jobs = _work(signals, x.shape[1], plan, *how[:-1], fused=fused)
             both = _in_order(jobs, len(x) * plan.n_times * plan.n_bins, x)
-    return tuple(a.reshape(len(x), *plan.shape).to(x.dtype) for a in both)
+    energy, counts = (a.reshape(len(x), *plan.shape).to(x.dtype) for a in both)
+    return energy if waits else _marked(energy, x), counts
+
+def _marked(energy, x):
+    "Pictures of signals that are not finite are NaN: what a graphics card says without a wait."
+    return energy.masked_fill(~torch.isfinite(x).all(-1).all(-1)[:, None, None], torch.nan)
 
 _forward = torch.library.custom_op(
     "spectral_hyperresolution::reassign", _compute, mutates_args=(),
@@ -160,7 +166,7 @@ def _pictures(x, plan, mode, boundary, tolerance, density, silence, soft, max_me
               step=None, compiled=True):
     "Energy and counts of signals (pictures, C, N), followed as torch asks."
     # on a CPU the compiled loops know soft edges and gradients, elsewhere the kernel neither
-    compiled = (compiled and mode == "fast" and not _tangent(x)
+    compiled = (compiled and (mode == "fast" or x.is_cuda) and not _tangent(x)
                 and (x.device.type == "cpu" or not soft and not _followed(x)))
     way = _forward if torch.compiler.is_compiling() else _compute if _tangent(x) else _eager
     how = mode, boundary, tolerance, density, silence, soft, max_memory, step, compiled

@@ -19,7 +19,7 @@ from ..engine.departures import band_tail, silence_margin
 from ..engine.fast import _cut_off, _HalfSteps
 from ..engine.filling import _segment
 from .filling import _send_filled
-from .kernel import _send_fused
+from .kernel import _fold_fused, _send_fused
 from .parity import (_blocks, _exact_work, _Job, _slices,
                                                      fast_words, row_words, segment_words,
                                                      taped_words)
@@ -139,7 +139,8 @@ def _fast_job(item, t, rows, scans, b, plan, error, soft, fused, blocks, into):
     block = (blocks * unit).flatten(0, 1)
     # samples at half steps are halved, and twice as many
     least = error**2 * (block.detach() ** 2).sum(-1) * (1 + t.twice) * g.stride / g.transform
-    chi, eta = (torch.fft.ifft(v) for v in _fold(torch.fft.fft(block), t, rows))
+    fold = _fold_fused if fused else _fold
+    chi, eta = (torch.fft.ifft(v) for v in fold(torch.fft.fft(block), t, rows))
     send = _send_fused if fused else _send_filled if g.fine else _send
     scale = unit.flatten().to(_wide(block)) ** -2 / g.stride * ((g.fine or g.stride) / g.stride)
     send(chi, eta, t, rows, scans, b.repeat(signals), least, plan, into,
@@ -188,6 +189,8 @@ def _work_memory(device, max_memory):
     if max_memory is not None: return int(checks.number("max_memory", max_memory, 0))
     if device.type == "cuda":
         free, total = torch.cuda.mem_get_info(device)
+        # and what torch holds without using it
+        free += torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
         # the same jobs every time
         return total // 8 if torch.are_deterministic_algorithms_enabled() else free // 2
     return int(min(cpu_memory, checks.available_memory() / 4))
@@ -198,7 +201,8 @@ def _work(signals, channels, plan, mode, boundary, tolerance, density, silence, 
     keeps what a gradient needs."""
     item = torch.arange(len(signals), device=signals.device) // channels
     memory = _work_memory(signals.device, max_memory)
-    if mode == "parity": return _exact_work(signals, item, plan, silence, soft, memory, step)
+    if mode == "parity": return _exact_work(signals, item, plan, silence, soft, memory, step,
+                                              fused)
     return _fast_work(signals, item, plan, boundary, tolerance, density, silence, soft, fused,
                       memory, taped)
 

@@ -24,12 +24,26 @@ def _fused(x):
 # %% ../../nbs/58_torch_kernel.ipynb #9e502052
 if triton:
     @triton.jit
+    def _as(number, real: tl.constexpr): return tl.full([], number, real)
+
+    @triton.jit
+    def _add(energy, counts, cell, power, gain, count, keep):
+        "Deposit: no order, and no fence, between additions."
+        power = power.to(energy.dtype.element_ty) * gain
+        count = tl.where(keep, count, 0).to(counts.dtype.element_ty)
+        tl.atomic_add(energy + cell, power, keep, sem="relaxed")
+        tl.atomic_add(counts + cell, count, keep, sem="relaxed")
+
+    @triton.jit
     def _send_kernel(
         chi, eta, base, weights, first, column, sigma_t, time0, points, row0, accepts, block, least,
         item, scale, energy, counts,
-        lint2, noct, turn, span, rate, stride, rows, length, first_scan, n_scans, width, n_times,
-        n_bins, BLOCK: tl.constexpr,
+        lint2: tl.float64, noct: tl.float64, turn: tl.float64, span: tl.float64, rate: tl.float64,
+        stride, rows, length, first_scan, width, n_times, n_bins, BLOCK: tl.constexpr,
     ):
+        real: tl.constexpr = chi.dtype.element_ty
+        lint2, noct, turn = _as(lint2, real), _as(noct, real), _as(turn, real)
+        span, rate = _as(span, real), _as(rate, real)
         u, j = tl.program_id(0), tl.program_id(1)
         s, b = first_scan + j, tl.load(block + u)
         i = tl.program_id(2) * BLOCK + tl.arange(0, BLOCK)
@@ -57,22 +71,101 @@ if triton:
         row = tl.load(row0 + b) + tl.where(keep, t, 0.0).to(tl.int64)
         cell = ((tl.load(item + u) * n_times + row) * n_bins
                 + tl.where(keep, v + 0.5, 0.0).to(tl.int64))
-        # deposit
-        gain = tl.load(scale + u)
-        power = power.to(energy.dtype.element_ty)  # type: ignore[attr-defined]  # a tensor by now
-        tl.atomic_add(energy + cell, power * gain, keep)
-        tl.atomic_add(counts + cell, tl.where(keep, stride, 0).to(counts.dtype.element_ty), keep)
+        _add(energy, counts, cell, power, tl.load(scale + u), stride, keep)
 
 # %% ../../nbs/58_torch_kernel.ipynb #ce956990
+_block = 256                                                  # points of a program
+
+def _real(z): return torch.view_as_real(z.contiguous())
+
 def _send_fused(chi, eta, t, rows, scans, b, least, plan, into, item, scale, soft):
     "What `_send` does, in one kernel."
     g, base, n = t.group, t.base[scans] - rows.start, scans.stop - scans.start
-    BLOCK = 256
-    real = lambda z: torch.view_as_real(z.contiguous())
-    grid = (len(chi), n, triton.cdiv(g.payload, BLOCK))
-    _send_kernel[grid](
-        real(chi), real(eta), base, t.weights, t.first, t.column, t.sigma_t, t.time0, t.points,
-        t.row0, t.accepts, b, least, item, scale, *into,
-        plan.lint**2, float(plan.noct), 1 / (2 * pi * plan.q),
-        plan.noct * log2(plan.maxf / plan.minf), 1 / plan.tdeci, g.stride,
-        chi.shape[1], g.transform, scans.start, n, len(t.column), *plan.shape, BLOCK=BLOCK)
+    with torch.cuda.device_of(chi):
+        _send_kernel[len(chi), n, triton.cdiv(g.payload, _block)](
+            _real(chi), _real(eta), base, t.weights, t.first, t.column, t.sigma_t, t.time0,
+            t.points, t.row0, t.accepts, b, least, item, scale, *into,
+            plan.lint**2, float(plan.noct), 1 / (2 * pi * plan.q),
+            plan.noct * log2(plan.maxf / plan.minf), 1 / plan.tdeci, g.stride,
+            chi.shape[1], g.transform, scans.start, len(t.column), *plan.shape, BLOCK=_block)
+
+# %% ../../nbs/58_torch_kernel.ipynb #adf39268
+if triton:
+    @triton.jit
+    def _fold_kernel(spectrum, take, gauss, minus_u, chi, eta, bins, rows, folds, length,
+                     BLOCK: tl.constexpr):
+        u, r = tl.program_id(0).to(tl.int64), tl.program_id(1)
+        n = tl.program_id(2) * BLOCK + tl.arange(0, BLOCK)
+        live = n < length
+        cr = tl.zeros([BLOCK], chi.dtype.element_ty)
+        ci, er, ei = cr, cr, cr
+        for m in range(folds):
+            at = (r * folds + m) * length + n
+            k = (u * bins + tl.load(take + at, live, 0)) * 2
+            xr, xi = tl.load(spectrum + k, live, 0.0), tl.load(spectrum + k + 1, live, 0.0)
+            gr, gi = tl.load(gauss + at * 2, live, 0.0), tl.load(gauss + at * 2 + 1, live, 0.0)
+            w = tl.load(minus_u + at, live, 0.0)
+            vr, vi = xr * gr - xi * gi, xr * gi + xi * gr
+            cr += vr
+            ci += vi
+            er += vr * w
+            ei += vi * w
+        to = ((u * rows + r) * length + n) * 2
+        tl.store(chi + to, cr, live)
+        tl.store(chi + to + 1, ci, live)
+        tl.store(eta + to, er, live)
+        tl.store(eta + to + 1, ei, live)
+
+# %% ../../nbs/58_torch_kernel.ipynb #b5c200b9
+def _fold_fused(X, t, rows):
+    "What `_fold` does, in one kernel."
+    take = t.take[rows]
+    count, folds, length = take.shape
+    both = [X.new_empty(len(X), count, length) for _ in range(2)]
+    with torch.cuda.device_of(X):
+        _fold_kernel[len(X), count, triton.cdiv(length, _block)](
+            _real(X), take, _real(t.gauss[rows]), t.minus_u[rows], *map(_real, both),
+            X.shape[1], count, folds, length, BLOCK=_block)
+    return both
+
+# %% ../../nbs/58_torch_kernel.ipynb #5cc73270
+if triton:
+    @triton.jit
+    def _exact_kernel(
+        chi, eta, f0, sigma_f, least, item, energy, counts, lint2: tl.float64, minf: tl.float64,
+        maxf: tl.float64, noct: tl.float64, two_pi: tl.float64, tdeci: tl.float64,
+        n_samples, first_block, blocks, payload, scans, n_times, n_bins, BLOCK: tl.constexpr,
+    ):
+        real: tl.constexpr = chi.dtype.element_ty
+        u, s = tl.program_id(0).to(tl.int64), tl.program_id(1)
+        i = tl.program_id(2) * BLOCK + tl.arange(0, BLOCK)
+        live = i < payload
+        at = ((u * scans + s) * payload + i) * 2
+        cr, ci = tl.load(chi + at, live, 0.0), tl.load(chi + at + 1, live, 0.0)
+        er, ei = tl.load(eta + at, live, 0.0), tl.load(eta + at + 1, live, 0.0)
+        first = i + 1 + payload * (first_block + u % blocks)
+        power = cr * cr + ci * ci
+        keep = (live & (er * er + ei * ei < _as(lint2, real) * power) & (first <= n_samples)
+                & (power > tl.load(least + u // blocks)))
+        over = tl.where(keep, power, 1.0)
+        width = tl.load(sigma_f + s)
+        f = tl.load(f0 + s) - width * (er * cr + ei * ci) / over
+        t = first.to(tl.float64) + (ei * cr - er * ci) / over / (_as(two_pi, real) * width)
+        keep = (keep & (f > _as(minf, real)) & (f < _as(maxf, real))
+                & (t >= 1) & (t < n_samples))
+        f = tl.where(keep, f, _as(maxf, real))
+        row = (tl.where(keep, t, 1.0) / tdeci).to(tl.int64)
+        col = (-_as(noct, real) * tl.log2(f / _as(maxf, real)) + 1.5).to(tl.int64) - 1
+        cell = (tl.load(item + u // blocks) * n_times + row) * n_bins + col
+        _add(energy, counts, cell, power, 1.0, 1, keep)
+
+# %% ../../nbs/58_torch_kernel.ipynb #cd371fc9
+def _send_exact_fused(chi, eta, block, f0, sigma_f, least, plan, into, item):
+    "What `_send_exact` does to blocks from the number `block` on, in one kernel."
+    signals, blocks, scans, payload = chi.shape
+    with torch.cuda.device_of(chi):
+        _exact_kernel[signals * blocks, scans, triton.cdiv(payload, _block)](
+            _real(chi), _real(eta), f0.contiguous(), sigma_f.contiguous(), least.contiguous(),
+            item.contiguous(), *into, plan.lint**2, plan.minf, plan.maxf, float(plan.noct), 2 * pi,
+            float(plan.tdeci), plan.n_samples, block, blocks, payload, scans, *plan.shape,
+            BLOCK=_block)

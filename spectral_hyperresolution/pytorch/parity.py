@@ -16,7 +16,7 @@ import torch
 
 from ..engine.parity import _exact_units
 from ..engine.departures import silence_margin
-from ..engine.running import _extend
+from .kernel import _send_exact_fused
 from .steps import _deposit, _wide
 
 # %% ../../nbs/56_torch_parity.ipynb #a1d01c8a
@@ -53,10 +53,10 @@ def _slices(rows, blocks, most):
 def _blocks(x, start, length, step, count, boundary):
     """Blocks of signals (rows, N), which may lie outside, as a view (rows, count, length) of one
     extended copy; and the sample that each holds, from 1 on, (count, length)."""
-    # 0 is silence
-    take = _extend(np.arange(1, x.shape[-1] + 1)[None], start, (count - 1) * step + length,
-                   boundary)[0]
-    at = torch.as_tensor(take, device=x.device)
+    N, n = x.shape[-1], torch.arange(start, start + (count - 1) * step + length, device=x.device)
+    if boundary == "zero": at = torch.where((n >= 0) & (n < N), n + 1, 0)
+    elif boundary == "wrap": at = n % N + 1
+    else: at = torch.minimum(n % (2 * N), 2 * N - 1 - n % (2 * N)) + 1
     padded = torch.nn.functional.pad(x, (1, 0)).index_select(-1, at)
     return padded.unfold(-1, length, step), at.unfold(-1, length, step)
 
@@ -71,7 +71,7 @@ class _Job(NamedTuple):
     def __call__(self, into): self.send(self.blocks, into)
 
 # %% ../../nbs/56_torch_parity.ipynb #3ce7a032
-def _exact_work(x, item, plan, silence, soft, memory, step=None):
+def _exact_work(x, item, plan, silence, soft, memory, step=None, fused=False):
     "The parity mode as small jobs; `step` scans at a time."
     N, real = plan.n_samples, x.dtype
     least = (silence * (silence_margin * torch.finfo(real).eps) ** 2 * (x.detach() ** 2).sum(-1)[:,
@@ -88,10 +88,12 @@ def _exact_work(x, item, plan, silence, soft, memory, step=None):
                 first = torch.arange(payload, dtype=_wide(x), device=x.device) + 1
                 first = (first + payload * torch.arange(b.start, b.stop, device=x.device)[:, None,
                     None])
-                def send(blocks, into, r=r, halo=halo, payload=payload, first=first, f0=f0,
+                def send(blocks, into, r=r, b=b, halo=halo, payload=payload, first=first, f0=f0,
                          sigma_f=sigma_f, g=g, ug=minus_ug):
                     X = torch.fft.fft(blocks)[:, :, None]
                     chi, eta = (torch.fft.ifft(X * w)[..., halo:halo + payload] for w in (g, ug))
+                    if fused: return _send_exact_fused(chi, eta, b.start, f0, sigma_f, least[r],
+                                                       plan, into, item[r])
                     _send_exact(chi, eta, first, f0, sigma_f, least[r], plan, into,
                                 item[r, None, None, None], soft)
                 yield _Job(blocks[r, b], r, at[b], send)

@@ -120,7 +120,8 @@ def _wide(x):
 def _fold(X, t, rows):
     """Bands of spectra X (blocks, bins), multiplied by each row's Gaussian and folded to L bins:
     for chi and for eta."""
-    V = X[:, t.take[rows]] * t.gauss[rows]
+    take = t.take[rows]
+    V = X.index_select(1, take.flatten()).unflatten(1, take.shape) * t.gauss[rows]
     return V.sum(-2), (V * t.minus_u[rows]).sum(-2)
 
 def _between(rows, base, weights, window):
