@@ -255,6 +255,15 @@ def test_other_hosts_and_sites_are_refused(server, headers):
         assert ask(server, path, **headers)[0] == 403
 
 
+def test_only_what_was_not_expected_is_logged(server, caplog, monkeypatch):
+    "A refusal is for the page; an error of ours is for the terminal."
+    assert ask(server, "/picture?" + urlencode(GOOD | dict(q=0)))[0] == 400 and ask(server, "/nothing")[0] == 404
+    assert [r for r in caplog.records if r.levelname == "ERROR"] == []
+    monkeypatch.setattr(serving, "listen", lambda *_: 1 / 0)
+    assert ask(server, "/sound.wav?" + urlencode(GOOD))[0] == 500
+    assert any(r.exc_info and r.exc_info[0] is ZeroDivisionError for r in caplog.records)
+
+
 def test_other_methods_and_bodies_are_refused(server):
     for method in ("POST", "PUT", "DELETE", "OPTIONS"):
         assert ask(server, "/picture?" + urlencode(GOOD), method)[0] in (403, 405)
