@@ -149,7 +149,8 @@ def draw(
         the axes
     """
     ax = _axes(ax, _single(S))
-    _level(ax, *_columns(S.power, S), S, low, high, cmap, colorbar)
+    power, edges = _columns(S.power, S)
+    _level(ax, power, edges, S, low, high, cmap, colorbar)
     return ax
 
 # %% ../nbs/14_gallery.ipynb #a7a1d82a
@@ -237,7 +238,8 @@ def draw_ordinary(
     """
     power, window = beside(x, _single(S), window)
     ax = _axes(ax, S)
-    _level(ax, *_columns(power, S), S, None, None, cmap, colorbar)
+    power, edges = _columns(power, S)
+    _level(ax, power, edges, S, None, None, cmap, colorbar)
     ax.set_title(f"ordinary spectrogram, Hann window of {1000 * window / S.sr:.1f} ms")
     return ax
 
