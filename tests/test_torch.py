@@ -173,7 +173,7 @@ def test_what_a_card_would_run(name, capability):
 def test_nothing_waits_for_the_device(boundary):
     "Tensors without numbers: an operation that must read one, or copy one from the host, is found. In the fast mode."
     plan = Plan(3000, 4, 64, 10, 24, 0.01, 0.45)
-    how = engine._numbers(plan), "fast", boundary, 2.5, True, 0.0, 1e8, None, False
+    how = engine._numbers(plan), "fast", boundary, 0.01, 2.5, True, 0.0, 1e8, None, False
     x = torch.empty(2, 2, plan.n_samples, device="meta")
     engine._compute(x, *how)                                       # builds its tables
     with Transfers() as seen: energy, counts = engine._compute(x, *how)
