@@ -16,7 +16,6 @@ from .departures import band_tail
 from .fast import _cut_off, _HalfSteps, _scratch
 from .filling import _divide, _fill, _gather, _inside, _segment
 from .plan import Plan
-from .reassign import _cell_window
 from .running import _extend, _in_order, _loose
 from .soft import _four, _lattice, _Soft, _touched
 from .steps import _cells
@@ -285,7 +284,7 @@ def gradient(
         (C, N), in the precision of x
     """
     engine = _Gradient(energy, counts, soft, x, plan, boundary, tolerance, density, silence,
-                       _cell_window(plan, None))
+                       (0, plan.n_times, 0, plan.n_bins))
     total = np.zeros((len(x), plan.n_samples + 1))
     length, margin = _HalfSteps.length, _HalfSteps.margin
     halves = {}

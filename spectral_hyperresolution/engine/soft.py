@@ -11,7 +11,7 @@ import numpy as np
 from .fast import _Fast, _scratch
 from .filling import _fill, _gather, _inside, _segment
 from .plan import Plan
-from .reassign import _cell_window, _summed
+from .reassign import _summed
 from .running import _loose
 from .steps import _between, _cells, _products
 
@@ -141,6 +141,6 @@ def soft_pictures(
     tuple[np.ndarray, np.ndarray]
         energy and counts, both (n_times, n_bins)
     """
-    window = _cell_window(plan, None)
+    window = (0, plan.n_times, 0, plan.n_bins)
     return _summed(_Soft(soft, x, plan, boundary, tolerance, density, silence, window), window,
                    threads)
