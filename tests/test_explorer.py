@@ -156,6 +156,7 @@ def test_every_window_has_a_plan_that_covers_it(t0, length, f, height, q, width,
     )
     assert edges[0] <= view.t0 * SR + 1e-6 and edges[1] >= view.t1 * SR - 1e-6
     assert sides[0] >= np.log2(view.f1) - 1e-9 and sides[1] <= np.log2(view.f0) + 1e-9
+    if right - left > 2: assert sides[0] - sides[1] <= np.log2(view.f1 / view.f0) + 2 / plan.noct + 1e-9
     assert bottom - top <= 1.5 * width + 2 and right - left <= 1.6 * rows + 3
     for density in (None, 0.3):  # departure points lie on one grid, wherever the window begins
         plan, first, _ = window_plan(view, SR, view.q[0], density)
