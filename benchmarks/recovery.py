@@ -74,8 +74,8 @@ def run(name: str, noise: float, rate: float, seeds: int, steps: int) -> dict:
     begin = process_time()
     error = (descend(dict(LOSSES, ReassignedLoss=reassigned)[name], aim, start, rate, steps) - right).abs()
     found, near = int((error < 0.01).sum()), int((error < 0.1).sum())
-    return dict(loss=name, noise=noise, rate=rate, found=found, near=near,
-                median=float(error.median()), seconds=(process_time() - begin) / steps / seeds, seeds=seeds, steps=steps)
+    return dict(loss=name, noise=noise, rate=rate, found=found, near=near, median=float(error.median()),
+                seconds=(process_time() - begin) / steps / seeds, seeds=seeds, steps=steps)
 
 
 LOSSES: dict[str, Loss | None] = {"ReassignedLoss": None, "log STFT": log_stft}  # the first has tables

@@ -24,7 +24,7 @@ OTHERWISE = {
     "43_plan": {"1.5": "the authors' recording"},
     "46_definition": {"288001": "the length of the authors' recording"},
     "51_fast": {"32768": "a length of the engine, chapter 44"},
-    "67_ordinary": {"0.265": "the formula beside it"},
+    "68_ordinary": {"0.265": "the formula beside it"},
 }
 
 
@@ -79,7 +79,7 @@ def unfounded(cells, otherwise=()):
 def cells(path): return json.loads(path.read_text(encoding="utf-8"))["cells"]
 
 
-@pytest.mark.parametrize("path", [p for p in CHAPTERS if p.stem not in ("index", "79_benchmark")], ids=lambda p: p.stem)
+@pytest.mark.parametrize("path", [p for p in CHAPTERS if p.stem not in ("index", "80_benchmark")], ids=lambda p: p.stem)
 def test_a_number_in_the_text_is_computed(path):
     assert not unfounded(cells(path), OTHERWISE.get(path.stem, ()))
 
@@ -123,13 +123,13 @@ def test_the_papers_table_says_what_the_chapters_say():
 def test_reference_cases_differ_by_the_same_in_every_table():
     "Parity against MATLAB, in the chapter of the published functions and in the one that verifies all engines."
     one = dict(re.findall(r"^(\w+) +(\d\.\de-1\d)$", said("54_published"), re.MULTILINE))
-    other = dict(re.findall(r"^\| `(\w+)` \| [\d.]+ \| (\d\.\de-1\d) \| same", said("78_verify"), re.MULTILINE))
+    other = dict(re.findall(r"^\| `(\w+)` \| [\d.]+ \| (\d\.\de-1\d) \| same", said("79_verify"), re.MULTILINE))
     assert len(one) == 8 and one == other
 
 
 def test_the_benchmarks_words_are_those_of_its_table():
     "Times and ratios that are stated beside the program's unedited output agree with it."
-    text = "\n".join("".join(c["source"]) for c in cells(NBS / "79_benchmark.ipynb"))
+    text = "\n".join("".join(c["source"]) for c in cells(NBS / "80_benchmark.ipynb"))
     rows = {r[0]: r[1:] for r in (re.split(r" *\| *", line.strip("| ")) for line in text.splitlines() if "|" in line)}
     literal = float(rows["literal loop, float64"][0])
     kind = float(re.search(r"literal loop finish in ([\d.]+) s", text)[1])

@@ -164,3 +164,10 @@ def test_energy_is_dark_where_the_gate_is_shut():
     open_, shut = (reassigned_spectrogram(x, SR, q=2, gate=gate) for gate in (None, "local"))
     lit = open_.counts >= local_threshold(open_.plan)[::-1, None]
     assert 0.1 < lit.mean() < 0.9 and np.array_equal(shut.energy, np.where(lit, open_.energy, 0))
+
+
+def test_silence_is_at_the_floor():
+    dark = reassigned_spectrogram(np.zeros(8000), 8000)
+    assert not dark.energy.any() and not dark.counts.any() and (dark.db() == -80).all()
+    assert (dark.db(ref=2.0, floor=-60) == -60).all()
+    with pytest.raises(ValueError, match="ref=0 is not a finite number > 0"): dark.db(ref=0)

@@ -582,3 +582,17 @@ def test_validation_before_training(first):
     assert (slope(layer, x)[1] == expected).all()
     tables = fast._tables(Plan(700, *engine._numbers(layer._long)), 0.01, None, True, x.dtype, x.device)
     assert not any(torch._C._functorch.is_functorch_wrapped_tensor(t.take) or t.take.is_inference() for t in tables)
+
+
+def test_results_do_not_depend_on_memory_and_repeat():
+    case = fixture("prime_length")
+    plan = Plan(len(case["x"]), *arguments(case)[1:])
+    for mode in engine.modes:
+        first = engine.reassign(case["x"], plan, mode)
+        for max_memory in (1e6, 1e9):
+            for a, b in zip(first, engine.reassign(case["x"], plan, mode, max_memory=max_memory,
+                                            compiled=False), strict=True):
+                check_close(a, b, rtol=1e-9)
+        torch.use_deterministic_algorithms(True)
+        for a, b in zip(first, engine.reassign(case["x"], plan, mode), strict=True): assert (a == b).all()
+        torch.use_deterministic_algorithms(False)

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from spectral_hyperresolution import reassigned_spectrogram
+from spectral_hyperresolution.engine.plan import Plan
 from spectral_hyperresolution.testing import check_close
 
 torch = pytest.importorskip("torch")
@@ -268,3 +269,45 @@ def test_lightning_trains(tmp_path):
     again = Module.load_from_checkpoint(path)
     x, lengths, _ = next(iter(loader()))
     with torch.no_grad(): assert (again.model(x, lengths) == module.model(x, lengths)).all()
+
+
+def test_a_soft_picture_s_gradient_follows_the_frequency():
+    "A tone at f lies in column -noct log2(f/fmax), whose slope is -noct/(f ln 2): soft edges have it, hard ones don't."
+    plan = Plan(2000, 2, 50, 6, 12, 0.05, 0.45)
+    columns = torch.arange(plan.n_bins, dtype=torch.float64)
+    slopes = {}
+    for soft in (True, False):
+        f = torch.tensor(0.123, dtype=torch.float64, requires_grad=True)
+        energy = engine.reassign(torch.cos(2 * pi * f * torch.arange(2000)), plan, boundary="zero",
+                          soft=soft)[0][10:-10]
+        slopes[soft], = torch.autograd.grad((energy @ columns / energy.sum(1)).mean(), f)
+    expected = -plan.noct / (0.123 * np.log(2))
+    print(f"columns per cycle/sample: expected {expected:.2f}, soft {slopes[True]:.2f}, hard "
+          f"{slopes[False]:.2f}")
+    check_close(slopes[True], expected, rtol=0.01)
+    assert abs(slopes[False] / expected) < 0.1
+
+
+def test_what_the_layer_refuses():
+    sr = 16000
+    small = LinearReassignment(sr, q=1, fmin=500, fmax=4000, bins_per_octave=6, oversampling=4)
+    for wrong, says in [
+        (torch.zeros(2, 0), "an empty sound"),
+        (torch.zeros(2000, dtype=torch.int64), "x is torch.int64: not real floating-point numbers or "
+                                               "8-, 16- or 32-bit PCM"),
+        (torch.zeros(2000, dtype=torch.cfloat), "x is torch.complex64"),
+        (torch.zeros(2000, device="meta"), "'meta'"),
+        (torch.zeros(10), "shorter than the lowest wavelet"),
+    ]:
+        with pytest.raises(ValueError, match=re.escape(says)): small(wrong)
+    for wrong, says in [
+        (dict(q=0), "q=0 is not a finite number > 0"),
+        (dict(fmax=9000), "fmax=9000"),
+        (dict(gate="none"), "gate='none' is not"),
+        (dict(mode="parity"), "boundary='zero': the parity mode has 'wrap' alone"),
+        (dict(soft="yes"), "soft='yes' is not a finite number"),
+        (dict(max_memory=0), "max_memory=0 is not"),
+    ]:
+        with pytest.raises(ValueError, match=re.escape(says)): LinearReassignment(sr, **wrong)
+    with pytest.raises(ValueError, match=re.escape("x is on cpu, the layer on meta")): 
+        LinearReassignment(sr).to("meta")(torch.zeros(16000))
