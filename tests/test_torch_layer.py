@@ -278,7 +278,7 @@ def test_a_soft_picture_s_gradient_follows_the_frequency():
     slopes = {}
     for soft in (True, False):
         f = torch.tensor(0.123, dtype=torch.float64, requires_grad=True)
-        energy = engine.reassign(torch.cos(2 * pi * f * torch.arange(2000)), plan, boundary="zero",
+        energy = engine.reassign(torch.cos(2 * np.pi * f * torch.arange(2000)), plan, boundary="zero",
                           soft=soft)[0][10:-10]
         slopes[soft], = torch.autograd.grad((energy @ columns / energy.sum(1)).mean(), f)
     expected = -plan.noct / (0.123 * np.log(2))
@@ -309,5 +309,5 @@ def test_what_the_layer_refuses():
         (dict(max_memory=0), "max_memory=0 is not"),
     ]:
         with pytest.raises(ValueError, match=re.escape(says)): LinearReassignment(sr, **wrong)
-    with pytest.raises(ValueError, match=re.escape("x is on cpu, the layer on meta")): 
+    with pytest.raises(ValueError, match=re.escape("x is on cpu, the layer on meta")):
         LinearReassignment(sr).to("meta")(torch.zeros(16000))
