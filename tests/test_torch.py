@@ -74,9 +74,8 @@ def test_the_fast_mode_sends_the_same_points(name, density):
     for boundary in numpy_engine.boundaries:
         ours = engine.reassign(x, plan, boundary=boundary, density=density, compiled=False)
         theirs = numpy_engine.reassign(x, plan, boundary=boundary, density=density)
-        # the two round a segment's ends differently: one in a million may be divided otherwise
-        assert difference(ours[0].numpy(), theirs[0]) < (2e-5 if density is None else 1e-7)
-        assert difference(ours[1].numpy(), theirs[1]) < (1e-4 if density is None else 1e-6)
+        assert difference(ours[0].numpy(), theirs[0]) < 1e-7
+        assert difference(ours[1].numpy(), theirs[1]) < 1e-6
 
 
 @pytest.mark.parametrize("gain", [1e-30, 1.0, 1e15])

@@ -184,7 +184,8 @@ class _Fast:
             stride=real(g.stride), per_hop=real(1 / plan.tdeci), hop=real(plan.tdeci),
             first_time=real(max(1 / plan.tdeci - row0, 0)),
             end_time=real(min(plan.n_samples / plan.tdeci - row0, row1 - row0)),
-            end=real((plan.n_samples - zero) / g.stride),
+            # half a sample to spare: rounding must not admit the one after the last
+            end=real((plan.n_samples - 0.5 - zero) / g.stride),
             top=real(max(0, low - 0.5)), bottom=real(min(self.span, high - 0.5)), left=real(low),
             columns=high - low, eps=real(self.eps), noct=real(plan.noct), log_bins=self.log_bins,
             poly=self.poly, half=real(0.5), one=real(1))

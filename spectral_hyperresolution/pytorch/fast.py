@@ -96,7 +96,7 @@ def _table(plan, g, batches, tolerated, real, device):
         on(joined.weights.T), on(g.halo + g.lead - joined.ahead, torch.int64),
         on(joined.column), on(joined.sigma_t),
         on(time0), on(points, torch.int64), on(row0[:, 0], torch.int64), on(accepts),
-        on((N - begin[:, 0]) / g.stride + g.halo + g.lead), on(joined.start, torch.int64),
+        on((N - 0.5 - begin[:, 0]) / g.stride + g.halo + g.lead), on(joined.start, torch.int64),
         on(segment.at), on(segment.weights), on(segment.together), twice)
 
 @lru_cache(maxsize=4)
