@@ -142,7 +142,10 @@ def check_engine(data, mode):
     energy, counts = reassign(x.T, p, threads=1, **options)
     assert (x == before).all() and energy.shape == p.shape
     sound_picture(energy, counts)
-    assert energy.sum() <= sent(x, p, boundary, mode, options["density"])
+    # where next to nothing of the sound passes: rounding, and bands and blocks that are cut at six sigma
+    faint = (16 * np.finfo(x.dtype).eps) ** 2 + np.exp(-18) ** 2
+    faint *= p.n_scans * (x.astype(float) ** 2).sum()
+    assert energy.sum() <= sent(x, p, boundary, mode, options["density"]) + faint
     if energy.any(): reached("lit")
     again = reassign(x.T, p, threads=2, **options)
     assert all(map(np.array_equal, (energy, counts), again))
@@ -232,7 +235,7 @@ def test_any_call_of_the_front_door(call):
 
 
 @pytest.mark.parametrize("mode", ["fast", "parity"])
-@examples(50, lit=30)
+@examples(50, lit=25)
 @given(data=st.data())
 def test_a_power_of_two_is_only_a_gain(mode, data):
     p = data.draw(plans())
