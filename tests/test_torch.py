@@ -134,6 +134,7 @@ POINTERS = {  # to something other than samples in the signal's precision
     **dict.fromkeys(("base", "first", "points", "row0", "block", "item", "take"), "*i64"),
     **dict.fromkeys(("energy", "counts", "scale"), "*fp64"),
 }
+FRACTIONS = {"lint2", "noct", "turn", "span", "rate", "minf", "maxf", "two_pi", "tdeci"}  # Triton's default: fp32
 
 
 def compiled(name, real, capability):
@@ -147,7 +148,8 @@ def compiled(name, real, capability):
     first = {"_send_kernel": "lint2", "_fold_kernel": "bins", "_exact_kernel": "lint2"}[name]
     names = [p.name for p in function.params]
     signature = {n: POINTERS.get(n, f"*{real}") for n in names[:names.index(first)]}
-    signature |= {p.name: p.annotation_type or "i32" for p in function.params[names.index(first):-1]}
+    signature |= {p.name: p.annotation_type or ("fp32" if p.name in FRACTIONS else "i32")
+                  for p in function.params[names.index(first):-1]}
     source = ASTSource(function, signature | {"BLOCK": "constexpr"}, {"BLOCK": kernel._block})
     return compile_kernel(source, target=GPUTarget("cuda", capability, 32)).asm["ptx"]
 

@@ -118,7 +118,7 @@ def test_what_lies_after_a_sound_is_not_read():
         layer()(torch.stack([sounds(1500), torch.full((1500,), torch.nan)]))
 
 
-@pytest.mark.parametrize("n", [1500, 700, 100, 20])
+@pytest.mark.parametrize("n", [1500, 700, 100, 40])
 @pytest.mark.parametrize("boundary", ["zero", "reflect"])
 def test_short_sounds_are_as_at_the_front_door(n, boundary):
     x = np.random.default_rng(n).standard_normal(n)
@@ -130,7 +130,7 @@ def test_short_sounds_are_as_at_the_front_door(n, boundary):
     assert (picture[-rows:].numpy() == front.energy).all() and (counts[-rows:].numpy() == front.counts).all()
     with pytest.raises(ValueError, match=f"sound of {n} samples is shorter than the lowest wavelet, 6400 samples"):
         LinearReassignment(16000, fmin=10, **settings)(x)
-    with pytest.raises(ValueError, match="a sound of 7 samples is shorter than the lowest wavelet, 16 samples"):
+    with pytest.raises(ValueError, match="a sound of 7 samples is shorter than the lowest wavelet, 32 samples"):
         LinearReassignment(16000, **settings)(x[:7])
 
 
@@ -165,7 +165,7 @@ def test_wrong_levels_are_refused(wrong, says):
 
 
 def test_an_exported_layer_is_kept_in_a_file(tmp_path):
-    model, x = layer(scale="db", norm="peak", soft=True).eval(), sounds(2, 1500)
+    model, x = layer(fmin=500, scale="db", norm="peak", soft=True).eval(), sounds(2, 1500)
     time = torch.export.Dim("time", min=1000, max=4000)
     program = torch.export.export(model, (x,), dynamic_shapes=({1: time},))
     torch.export.save(program, tmp_path / "layer.pt2")

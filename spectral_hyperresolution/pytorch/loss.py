@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['reductions', 'ReassignedLoss']
 
-# %% ../../nbs/66_torch_loss.ipynb #3e69f00a
+# %% ../../nbs/66_torch_loss.ipynb #eebc852a
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,7 +15,7 @@ from ..engine import checks
 from .layer import LinearReassignment
 from .output import _one, _or_one
 
-# %% ../../nbs/66_torch_loss.ipynb #de11b8ea
+# %% ../../nbs/66_torch_loss.ipynb #a0c3e879
 def _shares(energy):
     "Cumulative shares of each column, (…, n_frequencies, n_times), and its energy, (…, n_times)."
     column = energy.sum(-2)
@@ -28,7 +28,7 @@ def _distance(ours, theirs, per_octave, level):
     moved = (shares - target).square().sum(-2) / per_octave * ((column > 0) & (aim > 0))
     return (aim / whole * moved + level * (column - aim).abs() / whole).sum(-1)
 
-# %% ../../nbs/66_torch_loss.ipynb #c768d032
+# %% ../../nbs/66_torch_loss.ipynb #918cc217
 reductions = "mean", "none"
 
 class ReassignedLoss(torch.nn.Module):
