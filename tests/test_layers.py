@@ -10,7 +10,7 @@ BELOW = {  # room: the rooms that it may import from, besides itself
     "testing": set(),
     "style": set(),
     "engine": set(),
-    "files": set(),
+    "files": {"engine"},
     "theory": {"engine"},
     "front": {"engine", "theory", "style", "files"},
     "pytorch": {"engine", "front"},

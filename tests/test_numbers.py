@@ -17,14 +17,19 @@ OTHERWISE = {
     "03_histogram": {"0.618": "the golden section"},
     "10_spectrogram": {"256": "eight octaves", "2.3": "the authors' 450 samples at 192 kHz"},
     "11_settings": {"2.5": "√2π, and the front door's hop", "4.4": "2π ln 2, the rule above it"},
+    "12_advice": {"103": "the last of four seeds"},
     "13_sound_files": {"384": "a rate that hydrophones have"},
-    "15_command_line": {"256": "the steps of eight bits"},
     "16_explorer": {"2.8": "benchmarks/explorer.py"},
     "18_from_the_port": {"1.24": "NumPy's version", "1.8": "torch's version"},
-    "43_plan": {"1.5": "the authors' recording"},
+    "19_levels": {"18405": "the number of a standard", "0.7": "tests/test_energy.py"},
+    "43_plan": {"1.5": "the authors' recording", "3.4": "tests/test_energy.py"},
     "46_definition": {"288001": "the length of the authors' recording"},
     "51_fast": {"32768": "a length of the engine, chapter 44"},
+    "52_reassign": {"101": "a rule that was tried", "108": "a rule that was tried"},
+    "61_torch_engine": {"214": "measured before the loops were compiled", "442": "the same"},
+    "65_torch_layer": {"2.13": "torch's version"},
     "68_ordinary": {"0.265": "the formula beside it"},
+    "74_drawing": {"256": "the steps of eight bits"},
 }
 
 
@@ -126,19 +131,6 @@ def test_reference_cases_differ_by_the_same_in_every_table():
     other = dict(re.findall(r"^\| `(\w+)` \| [\d.]+ \| (\d\.\de-1\d) \| same", said("79_verify"), re.MULTILINE))
     assert len(one) == 8 and one == other
 
-
-def test_the_benchmarks_words_are_those_of_its_table():
-    "Times and ratios that are stated beside the program's unedited output agree with it."
-    text = "\n".join("".join(c["source"]) for c in cells(NBS / "80_benchmark.ipynb"))
-    rows = {r[0]: r[1:] for r in (re.split(r" *\| *", line.strip("| ")) for line in text.splitlines() if "|" in line)}
-    literal = float(rows["literal loop, float64"][0])
-    kind = float(re.search(r"literal loop finish in ([\d.]+) s", text)[1])
-    for name, row in rows.items():
-        if not re.match(r"(NumPy|torch|the same).*", name) or not re.match(r"[\d.]+ \(", row[0]): continue
-        seconds, ratio = float(row[0].split()[0]), float(row[5])
-        assert literal / seconds == pytest.approx(ratio, rel=0.01), name
-        if against := re.search(rf"{re.escape(name)}: × ([\d.]+\d)", text):
-            assert kind / seconds == pytest.approx(float(against[1]), rel=0.01), name
 
 
 # ---- numbers of chapters

@@ -99,7 +99,8 @@ class ReassignedLoss(torch.nn.Module):
             raise ValueError(f"x has shape {tuple(x.shape)}, y {tuple(y.shape)}: not the same")
         each = torch.stack([_distance(layer(x, lengths), layer(y, lengths),
                                       layer.settings["bins_per_octave"], self.level)
-                            for layer in self.layers]).mean(0)
+                            for layer in self.layers if isinstance(layer, LinearReassignment)
+                            ]).mean(0)
         return each.mean() if self.reduction == "mean" else each
 
     def extra_repr(self) -> str: return f"level={self.level!r}, reduction={self.reduction!r}"
