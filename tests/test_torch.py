@@ -187,7 +187,7 @@ def test_pictures_of_what_is_not_finite():
     assert energy[1].isnan().all() and (energy[[0, 2]] == 1).all()
     how = engine._numbers(plan), "fast", "wrap", 2.5, True, 0.0, None, None, False
     with pytest.raises(ValueError, match="first at sample 7 of sound 1"): engine._compute(x, *how)
-    with torch.autograd.set_detect_anomaly(True), pytest.raises(RuntimeError, match="item.* on meta"):
+    with torch.autograd.set_detect_anomaly(True), pytest.raises(RuntimeError, match=r"item.* on meta"):
         engine._compute(x.to("meta"), *how)                        # which has no numbers to look at
 
 

@@ -90,10 +90,12 @@ def _exact_work(x, item, plan, silence, soft, memory, step=None, fused=False):
                          sigma_f=sigma_f, g=g, ug=minus_ug):
                     X = torch.fft.fft(blocks)[:, :, None]
                     chi, eta = (torch.fft.ifft(X * w)[..., halo:halo + payload] for w in (g, ug))
-                    if fused: return _send_exact_fused(chi, eta, b.start, f0, sigma_f, least[r],
-                                                       plan, into, item[r])
-                    _send_exact(chi, eta, first, f0, sigma_f, least[r], plan, into,
-                                item[r, None, None, None], soft)
+                    if fused:
+                        _send_exact_fused(chi, eta, b.start, f0, sigma_f, least[r], plan, into,
+                                          item[r])
+                    else:
+                        _send_exact(chi, eta, first, f0, sigma_f, least[r], plan, into,
+                                    item[r, None, None, None], soft)
                 yield _Job(blocks[r, b], r, at[b], send)
 
 # %% ../../nbs/56_torch_parity.ipynb #d9b41655
