@@ -73,9 +73,9 @@ def run(name: str, noise: float, rate: float, seeds: int, steps: int) -> dict:
                                 density=1.25, reduction="none")
     begin = process_time()
     error = (descend(dict(LOSSES, ReassignedLoss=reassigned)[name], aim, start, rate, steps) - right).abs()
-    found, near = int((error < 0.01).sum()), int((error < 0.1).sum())
-    return dict(loss=name, noise=noise, rate=rate, found=found, near=near, median=float(error.median()),
-                seconds=(process_time() - begin) / steps / seeds, seeds=seeds, steps=steps)
+    seconds = (process_time() - begin) / steps / seeds
+    return dict(loss=name, noise=noise, rate=rate, found=int((error < 0.01).sum()), near=int((error < 0.1).sum()),
+                median=float(error.median()), seconds=seconds, seeds=seeds, steps=steps)
 
 
 LOSSES: dict[str, Loss | None] = {"ReassignedLoss": None, "log STFT": log_stft}  # the first has tables
@@ -93,7 +93,6 @@ if __name__ == "__main__":
     print("| --- | --- | --- | --- | --- | --- | --- |")
     for row in rows:
         print(f"| {row['loss']} | {row['noise']:g} | {row['rate']:g} | {row['found']} of {row['seeds']} "
-              f"| {row['near']} "
-              f"| {row['median']:.1g} | {1e3 * row['seconds']:.2g} |")
+              f"| {row['near']} | {row['median']:.1g} | {1e3 * row['seconds']:.2g} |")
     if given.write:
         with open(given.write, "w", encoding="utf-8") as file: json.dump(rows, file, indent=1)

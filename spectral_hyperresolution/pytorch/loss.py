@@ -69,6 +69,7 @@ class ReassignedLoss(torch.nn.Module):
         super().__init__()
         self.level = checks.number("level", level, 0, low_open=False)
         self.reduction = _one("reduction", reduction, reductions)
+        self.bins_per_octave = bins_per_octave
         if not q: raise ValueError(f"q={q!r} has no wavelet")
         settings = dict(dict(soft=True, gate=None, bins_per_octave=bins_per_octave), **settings)
         self.layers = torch.nn.ModuleList(LinearReassignment(sr, q=each, **settings) for each in q)
@@ -98,9 +99,8 @@ class ReassignedLoss(torch.nn.Module):
         if x.shape != y.shape:
             raise ValueError(f"x has shape {tuple(x.shape)}, y {tuple(y.shape)}: not the same")
         each = torch.stack([_distance(layer(x, lengths), layer(y, lengths),
-                                      layer.settings["bins_per_octave"], self.level)
-                            for layer in self.layers if isinstance(layer, LinearReassignment)
-                            ]).mean(0)
+                                      self.bins_per_octave, self.level)
+                            for layer in self.layers]).mean(0)
         return each.mean() if self.reduction == "mean" else each
 
     def extra_repr(self) -> str: return f"level={self.level!r}, reduction={self.reduction!r}"
