@@ -124,11 +124,11 @@ def _raw(text):
         f"{text!r} is not a rate, or RATE,CHANNELS,ENCODING,ORDER,SKIP") from None
 
 # %% ../nbs/15_command_line.ipynb #1f0ba3d6
-def _draw(args, interrupted):
+def _draw(args):
     from spectral_hyperresolution import drawing
-    return drawing.draw(args, interrupted)
+    return drawing.draw(args, args.interrupted)
 
-def _info(args, interrupted):
+def _info(args):
     from spectral_hyperresolution import audio
     raw = None if args.raw is None else audio.RawFormat(*args.raw)
     for sound in args.sound: _tell(audio.info(sound, raw, args.time_expansion))
@@ -153,13 +153,13 @@ def _tell(about):
         lines.append(f"time expansion: {about.time_expansion:g}; seconds and hertz are the sound's")
     for line in [*lines, *(f"note: {note}" for note in o.notes)]: say(f"  {line}")
 
-def _explore(args, interrupted):
+def _explore(args):
     from spectral_hyperresolution.explore import server
     if args.port is not None and not 0 <= args.port < 65536:
         raise ValueError(f"port={args.port} is not within 0 … 65535")
     server.serve(args.sound, args.port, args.host, not args.no_browser)
 
-def _demo(args, interrupted):
+def _demo(args):
     from spectral_hyperresolution import drawing
     return drawing.demo(args)
 
@@ -208,14 +208,14 @@ def main(
     try:
         with _Interruption() as interruption:
             args = _parser().parse_args(argv)
-            def interrupted(): return interruption.signal is not None
+            args.interrupted = lambda: interruption.signal is not None
             verb = dict(draw=_draw, explore=_explore, info=_info, demo=_demo)[args.verb]
-            try: return verb(args, interrupted) or 0
+            try: return verb(args) or 0
             except BrokenPipeError:          # who was reading has left
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
                 return 141
             except (ValueError, OSError, MemoryError, ImportError) as error:
-                if interrupted(): raise KeyboardInterrupt from error
+                if args.interrupted(): raise KeyboardInterrupt from error
                 from spectral_hyperresolution.targets import say
                 say(f"hyperres: {' '.join(str(error).split())}", sys.stderr)
                 return 2
