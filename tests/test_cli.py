@@ -62,7 +62,8 @@ def test_one_channel_is_that_channel(tmp_path, monkeypatch):
     (None, "0.05", 0, 2205), ("0.1", "0.02", 4410, 882), ("0.5", None, 22050, 22050), (None, "0.050012", 0, 2206)])
 def test_a_part_is_cut_to_the_sample(bird, monkeypatch, start, duration, first, n):
     given = []
-    monkeypatch.setattr(cli, "_write", lambda args, x, sr, target, title: given.append((x, sr)))
+    from spectral_hyperresolution import drawing
+    monkeypatch.setattr(drawing, "_write", lambda args, x, sr, target, title, source: given.append((x, sr)))
     options = [f"--{name}={value}" for name, value in (("start", start), ("duration", duration)) if value]
     assert main(["draw", bird, *options]) == 0
     (x, sr), whole = given[0], soundfile.read(bird, dtype="float32")[0]
@@ -192,8 +193,8 @@ def test_cleaning_up_is_not_interrupted(monkeypatch):
     ("draw bird.wav --channel 2", "channel=2 is not one of 1 … 1"),
     ("draw bird.wav --start 9", "start=9.0 s is not within"),
     ("draw bird.wav --fmin 5000 --fmax 400", "fmin=5000 Hz is not below fmax=400 Hz"),
-    ("draw bird.wav -o a.xyz", "the ending '.xyz' is not one of"),
-    ("draw bird.wav -o no/a.png", "no folder no"),
+    ("draw bird.wav -o a.xyz", "not in '.xyz'"),
+    ("draw bird.wav -o bird.wav/a.png", "is a file, not a folder"),
     ("draw bird.wav -o bird.wav", "would overwrite the sound"),
     ("draw bird.wav --q 1,2", "'1,2' is not one number, or three"),
 ])

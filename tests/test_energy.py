@@ -162,7 +162,9 @@ def test_a_sine_reads_its_mean_square(call, place, decades, calibration):
 
 
 def test_every_example_was_judged():
-    assert judged == dict(tone=20, chirp=20, noise=12, sine=20)
+    "Of each kind that was tried in this process, all examples."
+    wanted = dict(tone=20, chirp=20, noise=12, sine=20)
+    assert all(judged[kind] == wanted[kind] for kind in judged)
 
 
 def test_one_calibration_everywhere(tmp_path):
