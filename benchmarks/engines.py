@@ -1,30 +1,41 @@
 """Time the engines, weigh their memory, compare them with MATLAB's result, and set them beside their peers.
 
     python benchmarks/engines.py --case small
-    python benchmarks/engines.py --case full --literal-scans 40 --repeat 3 --peers --out table.md
+    python benchmarks/engines.py --out nbs/data/engines.json
     python benchmarks/engines.py --growth
     python benchmarks/engines.py --device cuda
 
-Each prints a table in Markdown. The measures of agreement are those of the chapter on verification.
+The first measures a small case and prints its tables in Markdown. The second measures the full case, in about a
+quarter of an hour, and writes what the chapter on the benchmark shows. With --out each measurement is kept as soon as
+it is made: where a run is interrupted, the same command goes on. The last two print a table each. The measures of
+agreement are those of the chapter on verification.
 """
 
 import argparse
+import hashlib
+import json
 import platform
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
+from datetime import date
+from functools import cache, partial
 from importlib.metadata import version
 from importlib.util import find_spec
+from inspect import signature
 from pathlib import Path
 from statistics import median
-from time import perf_counter
+from time import perf_counter, process_time
 from types import SimpleNamespace
 
 import numpy as np
 from scipy.fft import next_fast_len
 
-from spectral_hyperresolution.engine.definition import literal_loop
+import spectral_hyperresolution
+from spectral_hyperresolution.engine.checks import atomic_write
+from spectral_hyperresolution.engine.definition import difference, literal_loop
 from spectral_hyperresolution.engine.departures import scan_groups
 from spectral_hyperresolution.engine.plan import Plan
 from spectral_hyperresolution.engine.reassign import reassign
@@ -72,13 +83,8 @@ def full_case() -> Case:
     "The authors' parameters and their recording, or a synthetic sound of the same size where that is not at hand."
     plan, path = Plan(288001, q=2, tdeci=450, over=20, noct=12, minf=4e-3, maxf=0.45), matlab_file()
     if path is None:
-        return Case(
-            "full",
-            "a synthetic sound, seed 0: matlab_dolphin.mat is not at hand",
-            synthetic(plan.n_samples),
-            plan,
-            None,
-        )
+        source = "a synthetic sound, seed 0: matlab_dolphin.mat is not at hand"
+        return Case("full", source, synthetic(plan.n_samples), plan, None)
     from scipy.io import loadmat
 
     held = loadmat(path)
@@ -94,14 +100,32 @@ def small_case() -> Case:
 cases = {"full": full_case, "small": small_case}
 
 
+@dataclass(frozen=True)
+class Points:
+    "Departure points of a plan, per channel."
+
+    departures: float  # that enter the picture, alone or as part of a run that lands in one cell
+    placed: float  # of these, the instants of the lattice: each is transformed and its cell is found
+
+
 def every_point(plan):
-    "Departure points of the full grid, per channel."
-    return plan.n_scans * plan.n_samples
+    "All of them, as in the parity mode."
+    return Points(plan.n_scans * plan.n_samples, plan.n_scans * plan.n_samples)
 
 
-def fast_points(plan):
-    "Departure points that the fast mode sends, per channel."
-    return sum((g.last - g.first) * plan.n_samples / g.stride for g in scan_groups(plan))
+def fast_points(plan, **how):
+    "Those of the fast mode. Where a run is filled in, more than `placed` are placed: how many depends on the sound."
+    groups = scan_groups(plan, **how)
+    return Points(*(sum((g.last - g.first) * plan.n_samples / step(g) for g in groups)
+                    for step in (lambda g: g.fine or g.stride, lambda g: g.stride)))
+
+
+def torch_points(plan):
+    "The same for the torch engine with its own defaults."
+    from spectral_hyperresolution.pytorch.engine import reassign as on_torch
+
+    known = signature(on_torch).parameters
+    return fast_points(plan, **{name: known[name].default for name in ("tolerance", "density") if name in known})
 
 
 @dataclass(frozen=True)
@@ -111,28 +135,20 @@ class Engine:
     label: str
     dtype: type  # of the signal it is given
     run: Callable  # (x, plan, threads) → energy, counts before the gate
-    sent: Callable  # plan → departure points per channel
+    points: Callable  # plan → Points
     memory: bool = True  # whether a run is repeated in a process of its own, to see the memory it takes
     ready: Callable = lambda: True  # whether this machine can run it
 
 
+def _numpy_engine(x, plan, threads, **how):
+    return reassign(x, plan, threads=threads, **how)
+
+
+parity = partial(_numpy_engine, mode="parity", silence=False)
 engines = {
-    "literal": Engine(
-        "literal loop, float64", np.float64, lambda x, plan, threads: literal_loop(x, plan), every_point, False
-    ),
-    "parity": Engine(
-        "NumPy parity, float64",
-        np.float64,
-        lambda x, plan, threads: reassign(x, plan, mode="parity", silence=False, threads=threads),
-        every_point,
-        False,
-    ),
-    "fast64": Engine(
-        "NumPy fast, float64", np.float64, lambda x, plan, threads: reassign(x, plan, threads=threads), fast_points
-    ),
-    "fast32": Engine(
-        "NumPy fast, float32", np.float32, lambda x, plan, threads: reassign(x, plan, threads=threads), fast_points
-    ),
+    "parity": Engine("NumPy parity, float64", np.float64, parity, every_point, False),
+    "fast64": Engine("NumPy fast, float64", np.float64, _numpy_engine, fast_points),
+    "fast32": Engine("NumPy fast, float32", np.float32, _numpy_engine, fast_points),
 }
 
 
@@ -164,16 +180,13 @@ def _has_cuda():
 
 
 if find_spec("torch"):
-    engines["torch32"] = Engine("torch fast on the CPU, float32", np.float32, _torch_engine, fast_points)
-    engines["plain32"] = Engine(
-        "the same, plain steps",
-        np.float32,
-        lambda x, plan, threads: _torch_engine(x, plan, threads, False),
-        fast_points,
-    )
-    engines["cuda32"] = Engine(
-        "torch fast on CUDA, float32, transfers counted", np.float32, _cuda_engine, fast_points, ready=_has_cuda
-    )
+    plain = partial(_torch_engine, compiled=False)
+    engines |= {
+        "torch32": Engine("torch fast on the CPU, float32", np.float32, _torch_engine, torch_points),
+        "plain32": Engine("the same, plain steps", np.float32, plain, torch_points),
+        "cuda32": Engine("torch fast on CUDA, float32, transfers counted", np.float32, _cuda_engine, torch_points,
+                         ready=_has_cuda),
+    }
 
 
 def present() -> list:  # of keys of `engines`
@@ -183,16 +196,17 @@ def present() -> list:  # of keys of `engines`
 
 def timed(
     run,  # a function without arguments
-    repeat: int = 1,  # how often it is called
+    repeat: int = 1,  # how often it is called, while that takes less than `patience`
     clock=perf_counter,  # what tells the time [s]
-):  # seconds of each call, and the last answer
+    patience: float = 60.0,  # no call begins after so many seconds
+):  # seconds of each call, cores that they kept busy, and the last answer
     "Call a function several times with a clock beside it."
-    seconds = []
-    for _ in range(repeat):
+    seconds, begun = [], process_time()
+    while not seconds or (len(seconds) < repeat and sum(seconds) < patience):
         start = clock()
         answer = run()
         seconds.append(clock() - start)
-    return seconds, answer
+    return seconds, round((process_time() - begun) / max(sum(seconds), 1e-9), 2), answer
 
 
 def thinned(
@@ -214,31 +228,26 @@ def extrapolated(
     case: Case,
     k: int,  # scans that are timed
     clock=perf_counter,  # what tells the time [s]
-) -> float:  # seconds that all scans would take
+) -> tuple:  # seconds that all scans would take, cores that those timed kept busy
     "Time of the literal loop, from a few of its scans and from none."
-    (none,), _ = timed(lambda: literal_loop(case.x, thinned(case.plan, 0)), clock=clock)
-    (some,), _ = timed(lambda: literal_loop(case.x, thinned(case.plan, k)), clock=clock)
-    return none + (some - none) * case.plan.n_scans / k
+    (none,), *_ = timed(lambda: literal_loop(case.x, thinned(case.plan, 0)), clock=clock)
+    (some,), busy, _ = timed(lambda: literal_loop(case.x, thinned(case.plan, k)), clock=clock)
+    return none + (some - none) * case.plan.n_scans / k, busy
 
 
-def length_note(
+def literal_record(
     case: Case,
-    literal: float,  # seconds of the literal loop
-    ours: dict,  # seconds, by engine label
-    k: int = 12,  # scans that are timed
-) -> str:  # a sentence; empty where the length is a product of small primes already
-    "What the literal loop would take on the next length with small factors, for the same number of points."
-    n = next_fast_len(case.plan.n_samples)
-    if n == case.plan.n_samples:
-        return ""
-    x = case.x[np.arange(n) % case.plan.n_samples]
-    kind = extrapolated(replace(case, x=x, plan=replace(case.plan, n_samples=n)), k) * case.plan.n_samples / n
-    times = ", ".join(f"{label}: × {kind / seconds:.3g}" for label, seconds in ours.items())
-    return (
-        f"A length of {n}, a product of small primes, would let the literal loop finish in {kind:.3g} s "
-        f"(from {k} scans), "
-        f"{literal / kind:.2g} times sooner. Against that, {times}."
-    )
+    k: int,  # scans that are timed
+) -> dict:
+    "Seconds of the literal loop, on the case's length and on the next length that is a product of small primes."
+    n, plan = next_fast_len(case.plan.n_samples), case.plan
+    k = min(k, plan.n_scans)
+    seconds, busy = extrapolated(case, k)
+    kind_seconds = seconds
+    if n != plan.n_samples:
+        kind = replace(case, x=case.x[np.arange(n) % plan.n_samples], plan=replace(plan, n_samples=n))
+        kind_seconds = extrapolated(kind, k)[0] * plan.n_samples / n
+    return {"seconds": seconds, "busy": busy, "scans": k, "kind_length": n, "kind_seconds": kind_seconds}
 
 
 warm_samples = 4096
@@ -247,20 +256,45 @@ warm_samples = 4096
 def measure(
     case: Case,
     key: str,  # of `engines`
-    repeat: int = 3,  # timed calls; the literal loop has one
-    literal_scans: int | None = None,  # time only so many scans of the literal loop, and extrapolate
+    repeat: int = 3,  # timed calls
     threads: int | None = None,  # None takes all cores
-):  # seconds of each call; the gated picture, or None if it was extrapolated
+    **how,  # what else the engine is told
+):  # seconds of each call; cores kept busy; energy and counts before the gate
     "Run and time one engine, after a call on a tiny signal."
     engine = engines[key]
-    engine.run(
-        synthetic(warm_samples).astype(engine.dtype), replace(case.plan, n_samples=warm_samples, over=1), threads
-    )
-    if key == "literal" and literal_scans and literal_scans < case.plan.n_scans:
-        return [extrapolated(case, literal_scans)], None
+    tiny = replace(case.plan, n_samples=warm_samples, over=1)
+    engine.run(synthetic(warm_samples).astype(engine.dtype), tiny, threads, **how)
     x = np.ascontiguousarray(case.x, engine.dtype)
-    seconds, answer = timed(lambda: engine.run(x, case.plan, threads), 1 if key == "literal" else repeat)
-    return seconds, gated(answer, case.plan)
+    return timed(lambda: engine.run(x, case.plan, threads, **how), repeat)
+
+
+@cache
+def _every_sample(name):
+    "Energy and counts before the gate from every sample of every scan."
+    case = cases[name]()
+    return parity(case.x, case.plan, None)
+
+
+def engine_record(case: Case, key: str, repeat: int, threads: int) -> dict:
+    "One engine's time, and its agreement with MATLAB's result or else the parity mode's, after the global gate."
+    seconds, busy, answer = measure(case, key, repeat, threads)
+    reference = gated(_every_sample(case.name), case.plan) if case.result is None else case.result
+    points = engines[key].points(case.plan)
+    return {"engine": key, "threads": threads, "seconds": seconds, "busy": busy,
+            **compare(gated(answer, case.plan), reference),
+            "departures": points.departures * case.x.shape[1], "placed": points.placed * case.x.shape[1]}
+
+
+tolerances = (0.1, 0.05, 0.02, 0.01, 0.005, 0.001)
+
+
+def tolerance_record(case: Case, key: str, repeat: int, tolerance: float) -> dict:
+    "One thread's time at a tolerance, and the relative L1 difference that the tolerance bounds."
+    seconds, busy, (energy, _) = measure(case, key, repeat, 1, tolerance=tolerance)
+    points = fast_points(case.plan, tolerance=tolerance)
+    return {"engine": key, "tolerance": tolerance, "seconds": seconds, "busy": busy,
+            "l1": difference(energy, _every_sample(case.name)[0]),
+            "departures": points.departures * case.x.shape[1], "placed": points.placed * case.x.shape[1]}
 
 
 def peak_memory() -> float:  # MB of 10^6 bytes
@@ -274,103 +308,188 @@ def peak_memory() -> float:  # MB of 10^6 bytes
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1e-6 if sys.platform == "darwin" else 1.024e-3)
 
 
-def memory_alone(
+def memory_record(
     name: str,  # of `cases`
     key: str,  # of `engines`
-    threads: int | None = None,  # None takes all cores
-) -> float:  # MB
-    "Peak memory of a fresh process that loads a case and runs one engine on it."
+) -> dict:
+    "Peak memory of a fresh process that loads a case and runs one engine on it [MB]."
     command = [sys.executable, __file__, "--case", name, "--memory", key]
-    if threads:
-        command += ["--threads", str(threads)]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(f"the run for memory failed: {done.stderr.strip()}")
-    return float(done.stdout)
+    return {"engine": key, "memory": float(done.stdout)}
 
 
-def _librosa(x):
-    from librosa import reassigned_spectrogram
-
-    n, hop = 2048, 128
-    run = lambda: reassigned_spectrogram(y=x.astype(np.float32), sr=1, n_fft=n, hop_length=hop)[2].size
-    return (
-        run,
-        f"STFT, Hann window {n}, n_fft {n}, hop {hop}, {n // 2 + 1} frequencies, float32; not gathered into a picture",
-    )
+peers = ("librosa", "libtfr", "ssqueezepy", "instanz")
 
 
-def _libtfr(x):
-    from libtfr import tfr_spec
-
-    n, hop, tapers = 2048, 128, 6
-    run = lambda: tapers * tfr_spec(x, n, hop, n - 1, K=tapers).size
-    return (
-        run,
-        f"STFT, {tapers} Hermite tapers (each counted) of {n - 1}, n_fft {n}, hop {hop}, "
-        f"{n // 2 + 1} frequencies, float64",
-    )
-
-
-def _ssqueezepy(x):
-    from ssqueezepy import ssq_cwt
-
-    voices = 16
-    run = lambda: ssq_cwt(x.astype(np.float32), nv=voices)[1].size
-    return run, f"CWT, default wavelet, hop 1, {voices} voices an octave, float32; frequency only"
-
-
-peers = {"librosa": _librosa, "libtfr": _libtfr, "ssqueezepy": _ssqueezepy}
-
-
-def measure_peer(
-    name: str,  # of `peers`
-    x,  # one channel, (N,), float64
-    repeat: int = 3,  # timed calls
-):  # points reassigned, seconds of each call, setup in words; None where it is not installed
-    "Run and time one peer, after a call on a tiny signal."
-    try:
-        warm, _ = peers[name](synthetic(warm_samples)[:, 0].copy())
-        warm()
-    except ImportError:
-        return None
-    run, setup = peers[name](np.ascontiguousarray(x))
-    seconds, points = timed(run, repeat)
-    return points, seconds, f"{name} {version(name)}: {setup}"
-
-
-def peer_report(
-    case: Case,
-    ours: dict,  # our points sent per second, by engine label
-    repeat: int = 3,  # timed calls
-) -> str:  # Markdown
-    "Time the peers that are installed on one channel, against our points sent per second."
-    found = {name: _progress(name, lambda name=name: measure_peer(name, case.x[:, 0], repeat)) for name in peers}
-    rows = []
-    for points, seconds, setup in filter(None, found.values()):
-        rate = points / median(seconds)
-        rows.append(
-            [
-                setup,
-                f"{points / 1e6:.1f}",
-                f"{median(seconds):.3g}",
-                f"{rate / 1e6:.3g}",
-                *(f"{mine / rate:.3g}" for mine in ours.values()),
-            ]
-        )
-    head = ["peer", "points [M]", "seconds", "M points/s", *(f"ours / theirs: {label}" for label in ours)]
-    text = (
-        markdown_table(head, rows)
-        + "\n\nOne channel of the same sound; librosa and libtfr use one thread. "
-        "Ours are departure points sent per second, not full-grid points."
-    )
-    missing = [name for name, answer in found.items() if answer is None]
-    return text + (f" Not installed: {', '.join(missing)}." if missing else "")
+def peer_record(case: Case, name: str, repeat: int, threads: int) -> dict:
+    "One peer's time on the first channel, in a process of its own; why it has none, where it can't be run."
+    with tempfile.TemporaryDirectory() as folder:
+        sound = Path(folder) / "sound.npy"
+        np.save(sound, np.ascontiguousarray(case.x[:, 0], float))
+        command = [sys.executable, Path(__file__).with_name("peers.py"), name, "--sound", sound]
+        done = subprocess.run([*command, "--threads", str(threads), "--repeat", str(repeat)], capture_output=True,
+                              text=True)
+    if done.returncode:
+        return {"peer": name, "threads": threads, "missing": done.stderr.strip().splitlines()[-1]}
+    return {"peer": name, "threads": threads, **json.loads(done.stdout)}
 
 
 def _progress(label, run):
     print(f"{label} …", file=sys.stderr, flush=True)
     return run()
+
+
+def machine() -> dict:
+    "The machine and the versions; `source` changes with every change of the package."
+    cpu = platform.processor() or platform.machine()
+    try:
+        with open("/proc/cpuinfo") as lines:
+            cpu = next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        pass
+    folder = Path(spectral_hyperresolution.__file__).parent
+    source = b"".join(path.read_bytes() for path in sorted(folder.rglob("*.py")))
+    names = ["numpy", "scipy", "numba", *(["torch"] if find_spec("torch") else []), "spectral_hyperresolution"]
+    return {"cpu": cpu, "cores": _cores(), "system": platform.system(), "python": platform.python_version(),
+            "packages": {name: version(name) for name in names}, "source": hashlib.sha256(source).hexdigest()[:12]}
+
+
+def steps(case: Case, keys, repeat: int, literal_scans: int):
+    "Everything that is measured of a case: a name and a function that makes its record, one after the other."
+    yield "literal", partial(literal_record, case, literal_scans)
+    for key in keys:
+        if engines[key].memory:
+            yield f"memory, {key}", partial(memory_record, case.name, key)
+    for threads in sorted({1, _cores()}):
+        for key in keys:
+            yield f"engine, {key}, {threads}", partial(engine_record, case, key, repeat, threads)
+        for name in peers:
+            yield f"peer, {name}, {threads}", partial(peer_record, case, name, repeat, threads)
+    for key in ("fast64", "fast32"):
+        for tolerance in tolerances if key in keys else ():
+            yield f"tolerance, {key}, {tolerance}", partial(tolerance_record, case, key, repeat, tolerance)
+
+
+def benchmark(
+    name: str = "small",  # of `cases`
+    keys=None,  # of `engines`; None: all that this machine can run
+    repeat: int = 3,  # timed calls
+    literal_scans: int = 40,  # scans of the literal loop that are timed
+    out: Path | None = None,  # JSON file; records that it has already are not measured again
+) -> dict:  # ready for JSON
+    "Measure a case. Raises ValueError where the file is of another machine, other versions or other settings."
+    case, keys = cases[name](), keys or present()
+    about = {"machine": machine(), "settings": {"case": name, "source": case.source, "engines": keys, "repeat": repeat,
+                                                "literal_scans": literal_scans}}
+    result = about | {"date": date.today().isoformat(), "n_samples": case.plan.n_samples, "channels": case.x.shape[1],
+                      "n_scans": case.plan.n_scans, "records": {}}
+    if out and out.is_file():
+        kept = json.loads(out.read_text(encoding="utf-8"))
+        if different := [k for k in about if kept.get(k) != about[k]]:
+            raise ValueError(f"{out} was measured with another {' and other '.join(different)}: remove it first")
+        result = kept
+    for step, run in steps(case, keys, repeat, literal_scans):
+        if step not in result["records"]:
+            result["records"][step] = _progress(step, run)
+            if out: store(result, out)
+    return result
+
+
+def store(result: dict, out: Path):
+    "Write a result, one record to a line."
+    rounded = json.loads(json.dumps(result), parse_float=lambda text: float(f"{float(text):.7g}"))
+    records = ",\n".join(f"  {json.dumps(k)}: {json.dumps(v)}" for k, v in rounded.pop("records").items())
+    lines = [f" {json.dumps(k)}: {json.dumps(v)}" for k, v in rounded.items()]
+    with atomic_write(out) as whole:
+        whole.write_text("{\n" + ",\n".join([*lines, ' "records": {\n' + records + "\n }"]) + "\n}\n", encoding="utf-8")
+
+
+def chosen(result: dict, kind: str) -> list:  # of records
+    "The records of a kind: engine, memory, tolerance, peer."
+    return [record for step, record in result["records"].items() if step.startswith(kind + ",")]
+
+
+def heading(result: dict) -> str:  # Markdown
+    "What was measured, where, when."
+    m, s, literal = result["machine"], result["settings"], result["records"]["literal"]
+    packages = ", ".join(f"{name} {number}" for name, number in m["packages"].items())
+    points = result["n_scans"] * result["n_samples"] * result["channels"]
+    text = (
+        f"Case *{s['case']}*: {s['source']}; {result['n_samples']} samples × {result['channels']} channels, "
+        f"{result['n_scans']} scans, {points / 1e6:.0f} M points on the full grid. Measured on {result['date']}: "
+        f"{m['cpu']}, {m['cores']} cores, {m['system']}, Python {m['python']}, {packages}. Seconds are the median of "
+        f"up to {s['repeat']} calls (and their range) after a call on a tiny signal.\n\n"
+        f"The literal loop has one thread. It takes {literal['seconds']:.3g} s, **extrapolated** from "
+        f"{literal['scans']} of its {result['n_scans']} scans."
+    )
+    if literal["busy"] < 0.9:
+        text = (f"**The machine was busy with other work: of one core the literal loop had {literal['busy']:.0%}. "
+                f"Ratios from this run are rough.**\n\n") + text
+    if literal["kind_length"] == result["n_samples"]: return text
+    return text + (f" {result['n_samples']} is an unlucky length for its FFT: at {literal['kind_length']}, a product "
+                   f"of small primes, it would take {literal['kind_seconds']:.3g} s.")
+
+
+def engine_table(result: dict) -> str:  # Markdown
+    "The engines, with one thread and with all."
+    literal, rows = result["records"]["literal"], []
+    memory = {record["engine"]: record["memory"] for record in chosen(result, "memory")}
+    for r in chosen(result, "engine"):
+        seconds = median(r["seconds"])
+        rows.append([
+            engines[r["engine"]].label, r["threads"], f"{r['busy']:.2g}",
+            f"{seconds:.3g} ({min(r['seconds']):.3g}–{max(r['seconds']):.3g})",
+            f"{literal['seconds'] / seconds:.3g}", f"{literal['kind_seconds'] / seconds:.3g}",
+            f"{r['departures'] / 1e6:.0f}", f"{r['placed'] / 1e6:.0f}", f"{r['placed'] / seconds / 1e6:.3g}",
+            f"{r['l1']:.2g}", f"{r['energy']:.7g}", f"{r['worst']:.2g}", r["cells"] or "same",
+            f"{memory[r['engine']]:.0f}" if r["engine"] in memory else "–",
+        ])
+    return markdown_table([
+        "engine", "threads", "cores kept busy", "seconds", "× literal loop", "× literal loop at a kind length",
+        "departure points [M]", "placed one by one, at least [M]", "M placed/s", "relative L₁", "energy ratio",
+        "worst", "support, cells that differ", "peak memory [MB]"], rows)
+
+
+def tolerance_table(result: dict) -> str:  # Markdown
+    "Speed and error of the fast mode at each tolerance."
+    literal = result["records"]["literal"]
+    rows = []
+    for r in chosen(result, "tolerance"):
+        seconds = median(r["seconds"])
+        rows.append([engines[r["engine"]].label, f"{r['tolerance']:g}", f"{r['l1']:.2g}", f"{seconds:.3g}",
+                     f"{literal['seconds'] / seconds:.3g}", f"{literal['kind_seconds'] / seconds:.3g}",
+                     f"{r['departures'] / 1e6:.0f}", f"{r['placed'] / 1e6:.0f}"])
+    return markdown_table([
+        "one thread", "tolerance", "measured relative L₁", "seconds", "× literal loop",
+        "× literal loop at a kind length", "departure points [M]", "placed one by one, at least [M]"], rows)
+
+
+def peer_table(result: dict) -> str:  # Markdown
+    "The peers, against our points with as many threads."
+    ours = {(r["engine"], r["threads"]): r["placed"] / median(r["seconds"]) for r in chosen(result, "engine")
+            if engines[r["engine"]].memory}
+    keys, rows, missing = list(dict.fromkeys(key for key, _ in ours)), [], {}
+    for r in chosen(result, "peer"):
+        if "missing" in r:
+            missing[r["peer"]] = r["missing"]
+            continue
+        rate = r["points"] / median(r["seconds"])
+        rows.append([f"{r['peer']} ({r['version']}): {r['setup']}", r["threads"], f"{r['busy']:.2g}",
+                     f"{r['points'] / 1e6:.1f}", f"{median(r['seconds']):.3g}", f"{rate / 1e6:.3g}",
+                     *(f"{ours[key, r['threads']] / rate:.3g}" for key in keys)])
+    head = ["peer", "threads allowed", "cores kept busy", "points [M]", "seconds", "M points/s",
+            *(f"ours / theirs: {engines[key].label}" for key in keys)]
+    text = markdown_table(head, rows) + (
+        "\n\nOne channel of the same sound, each peer in a process of its own. Ours are points placed one by one per "
+        "second, which leaves out those that are deposited in runs: not full-grid points.")
+    return text + "".join(f" Not measured: {name} ({why})." for name, why in missing.items())
+
+
+def report(result: dict) -> str:  # Markdown
+    "All tables."
+    return "\n\n".join(part(result) for part in (heading, engine_table, tolerance_table, peer_table)) + "\n"
 
 
 lengths, overs = (10**4, 10**5, 10**6, 10**7), (5, 10, 20, 40, 80)
@@ -405,7 +524,7 @@ def growth(
                 [engines[key].label, n, case.plan.n_scans, f"{seconds:.3g}", f"{case.full_grid / seconds / 1e6:.3g}"]
             )
     return (
-        f"One channel; median of {repeat}.\n\n"
+        f"One channel; median of {repeat}; {machine()['cpu']}.\n\n"
         + markdown_table(["engine", "samples", "scans", "seconds", "M full-grid points/s"], rows)
         + "\n"
     )
@@ -439,7 +558,7 @@ def _torch_clock(device, repeat):
             wait()
 
         wait()
-        seconds, _ = timed(whole, repeat)
+        seconds, *_ = timed(whole, repeat)
         return median(seconds), torch.cuda.max_memory_allocated() / 1e6 if cuda else None
 
     return clock
@@ -468,8 +587,8 @@ def _torch_runs(case, device, small):
 
     def add(label, x, plan, count, share=1.0, sent=None, **how):
         runs[label] = (
-            every_point(plan) * count / share,
-            (sent or fast_points)(plan) * count / share,
+            every_point(plan).departures * count / share,
+            (sent or torch_points)(plan).departures * count / share,
             share,
             lambda: on_torch(x, plan, **how),
         )
@@ -562,134 +681,6 @@ def device_report(
     )
 
 
-def machine() -> str:
-    "One line about the machine and the versions."
-    cpu = platform.processor() or platform.machine()
-    try:
-        with open("/proc/cpuinfo") as lines:
-            cpu = next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        pass
-    packages = ", ".join(f"{name} {version(name)}" for name in ("numpy", "scipy", "numba", "spectral_hyperresolution"))
-    return f"{cpu}, {_cores()} cores, {platform.system()}, Python {platform.python_version()}, {packages}"
-
-
-def engine_row(
-    case: Case,
-    key: str,  # of `engines`
-    seconds,  # of each call
-    literal: float | None,  # seconds of the literal loop
-    agreement: dict | None,  # from `compare`
-    memory: float | None,  # MB
-) -> list:  # of strings, one a column of `columns`
-    "One line of the table of engines."
-    points, mid = engines[key].sent(case.plan) * case.x.shape[1], median(seconds)
-    span = f" ({min(seconds):.3g}–{max(seconds):.3g})" if len(seconds) > 1 else ""
-    row = [
-        engines[key].label,
-        f"{mid:.3g}{span}",
-        f"{points / 1e6:.0f}",
-        f"{mid / points * 1e9:.3g}",
-        f"{points / mid / 1e6:.3g}",
-        f"{case.full_grid / mid / 1e6:.3g}",
-        f"{literal / mid:.3g}" if literal else "–",
-    ]
-    if agreement is None:
-        row += ["–"] * 4
-    else:
-        row += [
-            f"{agreement['l1']:.2g}",
-            f"{agreement['energy']:.6f}",
-            f"{agreement['worst']:.2g}",
-            agreement["cells"] or "same",
-        ]
-    return [*row, f"{memory:.0f}" if memory else "–"]
-
-
-columns = [
-    "engine",
-    "seconds",
-    "points sent [M]",
-    "ns per point sent",
-    "M points sent/s",
-    "M full-grid points/s",
-    "× literal loop",
-    "relative L₁",
-    "energy ratio",
-    "worst",
-    "support, cells that differ",
-    "peak memory [MB]",
-]
-
-
-def _heading(case, keys, repeat, literal_scans, threads, reference):
-    "What was measured, on what, against what."
-    plan, few = case.plan, "literal" in keys and literal_scans and literal_scans < case.plan.n_scans
-    against = "MATLAB's result" if case.result is not None else "the parity mode"
-    lines = [
-        f"Case *{case.name}*: {case.source}; {plan.n_samples} samples × {case.x.shape[1]} channels, "
-        f"{plan.n_scans} scans, "
-        f"{case.full_grid / 1e6:.0f} M points on the full grid.",
-        f"Machine: {machine()}. Threads: {threads or _cores()}; the literal loop has one.",
-        f"Seconds: median of {repeat} calls (and range) after a call on a tiny signal; the literal loop is timed once.",
-        "Nothing to compare with: there is no result from MATLAB, and parity was not run."
-        if reference is None
-        else f"Compared with {against}, after the global gate.",
-        f"The fast mode transforms one scan in {scan_groups(plan)[0].ratio} and interpolates between.",
-    ]
-    if few:
-        lines.append(
-            f"The literal loop's time is **extrapolated** from {literal_scans} of {plan.n_scans} scans; "
-            "its result is not compared."
-        )
-    return "\n".join(lines)
-
-
-def benchmark(
-    name: str = "small",  # of `cases`
-    keys=None,  # of `engines`; None: all that this machine can run
-    repeat: int = 3,  # timed calls; the literal loop has one
-    literal_scans: int | None = None,  # time only so many scans of the literal loop, and extrapolate
-    threads: int | None = None,  # None takes all cores
-    with_peers: bool = False,  # time the peers as well
-) -> str:  # Markdown
-    "Time and compare engines in one process and one run."
-    case, keys = cases[name](), keys or present()
-    memory = {
-        k: _progress(f"{k}, memory", lambda k=k: memory_alone(name, k, threads)) for k in keys if engines[k].memory
-    }
-    found = {k: _progress(k, lambda k=k: measure(case, k, repeat, literal_scans, threads)) for k in keys}
-    reference = case.result if case.result is not None else found.get("parity", (0, None))[1]
-    literal = median(found["literal"][0]) if "literal" in found else None
-    match = {
-        k: None if picture is None or reference is None else compare(picture, reference)
-        for k, (_, picture) in found.items()
-    }
-    rows = [engine_row(case, k, seconds, literal, match[k], memory.get(k)) for k, (seconds, _) in found.items()]
-    parts = [_heading(case, keys, repeat, literal_scans, threads, reference), markdown_table(columns, rows)]
-    if literal:
-        parts.append(
-            _progress(
-                "literal, a kinder length",
-                lambda: length_note(case, literal, _label({k: median(found[k][0]) for k in keys})),
-            )
-        )
-    if with_peers:
-        parts.append(
-            peer_report(
-                case,
-                _label({k: engines[k].sent(case.plan) * case.x.shape[1] / median(found[k][0]) for k in keys}),
-                repeat,
-            )
-        )
-    return "\n\n".join(filter(None, parts)) + "\n"
-
-
-def _label(numbers):
-    "The fast engines' numbers by their labels."
-    return {engines[k].label: v for k, v in numbers.items() if engines[k].memory}
-
-
 def _count(text):
     if not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not an integer >= 1")
@@ -700,51 +691,23 @@ def _parser():
     p = argparse.ArgumentParser(
         prog="python benchmarks/engines.py", description="Time the engines and compare them with MATLAB's result."
     )
-    p.add_argument(
-        "--case",
-        choices=cases,
-        default="full",
-        help="full: the authors' parameters, several minutes; small: seconds (default: full)",
-    )
-    p.add_argument(
-        "--engines",
-        nargs="+",
-        choices=engines,
-        metavar="NAME",
-        help=f"which to run: {', '.join(engines)} (default: all that can)",
-    )
-    p.add_argument(
-        "--repeat",
-        type=_count,
-        default=3,
-        metavar="N",
-        help="timed calls of each engine; the median counts (default: 3)",
-    )
-    p.add_argument(
-        "--literal-scans",
-        type=_count,
-        metavar="K",
-        help="time K scans of the literal loop and extrapolate (default: all scans)",
-    )
-    p.add_argument(
-        "--threads", type=_count, metavar="N", help="threads of the parity and fast modes (default: all cores)"
-    )
-    p.add_argument("--peers", action="store_true", help=f"time {', '.join(peers)} too, where installed")
-    p.add_argument(
-        "--memory",
-        choices=engines,
-        metavar="NAME",
-        help="only run this engine once and print the process's peak memory in MB",
-    )
-    p.add_argument(
-        "--device", metavar="NAME", help="instead: check and time the torch engine on this device, for instance cuda"
-    )
-    p.add_argument(
-        "--growth",
-        action="store_true",
-        help="instead: time the engines as the sound grows to 10 million samples, and the number of scans",
-    )
-    p.add_argument("--out", type=Path, metavar="FILE", help="write the tables here too (Markdown)")
+    p.add_argument("--case", choices=cases, default="full",
+                   help="full: the authors' parameters, a quarter of an hour; small: a minute (default: full)")
+    p.add_argument("--engines", nargs="+", choices=engines, metavar="NAME",
+                   help=f"which to run: {', '.join(engines)} (default: all that can)")
+    p.add_argument("--repeat", type=_count, default=3, metavar="N",
+                   help="timed calls of each; the median counts (default: 3)")
+    p.add_argument("--literal-scans", type=_count, default=40, metavar="K",
+                   help="scans of the literal loop that are timed; the rest is extrapolated (default: 40)")
+    p.add_argument("--threads", type=_count, metavar="N", help="threads for --growth (default: all cores)")
+    p.add_argument("--memory", choices=engines, metavar="NAME",
+                   help="only run this engine once and print the process's peak memory in MB")
+    p.add_argument("--device", metavar="NAME",
+                   help="instead: check and time the torch engine on this device, for instance cuda")
+    p.add_argument("--growth", action="store_true",
+                   help="instead: time the engines as the sound grows to 10 million samples, and the number of scans")
+    p.add_argument("--out", type=Path, metavar="FILE",
+                   help="keep the measurements here (JSON), and go on with those that the file has already")
     return p
 
 
@@ -764,18 +727,15 @@ def main(
         engine.run(np.ascontiguousarray(case.x, engine.dtype), case.plan, args.threads)
         print(f"{peak_memory():.1f}")
         return 0
-    if args.device:
-        try:
-            text = device_report(cases[args.case](), args.device, args.repeat)
-        except (ImportError, ValueError) as error:
-            parser.error(f"argument --device: {error}")
-    elif args.growth:
-        text = f"Machine: {machine()}. " + growth(args.engines, repeat=args.repeat, threads=args.threads)
-    else:
-        text = benchmark(args.case, args.engines, args.repeat, args.literal_scans, args.threads, args.peers)
-    print(text)
-    if args.out:
-        args.out.write_text(text, encoding="utf-8")
+    try:
+        if args.device:
+            print(device_report(cases[args.case](), args.device, args.repeat))
+        elif args.growth:
+            print(growth(args.engines, repeat=args.repeat, threads=args.threads))
+        else:
+            print(report(benchmark(args.case, args.engines, args.repeat, args.literal_scans, args.out)))
+    except (ImportError, ValueError) as error:
+        parser.error(str(error))
     return 0
 
 

@@ -28,9 +28,9 @@ from spectral_hyperresolution.spectrogram import reassigned_spectrogram
 from spectral_hyperresolution.testing import arguments, fixture, fixture_names
 from spectral_hyperresolution.theory import gabor, organs, signals, sounds
 from spectral_hyperresolution.theory.bank import Bank
-from spectral_hyperresolution.theory.consensus import consensus_histogram
+from spectral_hyperresolution.theory.consensus import consensus_histogram, energy_and_density
 from spectral_hyperresolution.theory.detection import detection
-from spectral_hyperresolution.theory.drift import arrivals, stable_histogram
+from spectral_hyperresolution.theory.drift import stable_histogram, steady
 from spectral_hyperresolution.theory.froth import froth
 from spectral_hyperresolution.theory.histogram import reassigned_histogram
 from spectral_hyperresolution.theory.phase import complex_histogram, complex_spectrogram
@@ -206,7 +206,7 @@ def paper():
         "stable histogram",
         [
             stable_histogram(noise, [3, 4, 5], *edges, grid=(256, 128), across=True),
-            *arrivals(noise, 4.0, *edges, grid=(256, 128), most=0.5),
+            *energy_and_density(noise, 4.0, *edges, grid=(256, 128), keep=steady(0.5), order=3),
         ],
     )
 

@@ -91,7 +91,7 @@ def figure(data, alt, name):
 
 
 def show_outputs(cell, name):
-    "Outputs as MyST-NB shall show them: pictures carry their alternative text, links lead to pages."
+    "Outputs for MyST-NB: pictures carry their alternative text, links lead to pages."
     for i, output in enumerate(cell.get("outputs", [])):
         said = output.get("data", {}).get("text/markdown")
         if said: output["data"]["text/markdown"] = relink("".join(said), beside)
@@ -133,7 +133,7 @@ def beside(target, base=NBS):
 
 
 def prose(text, page, link):
-    "Markdown as Sphinx shall read it: links to staged pages, and those that need not be written."
+    "Markdown for Sphinx: links to staged pages, and those that need not be written."
     return anchored(link(relink(text, beside)), page)
 
 

@@ -22,7 +22,7 @@ def title(path):
 
 def relink(
     text,       # Markdown
-    place=str,  # maps a relative target to what shall stand there instead; None leaves the label alone
+    place=str,  # maps a relative target to what is put there instead; None leaves the label alone
     base=NBS,   # the folder that the targets are relative to
 ):
     "Point relative links elsewhere; a dead link raises a ValueError."

@@ -82,6 +82,7 @@ def blocks(
             found.append((low, high, inner.reshape(-1, k).sum(1) / (k * hop * (high - low))))
     return found
 
+# %% ../nbs/12_advice.ipynb #42919dca
 def occupied(
     pictures: list[ReassignedSpectrogram],  # one a piece
 ) -> tuple[float, float] | None:            # (lowest, highest frequency) [Hz],

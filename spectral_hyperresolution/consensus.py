@@ -140,11 +140,10 @@ def consensus(
     prints = np.stack([footprint(S, density, floor) for S in pictures])
     units = [pictures[0].plan.over / pictures[0].plan.q * S.plan.q / S.plan.over for S in pictures]
     members, support = agreement(prints, tolerance, agree)
-    energy, counts = (_mean(np.stack([getattr(S, kind) * u
-                                      for S, u in zip(pictures, units, strict=True)]), prints,
-                                      members)
-                      for kind in ("energy", "counts"))
+    energy = _mean(np.stack([S.energy for S in pictures]), prints, members)
+    counts = _mean(np.stack([S.counts * u for S, u in zip(pictures, units, strict=True)]), prints,
+                   members)
     first, pair = pictures[0], tuple(np.broadcast_to(tolerance, 2).tolist())
-    return Consensus(energy, counts, first.plan, first.sr, first.gate, support=support,
-                     pictures=pictures, tolerance=pair,
+    return Consensus(energy, counts, first.plan, first.sr, first.gate, first.calibration,
+                     support=support, pictures=pictures, tolerance=pair,
                      agree=len(qs) if agree is None else agree)

@@ -4,12 +4,13 @@
 
 # %% auto #0
 __all__ = ['scale_top', 'scale_bottom', 'scale_range', 'most_columns', 'three_qs', 'pixel_endings', 'scale', 'brightness', 'draw',
-           'three_colours', 'draw_three', 'draw_ordinary', 'save_pixels', 'save_figure']
+           'three_colours', 'draw_three', 'draw_ordinary', 'figure_endings', 'save_pixels', 'save_figure']
 
 # %% ../nbs/14_gallery.ipynb #415b9b2d
 from collections.abc import Sequence
 from os import PathLike
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
 
 import numpy as np
 
@@ -75,14 +76,25 @@ def brightness(
     return np.clip((10 * np.log10(np.maximum(energy, 1e-300)) - low) / (high - low), 0, 1)
 
 # %% ../nbs/14_gallery.ipynb #c59ffd2d
-most_columns = 2400   # more are added up in groups before they are drawn
+most_columns = 2400   # more are averaged in groups before they are drawn
 
 # %% ../nbs/14_gallery.ipynb #56500774
-def _columns(energy, edges):
-    "Energy with at most `most_columns` instants, neighbours added up, and their edges."
-    k = -(-energy.shape[-1] // most_columns)
-    starts = np.arange(0, energy.shape[-1], k)
-    return np.add.reduceat(energy, starts, axis=-1), np.append(edges[starts], edges[-1])
+def _columns(power, S):
+    """Power on a picture's axes with at most `most_columns` instants, neighbours averaged, in the
+    unit of its levels; and the edges."""
+    n, edges = power.shape[-1], S.time_edges
+    starts = np.arange(0, n, -(-n // most_columns))
+    mean = np.add.reduceat(power, starts, axis=-1) / np.diff(np.append(starts, n))
+    return mean * 10 ** ((S.calibration or 0) / 10), np.append(edges[starts], edges[-1])
+
+def _level(ax, power, edges, S, low, high, cmap, colorbar):
+    "Draw power in decibels; `low` and `high` may be None."
+    own = scale(power)
+    low, high = own[0] if low is None else low, own[1] if high is None else high
+    mesh = ax.pcolormesh(edges, S.frequency_edges,
+                         10 * np.log10(np.maximum(power, 10 ** (low / 10))), vmin=low, vmax=high,
+                         cmap=cmap, rasterized=True)
+    if colorbar: ax.figure.colorbar(mesh, ax=ax, label=f"level [{S.unit}]", pad=0.01)
 
 def _axes(ax, S):
     "Name and scale the axes of a picture: seconds, and hertz on a logarithmic axis."
@@ -112,9 +124,9 @@ def draw(
     low: float | None = None,    # level of the darkest colour [dB]; None: from the picture
     high: float | None = None,   # level of the brightest colour [dB]; None: from the picture
     cmap: str = "magma",         # a perceptually uniform colour map
-    colorbar: bool = True, # say what the colours mean
+    colorbar: bool = True,       # say what the colours mean
 ) -> "Axes":                     # the axes
-    """Draw one picture in decibels over seconds and hertz.
+    """Draw one picture's levels, `S.db()`, over seconds and hertz.
 
     Parameters
     ----------
@@ -137,13 +149,8 @@ def draw(
         the axes
     """
     ax = _axes(ax, _single(S))
-    energy, edges = _columns(S.energy, S.time_edges)
-    own = scale(energy)
-    low, high = own[0] if low is None else low, own[1] if high is None else high
-    mesh = ax.pcolormesh(edges, S.frequency_edges,
-                         10 * np.log10(np.maximum(energy, 10 ** (low / 10))), vmin=low, vmax=high,
-                         cmap=cmap, rasterized=True)
-    if colorbar: ax.figure.colorbar(mesh, ax=ax, label="energy [dB re full scale²]", pad=0.01)
+    power, edges = _columns(S.power, S)
+    _level(ax, power, edges, S, low, high, cmap, colorbar)
     return ax
 
 # %% ../nbs/14_gallery.ipynb #a7a1d82a
@@ -191,7 +198,7 @@ def draw_three(
         the axes
     """
     ax = _axes(ax, pictures[0])
-    parts = [_columns(_single(S).energy, S.time_edges) for S in pictures]
+    parts = [_columns(_single(S).power, S) for S in pictures]
     ax.pcolormesh(parts[0][1], pictures[0].frequency_edges,
                   np.stack([brightness(e) for e, _ in parts], axis=-1), rasterized=True)
     ax.set_facecolor("black")
@@ -204,8 +211,10 @@ def draw_ordinary(
     ax: "Axes | None" = None,    # matplotlib axes; None takes the current ones
     window: int | None = None,   # length of the Hann window [samples]
     cmap: str = "magma",         # a perceptually uniform colour map
+    colorbar: bool = False,      # say what the colours mean
 ) -> "Axes":                     # the axes
-    """Draw the ordinary spectrogram on the axes of a reassigned one.
+    """Draw the ordinary spectrogram's levels on the axes of a reassigned one, in the same
+    unit.
 
     Parameters
     ----------
@@ -219,6 +228,8 @@ def draw_ordinary(
         length of the Hann window [samples]
     cmap : str, default: 'magma'
         a perceptually uniform colour map
+    colorbar : bool, default: False
+        say what the colours mean
 
     Returns
     -------
@@ -227,63 +238,80 @@ def draw_ordinary(
     """
     power, window = beside(x, _single(S), window)
     ax = _axes(ax, S)
-    power, edges = _columns(power, S.time_edges)
-    low, high = scale(power)
-    ax.pcolormesh(edges, S.frequency_edges, 10 * np.log10(np.maximum(power, 10 ** (low / 10))),
-                  vmin=low, vmax=high, cmap=cmap, rasterized=True)
+    power, edges = _columns(power, S)
+    _level(ax, power, edges, S, None, None, cmap, colorbar)
     ax.set_title(f"ordinary spectrogram, Hann window of {1000 * window / S.sr:.1f} ms")
     return ax
 
 # %% ../nbs/14_gallery.ipynb #0d233c69
 pixel_endings = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp")
 
-def _check_ending(path, endings):
-    "Raise a ValueError unless the file's name ends in a format that can be written."
-    ending = str(path)[str(path).rfind("."):].lower() if "." in str(path) else ""
+def figure_endings() -> tuple[str, ...]:
+    "The endings of files that a framed figure can be written to."
+    from matplotlib.backend_bases import FigureCanvasBase
+    return tuple(sorted("." + ending for ending in FigureCanvasBase.get_supported_filetypes()))
+
+def _format(path, endings):
+    "The format of a file to be written, PNG for a stream or a device; ValueError for an ending."
+    if not isinstance(path, (str, PathLike)) or Path(path).exists() and not Path(path).is_file():
+        return "png"
+    ending = Path(path).suffix.lower()
     if ending not in endings:
-        raise ValueError(
-            f"{path}: the ending {ending!r} is not one of {', '.join(sorted(endings))}")
+        raise ValueError(f"{path}: the ending {ending!r} is not one of {', '.join(endings)}")
+    return ending[1:]
+
+# where a format keeps a note
+_notes = dict(png="Source", svg="Source", pdf="Keywords", eps="Creator", ps="Creator")
 
 # %% ../nbs/14_gallery.ipynb #1e8fbb9d
 def save_pixels(
-    path: str | PathLike[str],  # file to write; its ending says the format: .png, .tif, .jpg
+    path: "str | PathLike[str] | IO[bytes]",  # file; its ending says the format: .png, .tif, .jpg
     picture: "ReassignedSpectrogram | Sequence[ReassignedSpectrogram]",  # of one channel, or three
     cmap: str = "magma",        # colour map of a single picture
+    source: str = "",           # a note of what is shown, kept in PNG
 ) -> None:
     """Save a picture at full resolution, one bin a pixel, without axes. Raises ValueError for
     an unknown ending.
 
     Parameters
     ----------
-    path : str | PathLike[str]
-        file to write; its ending says the format: .png, .tif, .jpg
+    path : str | PathLike[str] | IO[bytes]
+        file; its ending says the format: .png, .tif, .jpg
     picture : ReassignedSpectrogram | Sequence[ReassignedSpectrogram]
         of one channel, or three
     cmap : str, default: 'magma'
         colour map of a single picture
+    source : str, default: ''
+        a note of what is shown, kept in PNG
     """
     from matplotlib import colormaps
     from matplotlib.image import imsave
-    _check_ending(path, pixel_endings)
+    kind = _format(path, pixel_endings)
     image = (three_colours(picture) if isinstance(picture, (list, tuple))
              else colormaps[cmap](brightness(_single(picture).energy))[..., :3])
     with checks.atomic_write(path) as whole:
-        imsave(whole, np.round(255 * image[::-1]).astype(np.uint8), origin="upper")
+        imsave(whole, np.round(255 * image[::-1]).astype(np.uint8), origin="upper", format=kind,
+               metadata={"Source": source} if kind == "png" else None)
 
 def save_figure(
-    path: str | PathLike[str],  # file to write; its ending says the format
+    path: "str | PathLike[str] | IO[bytes]",  # file to write; its ending says the format
     fig: "Figure",              # a matplotlib figure; closed afterwards
+    source: str = "",           # a note of what is shown, kept in PNG, SVG, PDF and EPS
 ) -> None:
     """Save a framed figure whole or not at all. Raises ValueError for an unknown ending.
 
     Parameters
     ----------
-    path : str | PathLike[str]
+    path : str | PathLike[str] | IO[bytes]
         file to write; its ending says the format
     fig : Figure
         a matplotlib figure; closed afterwards
+    source : str, default: ''
+        a note of what is shown, kept in PNG, SVG, PDF and EPS
     """
     import matplotlib.pyplot as plt
-    _check_ending(path, ["." + ending for ending in fig.canvas.get_supported_filetypes()])
-    with checks.atomic_write(path) as whole: fig.savefig(whole)
+    kind = _format(path, figure_endings())
+    with checks.atomic_write(path) as whole:
+        fig.savefig(whole, format=kind,
+                    metadata={_notes[kind]: source} if kind in _notes and source else None)
     plt.close(fig)

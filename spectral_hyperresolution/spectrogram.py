@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from .auto import auto_plan, reassign_auto
+from .auto import cells, picture_plan
 from .engine import checks
-from .engine.gate import check_gate, open_cells
-from .engine.plan import Plan, default_plan
-from .engine.reassign import reassign
+from .engine.gate import check_gate
+from .engine.plan import Plan
+from .engine.running import _cores
 
 if TYPE_CHECKING:
     import xarray
@@ -36,7 +36,7 @@ class ReassignedSpectrogram:
     Attributes
     ----------
     energy : np.ndarray
-        (…, n_frequencies, n_times), float64
+        (…, n_frequencies, n_times), float64 [full scale² s]
     counts : np.ndarray
         the same shape
     plan : Plan
@@ -44,15 +44,18 @@ class ReassignedSpectrogram:
     sr : float
         sampling rate [Hz]
     gate : str | None, default: None
-        the gate that darkened cells
+        the gate that set cells to zero
+    calibration : float | None, default: None
+        received level of a sample of 1.0 [dB re 1 µPa], if known
     q_map : np.ndarray | None, default: None
         the Q of each cell, the shape of energy, for q="auto" only
     """
-    energy: np.ndarray      # (…, n_frequencies, n_times), float64
+    energy: np.ndarray      # (…, n_frequencies, n_times), float64 [full scale² s]
     counts: np.ndarray      # the same shape
     plan: Plan              # in natural units
     sr: float               # sampling rate [Hz]
-    gate: str | None = None  # the gate that darkened cells
+    gate: str | None = None  # the gate that set cells to zero
+    calibration: float | None = None  # received level of a sample of 1.0 [dB re 1 µPa], if known
     q_map: np.ndarray | None = None  # the Q of each cell, the shape of energy, for q="auto" only
 
     @cached_property
@@ -80,37 +83,50 @@ class ReassignedSpectrogram:
         "The shape of energy and counts."
         return self.energy.shape
 
+    @property
+    def power(self) -> np.ndarray:
+        "Mean square of what is in each cell, its energy over its column's duration [full scale²]."
+        return self.energy * (self.sr / self.plan.tdeci)
+
+    @property
+    def unit(self) -> str:
+        "The unit of levels: received levels where there is a calibration."
+        return "dB re full scale²" if self.calibration is None else "dB re 1 µPa"
+
     def db(
         self,
-        ref: float | None = None,  # energy that is 0 dB; None is the largest
-        floor: float = -80.0,      # lowest value [dB]
+        ref: float | None = None,  # power that is 0 dB [full scale²]; None: what `unit` says
+        floor: float = -80.0,      # lowest value, relative to the picture's largest [dB]
     ) -> np.ndarray:               # (…, n_frequencies, n_times) [dB]
-        """Energy in decibels. Raises ValueError unless ref is a number > 0.
+        """Level of each cell: its power in decibels. Raises ValueError unless ref is a number
+        > 0.
 
         Parameters
         ----------
         ref : float | None, default: None
-            energy that is 0 dB; None is the largest
+            power that is 0 dB [full scale²]; None: what `unit` says
         floor : float, default: -80.0
-            lowest value [dB]
+            lowest value, relative to the picture's largest [dB]
 
         Returns
         -------
         np.ndarray
             (…, n_frequencies, n_times) [dB]
         """
-        ref = self.energy.max(initial=0.0) or 1.0 if ref is None else ref
+        ref = 10 ** (-(self.calibration or 0) / 10) if ref is None else ref
         number = np.isscalar(ref) and np.isreal(ref)
         if not (number and 0 < ref < np.inf):
             raise ValueError(f"ref={ref!r} is not a finite number > 0")
-        return 10 * np.log10(np.maximum(self.energy / ref, 10 ** (floor / 10)))
+        largest = self.power.max(initial=0.0) or ref
+        return (10 * np.log10(np.maximum(self.power / largest, 10 ** (floor / 10)))
+                + 10 * np.log10(largest / ref))
 
     def plot(
         self,
         ax: "Axes | None" = None,  # matplotlib axes; None takes the current ones
         **style: Any,              # passed on to `plot.draw`
     ) -> "Axes":                   # the axes
-        """Draw the picture; `plot.draw` says how.
+        """Draw the picture, with the options of `plot.draw`.
 
         Parameters
         ----------
@@ -158,17 +174,16 @@ class ReassignedSpectrogram:
         dims = [*lead, "frequency", "time"]
         p = self.plan
         about = dict(sr=self.sr, q=p.q if self.q_map is None else "auto", hop_length=p.tdeci,
-                     oversampling=p.over,
-                     bins_per_octave=p.noct,
-                     fmin=p.minf * self.sr,
+                     oversampling=p.over, bins_per_octave=p.noct, fmin=p.minf * self.sr,
                      fmax=p.maxf * self.sr, lint=p.lint, gate=str(self.gate))
-        tables = dict(energy=(dims, self.energy, dict(long_name="reassigned energy")),
-                      counts=(dims, self.counts, dict(long_name="arrivals")))
+        tables = dict(energy=(dims, self.energy, dict(long_name="reassigned energy",
+                                                     units="full scale² s")),
+                      counts=(dims, self.counts, dict(long_name="reassigned points")))
         if self.q_map is not None: tables["q"] = dims, self.q_map, dict(long_name="wavelet Q")
+        if self.calibration is not None: about["calibration"] = self.calibration
         return xarray.Dataset(
-            tables,
-            dict(frequency=("frequency", self.frequencies, dict(units="Hz")),
-                 time=("time", self.times, dict(units="s"))), about)
+            tables, dict(frequency=("frequency", self.frequencies, dict(units="Hz")),
+                         time=("time", self.times, dict(units="s"))), about)
 
     def save(
         self,
@@ -182,9 +197,10 @@ class ReassignedSpectrogram:
             file to write, NumPy's npz
         """
         qs: dict[str, Any] = {} if self.q_map is None else dict(q_map=self.q_map)
+        known = np.nan if self.calibration is None else self.calibration
         with checks.atomic_write(path) as whole, open(whole, "wb") as file:
             np.savez_compressed(file, **qs, energy=self.energy, counts=self.counts, sr=self.sr,
-                                gate=str(self.gate),
+                                gate=str(self.gate), calibration=known,
                                 plan=np.array([getattr(self.plan, k) for k in _stored], float))
 
     @staticmethod
@@ -210,8 +226,14 @@ class ReassignedSpectrogram:
             raise ValueError(f"{path} is not a picture kept by save")
         with kept:
             gate = None if kept["gate"] == "None" else str(kept["gate"])
-            return ReassignedSpectrogram(kept["energy"], kept["counts"], Plan(*kept["plan"]),
-                                         float(kept["sr"]), gate, kept.get("q_map"))
+            plan, sr, energy = Plan(*kept["plan"]), float(kept["sr"]), kept["energy"]
+            calibration = None
+            # kept before energies had a unit
+            if "calibration" not in kept: energy = energy * (plan.energy_scale / sr)
+            elif np.isfinite(kept["calibration"]): calibration = float(kept["calibration"])
+            return ReassignedSpectrogram(energy, kept["counts"], plan, sr, gate, calibration,
+                                         kept.get("q_map"))
+
 
 # %% ../nbs/10_spectrogram.ipynb #9d22b555
 def reassigned_spectrogram(
@@ -227,14 +249,16 @@ def reassigned_spectrogram(
     gate: str | None = "local",      # "local", "global" (the authors'), or None
     boundary: str = "zero",          # outside the sound: "zero", "reflect" or "wrap" (the authors')
     pool: bool = False,              # one picture of all channels together
-    mode: str = "fast",  # "fast", or "parity" with boundary="wrap": the authors' own numbers
+    mode: str = "fast",  # "fast", or "parity" with boundary="wrap": the authors' own arithmetic
     tolerance: float = 0.01,         # largest relative L1 error of the energy, fast mode
     density: float | None = None,    # instead: departure points per critical spacing
     lint: float = 0.5,               # largest displacement |eta/chi| that enters the picture
+    calibration: float | None = None,  # received level of a sample of 1.0 [dB re 1 µPa]
     dtype: DTypeLike | None = None,  # float32 or float64 to compute in; None follows x
     threads: int | None = None,      # None takes all cores
     progress: Callable[[float], None] | None = None,  # called with the fraction done
-) -> ReassignedSpectrogram:  # energy and counts are (n_frequencies, n_times) after x's leading axes
+) -> ReassignedSpectrogram:  # energy [full scale² s] and counts, each of the shape
+                            # (n_frequencies, n_times) after x's leading axes
     """Linear reassignment of a sound (Gardner & Magnasco 2006). Raises ValueError, or
     MemoryError before it starts.
 
@@ -263,13 +287,15 @@ def reassigned_spectrogram(
     pool : bool, default: False
         one picture of all channels together
     mode : str, default: 'fast'
-        "fast", or "parity" with boundary="wrap": the authors' own numbers
+        "fast", or "parity" with boundary="wrap": the authors' own arithmetic
     tolerance : float, default: 0.01
         largest relative L1 error of the energy, fast mode
     density : float | None, default: None
         instead: departure points per critical spacing
     lint : float, default: 0.5
         largest displacement |eta/chi| that enters the picture
+    calibration : float | None, default: None
+        received level of a sample of 1.0 [dB re 1 µPa]
     dtype : DTypeLike | None, default: None
         float32 or float64 to compute in; None follows x
     threads : int | None, default: None
@@ -280,7 +306,8 @@ def reassigned_spectrogram(
     Returns
     -------
     ReassignedSpectrogram
-        energy and counts are (n_frequencies, n_times) after x's leading axes
+        energy [full scale² s] and counts, each of the shape (n_frequencies, n_times) after
+        x's leading axes
 
     Examples
     --------
@@ -289,36 +316,25 @@ def reassigned_spectrogram(
     >>> S = reassigned_spectrogram(x.T, sr, q=2)
     >>> S.plot()
     """
-    flat, lead = checks.as_channels(x)
-    if dtype is not None:
-        if str(dtype) not in ("float32", "float64") and dtype not in (np.float32, np.float64,
-            float):
-            raise ValueError(f"dtype={dtype!r} is not float32 or float64")
-        if np.abs(flat).max() > np.finfo(dtype).max:
-            raise ValueError(f"x reaches {np.abs(flat).max():.3g}: beyond the range of "
-                             f"{np.dtype(dtype)}")
-        flat = flat.astype(dtype, copy=False)
+    flat, lead = checks.as_channels(x, dtype)
     n = flat.shape[1]
     hint = (f"; x has shape {np.shape(x)}, and time is the last axis" if np.ndim(x) > 1
             and n < len(flat) else "")
-    rest = fmin, fmax, bins_per_octave, hop_length, oversampling, lint
-    try: plan = auto_plan(n, sr, q, *rest) if isinstance(q, str) else default_plan(n, sr, q, *rest)
+    try: plan = picture_plan(n, sr, q, fmin, fmax, bins_per_octave, hop_length, oversampling, lint)
     except ValueError as error: raise ValueError(f"{error}{hint}") from None
+    threads = _cores() if threads is None else checks.integer("threads", threads, 1)
     groups = [flat] if pool else flat[:, None]
-    plan.check_memory(len(groups))
+    plan.check_memory(len(groups), arrays=(q == "auto") * (len(groups) + 4))
     check_gate(gate)
+    if calibration is not None:
+        calibration = checks.number("calibration", calibration, -np.inf)
     shape = plan.shape[::-1] if pool else (*lead, *plan.shape[::-1])
-    energy, counts = np.zeros((2, len(groups), *plan.shape[::-1]))
-    q_map = np.zeros_like(energy) if isinstance(q, str) else None
+    tables = np.zeros((2 + (q == "auto"), len(groups), *plan.shape[::-1]))
     for i, channels in enumerate(groups):
         part = progress and partial(lambda i, done: progress((i + done) / len(groups)), i)
-        if q_map is not None:
-            e, c, chosen = reassign_auto(channels.T, plan, mode, boundary, tolerance, density, gate,
-                                         threads, part, oversampling)
-            energy[i], counts[i], q_map[i] = e.T[::-1], c.T[::-1], chosen.T[::-1]
-            continue
-        e, c = reassign(channels.T, plan, mode, boundary, tolerance, density, gate != "global",
-                        threads, part)
-        energy[i], counts[i] = np.where(open_cells(c, plan, gate), e, 0).T[::-1], c.T[::-1]
-    return ReassignedSpectrogram(energy.reshape(shape), counts.reshape(shape), plan, float(sr),
-                                 gate, None if q_map is None else q_map.reshape(shape))
+        found = cells(np.ascontiguousarray(channels), plan, q, mode, boundary, tolerance, density,
+                      gate, threads, part, oversampling)
+        for whole, table in zip(tables, found, strict=True): whole[i] = table.T[::-1]
+    tables[0] *= plan.energy_scale / float(sr)
+    energy, counts, *q_map = (table.reshape(shape) for table in tables)
+    return ReassignedSpectrogram(energy, counts, plan, float(sr), gate, calibration, *q_map)

@@ -1,6 +1,7 @@
 """Fixtures for all tests. Folders are found by the package's `testing`, so that there is one rule."""
 
 import os
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,13 @@ def pytest_configure(config):
     noise = np.random.default_rng(0).standard_normal(2000)
     for dtype in (np.float32, np.float64):
         for mode in ("fast", "parity"): reassign(noise.astype(dtype), Plan(2000, 2, 50, 4, 12, 0.05, 0.4), mode)
+
+
+def pytest_terminal_summary(terminalreporter):
+    "One line about what could not be tried on this machine, and how many tests that are."
+    reasons = Counter(str(report.longrepr[2]).removeprefix("Skipped: ")
+                      for report in terminalreporter.stats.get("skipped", []))
+    if reasons: terminalreporter.write_line("not run: " + "; ".join(f"{n} × {why}" for why, n in reasons.most_common()))
 
 
 @pytest.fixture(scope="session", autouse=True)

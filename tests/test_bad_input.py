@@ -64,6 +64,22 @@ def test_no_sound_at_the_door(shape):
     refused(door, np.zeros(shape), says=[f"x has shape {shape}", "empty"])
 
 
+def test_channels_and_time_in_the_wrong_order():
+    "More channels than samples are likely to be the other way round; as many are not."
+    hint = r"; x has shape \(30, 20\), and time is the last axis"
+    with pytest.raises(ValueError, match=hint): door(np.ones((30, 20)), fmin=25)
+    for shape in ((20, 20), (10, 20), (20,)):
+        with pytest.raises(ValueError, match="shorter than the lowest wavelet") as caught: door(np.ones(shape), fmin=25)
+        assert "time is the last axis" not in str(caught.value)
+
+
+def test_any_rate():
+    "The picture of a sound is the same at every rate, but for its units: seconds and hertz, or years."
+    for sr in (1e-9, 0.5, 1.0, 1e9):
+        S = reassigned_spectrogram(x, sr, hop_length=20)
+        assert S.frequencies[-1] == pytest.approx(0.45 * sr) and S.times[-1] * sr == pytest.approx(1989)
+
+
 @pytest.mark.parametrize("n", [1, 2, 10])
 def test_too_few_samples_at_the_door(n):
     refused(door, x[:n], says=[f"a sound of {n} samples is shorter than the lowest wavelet, 2·q·sr/fmin = 18 samples"])
@@ -447,3 +463,15 @@ def test_the_torch_engine_refuses(wrong, says):
     plan = Plan(100, 2, 10, 2, 12, 0.1, 0.4)
     with pytest.raises(ValueError, match=re.escape(says)):
         on_torch(**(dict(x=torch.zeros(100), plan=plan) | wrong(torch)))
+
+
+def test_a_picture_is_not_saved_without_a_known_ending(tmp_path):
+    import matplotlib.pyplot as plt
+
+    from spectral_hyperresolution import plot
+    S = door(np.random.default_rng(0).standard_normal(800), 8000)
+    for save, name, ending in ((lambda path: plot.save_pixels(path, S), "a.xyz", ".xyz"),
+                               (lambda path: plot.save_figure(path, plt.figure()), "a", "")):
+        with pytest.raises(ValueError) as caught: save(tmp_path / name)
+        assert f"the ending {ending!r} is not one of ." in str(caught.value) and not list(tmp_path.iterdir())
+    plt.close("all")

@@ -1,6 +1,9 @@
 """What a chapter looks like: its size, its lines, its outputs, and the way through the book."""
 
+import ast
+import io
 import re
+import tokenize
 from pathlib import Path
 
 import nbformat
@@ -9,7 +12,20 @@ import pytest
 NBS = Path(__file__).resolve().parent.parent / "nbs"
 CHAPTERS = sorted(path for path in NBS.glob("[0-9]*.ipynb"))
 PARTS = (1, 10, 20, 40)
-WIDEST, MOST_CELLS, MOST_EXPORTED = 100, 60, 250
+WIDEST, MOST_CELLS, MOST_CODE, MOST_EXPORTED = 100, 60, 250, 250
+blank = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER}
+
+documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def lines_of_code(source):
+    "Lines that are more than blank, comment or docstring."
+    lines = {n for token in tokenize.generate_tokens(io.StringIO(source).readline) if token.type not in blank
+             for n in range(token.start[0], token.end[0] + 1)}
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, documented) and ast.get_docstring(node):
+            lines -= set(range(node.body[0].lineno, node.body[0].end_lineno + 1))
+    return len(lines)
 
 
 def broken(notebook):
@@ -18,6 +34,8 @@ def broken(notebook):
     yield from (f"{len(line)} columns: {line}" for cell in code for line in cell.source.splitlines()
                 if len(line) > WIDEST)
     if len(notebook.cells) > MOST_CELLS: yield f"{len(notebook.cells)} cells"
+    written = sum(lines_of_code(cell.source) for cell in code)
+    if written > MOST_CODE: yield f"{written} lines of code"
     exported = [line for cell in code if re.match(r"#\| exports?\b", cell.source)
                 for line in cell.source.splitlines()[1:] if line.strip()]
     if len(exported) > MOST_EXPORTED: yield f"{len(exported)} exported lines"
@@ -29,7 +47,18 @@ def broken(notebook):
         if promise == opening: yield "the opening paragraph repeats the promise"
         if promise in last: yield "the recap repeats the promise"
     if "**Recap.**" not in last: yield "no recap at the end"
+    yield from misnumbered(notebook)
     yield from (f"stray output: {text}" for cell in code for output in cell.outputs if (text := stray(output)))
+
+
+def misnumbered(notebook):
+    "Links to chapters that give another number than the file has, in text, in code and in outputs."
+    shown = [cell.source for cell in notebook.cells]
+    shown += [str(output.get("data", {}).get("text/markdown", "")) for cell in notebook.cells
+              for output in cell.get("outputs", [])]
+    for words, number in re.findall(r"\[([^]]*)\]\((\d\d)_\w+\.ipynb", "\n".join(shown)):
+        said = re.search(r"\d+", words)
+        if said and int(said[0]) != int(number): yield f"[{words}] leads to chapter {number}"
 
 
 def stray(output):
@@ -56,12 +85,14 @@ def chapter(*code, first="# Title\n\n> Promise.\n\nOpening.", last="**Recap.** A
 @pytest.mark.parametrize("notebook, rule", [
     (chapter("x = " + "1" * 97), "columns"),
     (chapter(*["x"] * 59), "61 cells"),
-    (chapter("#| export\n" + "x = 1\n" * 251), "251 exported lines"),
+    (chapter("x = 1\n" * 200, "x = '1'\n" * 51), "251 lines of code"),
+    (chapter("#| export\n" + "# a comment\n" * 251), "251 exported lines"),
     (chapter("#| default_exp a", "#| default_exp b"), "more than one module"),
     (chapter(first="# Title\n\nOpening."), "no title"),
     (chapter(first="# Title\n\n> Promise.\n\nPromise."), "opening paragraph repeats"),
     (chapter(last="**Recap.** Promise."), "recap repeats"),
     (chapter(last="The end."), "no recap"),
+    (chapter(last="**Recap.** See [chapter 7](08_next.ipynb)."), "leads to chapter 08"),
     (chapter("0.0", output=nbformat.v4.new_output("execute_result", {"text/plain": "0.0"})), "stray output"),
     (chapter("f()", output=nbformat.v4.new_output("stream", name="stderr", text="Warning")), "stray output"),
 ])
@@ -69,10 +100,17 @@ def test_a_broken_rule_is_found(notebook, rule):
     assert not list(broken(chapter("x = 1"))) and any(rule in found for found in broken(notebook))
 
 
+def test_what_counts_as_a_line_of_code():
+    lines = ["#| export", "", "# a comment", "def f(", "    x,  # beside", "):", '    """Says', '    what."""',
+             '    return """two', '    lines"""']
+    assert lines_of_code("\n".join(lines)) == 5
+
+
 def test_numbers_are_consecutive_within_their_part():
     numbers = [int(path.stem[:2]) for path in CHAPTERS]
-    starts = [n for n in numbers if n - 1 not in numbers]
-    assert tuple(starts) == PARTS and len(set(numbers)) == len(numbers)
+    wanted = [first + k for first, end in zip(PARTS, [*PARTS[1:], 100], strict=True)
+              for k in range(sum(first <= n < end for n in numbers))]
+    assert numbers == wanted and set(PARTS) <= set(numbers)
 
 
 def test_next_visits_every_chapter_once():

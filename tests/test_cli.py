@@ -16,6 +16,7 @@ from spectral_hyperresolution import cli
 from spectral_hyperresolution.cli import main
 from spectral_hyperresolution.theory import sounds
 
+OLDER = b"an older picture"
 COMMAND = [sys.executable, "-c", "import sys; from spectral_hyperresolution.cli import main; sys.exit(main())"]
 
 
@@ -57,6 +58,28 @@ def test_one_channel_is_that_channel(tmp_path, monkeypatch):
         assert (matplotlib.image.imread("a.png")[..., :3].max() > 0.5) == lit
 
 
+@pytest.mark.parametrize("start, duration, first, n", [
+    (None, "0.05", 0, 2205), ("0.1", "0.02", 4410, 882), ("0.5", None, 22050, 22050), (None, "0.050012", 0, 2206)])
+def test_a_part_is_cut_to_the_sample(bird, monkeypatch, start, duration, first, n):
+    given = []
+    from spectral_hyperresolution import drawing
+    monkeypatch.setattr(drawing, "_write", lambda args, x, sr, target, title, source: given.append((x, sr)))
+    options = [f"--{name}={value}" for name, value in (("start", start), ("duration", duration)) if value]
+    assert main(["draw", bird, *options]) == 0
+    (x, sr), whole = given[0], soundfile.read(bird, dtype="float32")[0]
+    assert sr == 44100 and np.array_equal(x, whole[None, first:first + n])
+
+
+def test_the_size_of_a_picture(bird):
+    "Width sets the hop, height the bins per octave; what is given instead is kept."
+    assert main(["draw", bird, "--pixels", "--q", "3", "--width", "300", "--height", "200", "--fmin", "500"]) == 0
+    rows, columns = matplotlib.image.imread("bird.png").shape[:2]
+    assert columns == 300 and 200 <= rows <= 210
+    rest = ["--hop-length", "441", "--bins-per-octave", "6", "--fmin", "500", "--fmax", "16000"]
+    assert main(["draw", bird, "--pixels", "--q", "3", *rest]) == 0
+    assert matplotlib.image.imread("bird.png").shape[:2] == (31, 100)
+
+
 def test_compare_and_single_q(bird):
     options = ["--q", "3", "--compare", "--gate", "global", "--boundary", "reflect"]
     assert main(["draw", bird, *options, "-o", "b.pdf"]) == 0
@@ -89,7 +112,7 @@ def test_nan_in_a_file_is_named(tmp_path, monkeypatch, capsys):
     sound[1234] = np.nan
     soundfile.write("nan.wav", sound, 8000, subtype="FLOAT")
     assert main(["draw", "nan.wav"]) == 2
-    assert "first nan at sample 1234 of channel 0" in capsys.readouterr().err
+    assert "nan.wav: 1 samples are not finite numbers, the first at 0.15425 s in channel 1" in capsys.readouterr().err
 
 
 def test_silence_is_a_dark_picture(tmp_path, monkeypatch):
@@ -103,14 +126,15 @@ def test_silence_is_a_dark_picture(tmp_path, monkeypatch):
 def long(tmp_path):
     "A folder with two minutes of noise and an older picture of it, which an interruption must leave as they are."
     soundfile.write(tmp_path / "long.wav", 0.1 * np.random.default_rng(0).standard_normal(48000 * 120), 48000)
-    (tmp_path / "long.png").write_bytes(b"an older picture")
+    (tmp_path / "long.png").write_bytes(OLDER)
     yield tmp_path
     assert sorted(os.listdir(tmp_path)) == ["long.png", "long.wav"]
-    assert (tmp_path / "long.png").read_bytes() == b"an older picture"
+    assert (tmp_path / "long.png").read_bytes() == OLDER
 
 
 def drawing(folder):
-    return subprocess.Popen([*COMMAND, "draw", "long.wav"], cwd=folder, stderr=subprocess.PIPE, text=True)
+    command = [*COMMAND, "draw", "long.wav", "--overwrite"]
+    return subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, text=True)
 
 
 @pytest.mark.parametrize("number, status", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -169,8 +193,8 @@ def test_cleaning_up_is_not_interrupted(monkeypatch):
     ("draw bird.wav --channel 2", "channel=2 is not one of 1 … 1"),
     ("draw bird.wav --start 9", "start=9.0 s is not within"),
     ("draw bird.wav --fmin 5000 --fmax 400", "fmin=5000 Hz is not below fmax=400 Hz"),
-    ("draw bird.wav -o a.xyz", "the ending '.xyz' is not one of"),
-    ("draw bird.wav -o no/a.png", "no folder no"),
+    ("draw bird.wav -o a.xyz", "not in '.xyz'"),
+    ("draw bird.wav -o bird.wav/a.png", "is a file, not a folder"),
     ("draw bird.wav -o bird.wav", "would overwrite the sound"),
     ("draw bird.wav --q 1,2", "'1,2' is not one number, or three"),
 ])
@@ -199,3 +223,137 @@ def test_real_recordings(reference_folder, tmp_path, monkeypatch, name):
     assert main(["draw", str(reference_folder / name), "--width", "400", "--height", "200"]) == 0
     picture = matplotlib.image.imread(Path(name).with_suffix(".png"))
     assert picture[..., :3].std() > 0.1
+
+
+# ---- several sounds, names, and where pictures go
+
+SMALL = ["--pixels", "--q", "3", "--width", "60", "--height", "40", "--quiet", "--oversampling", "4"]
+
+
+def names(folder="."):
+    return sorted(p.name for p in Path(folder).iterdir())
+
+
+def test_files_and_folders(bird, capsys):
+    "Each gets its own picture, also with one name in two folders, two endings, or a and A."
+    x = sounds.bird_song(0.3)
+    for name in ("night/bird.wav", "night/deep/bird.flac", "night/BIRD.aiff", "night/.hidden.wav", "night/notes.txt"):
+        Path(name).parent.mkdir(exist_ok=True, parents=True)
+        if name.endswith("txt"): Path(name).write_text("no sound")
+        else: soundfile.write(name, x, 44100)
+    assert main(["draw", bird, "night", "night/bird.wav", *SMALL, "-o", "pictures/"]) == 0
+    printed = [Path(line) for line in capsys.readouterr().out.splitlines()]
+    assert len(printed) == len(set(printed)) == 4 and all(p.is_file() for p in printed)
+    assert len(names("pictures")) == 4
+
+
+def test_a_failure_among_several(bird, capsys):
+    Path("broken.wav").write_bytes(Path(bird).read_bytes()[:2000])
+    Path("empty.wav").touch()
+    assert main(["draw", "broken.wav", bird, "empty.wav", *SMALL]) == 2
+    said = capsys.readouterr()
+    assert Path(said.out.strip()) == Path("bird.png").resolve()
+    table = said.err.splitlines()[-3:]
+    assert table[0] == "hyperres: 2 of 3 sounds could not be drawn:"
+    assert "broken.wav   the file is cut short" in table[1] and "empty.wav   the file is empty" in table[2]
+    assert not Path("broken.png").exists()
+
+
+def test_a_picture_of_another_sound_is_not_replaced(bird, capsys):
+    soundfile.write("bird.flac", sounds.bird_song(0.3), 44100)
+    assert main(["draw", bird, *SMALL]) == 0
+    first = Path("bird.png").read_bytes()
+    assert main(["draw", bird, *SMALL, "--gate", "none"]) == 0, "the same sound again"
+    again = Path("bird.png").read_bytes()
+    assert again != first
+    assert main(["draw", "bird.flac", *SMALL]) == 2
+    assert "is there, and no picture of this sound" in capsys.readouterr().err
+    assert Path("bird.png").read_bytes() == again
+    assert main(["draw", "bird.flac", *SMALL, "--overwrite"]) == 0
+    assert Path("bird.png").read_bytes() != again
+    Path("own.png").write_bytes(b"a photograph")
+    assert main(["draw", bird, *SMALL, "-o", "own.png"]) == 2 and Path("own.png").read_bytes() == b"a photograph"
+
+
+@pytest.mark.parametrize("ending", ["png", "svg", "pdf"])
+def test_framed_pictures_are_recognised(bird, ending):
+    framed = ["--q", "3", "--width", "60", "--height", "40", "--quiet", "-o", f"a.{ending}"]
+    assert main(["draw", bird, *framed]) == 0 and main(["draw", bird, *framed]) == 0
+    soundfile.write("other.wav", sounds.bird_song(0.3), 44100)
+    assert main(["draw", "other.wav", *framed]) == 2
+
+
+def test_two_parts_of_one_sound(bird):
+    assert main(["draw", bird, *SMALL, "--start", "0", "--duration", "0.5"]) == 0
+    assert main(["draw", bird, *SMALL, "--start", "0.5"]) == 0
+    assert names() == ["bird.wav", "bird_0.5s-end.png", "bird_0s-0.5s.png"]
+
+
+@pytest.mark.parametrize(("output", "says"), [
+    ("a.docx", "pictures end in"), ("none/a.docx", "pictures end in"), ("bird.wav/a.png", "is a file, not a folder"),
+    ("/proc/a.png", "/proc: nothing can be written there"), ("bird.wav", "would overwrite the sound"),
+])
+def test_where_nothing_can_be_written_nothing_is_computed(bird, output, says, capsys, monkeypatch):
+    from spectral_hyperresolution import audio
+    monkeypatch.setattr(audio, "read", lambda *a, **k: pytest.fail("the sound was read"))
+    assert main(["draw", bird, *SMALL, "-o", output]) == 2
+    said = capsys.readouterr()
+    assert says in said.err and len(said.err.splitlines()) == 1
+
+
+def test_devices_standard_output_and_new_folders(bird, capsys):
+    assert main(["draw", bird, *SMALL, "-o", "/dev/null"]) == 0
+    assert main(["draw", bird, *SMALL, "-o", "new/folder/"]) == 0 and names("new/folder") == ["bird.png"]
+    assert main(["draw", bird, *SMALL, "-o", "new"]) == 0 and "bird.png" in names("new")
+    done = subprocess.run([*COMMAND, "draw", bird, *SMALL, "-o", "-"], capture_output=True)
+    assert done.returncode == 0 and done.stdout.startswith(b"\x89PNG") and done.stdout.endswith(b"IEND\xaeB`\x82")
+    assert main(["draw", bird, bird.upper(), *SMALL, "-o", "-"]) == 2
+
+
+NAMES = [b"bytes \xff\xfe.wav", b"x" * 251 + b".wav", b"x" * 252 + b".au", b"-dash.wav", b"price$5$ a_b^{c.wav",
+         "鯨の声 whale.wav".encode(), b"new\nline.wav", b"percent%20 #1?.wav", b"quote'\".wav"]
+
+
+@pytest.mark.parametrize("name", NAMES, ids=lambda n: repr(n)[:24])
+def test_names(bird, name, capfdbinary, recwarn):
+    "A name is printed so that a script finds the picture by it, and stands in the title as it is."
+    kind = "AU" if name.endswith(b".au") else "WAV"
+    with open(name, "wb") as file: soundfile.write(file, sounds.bird_song(0.3), 44100, format=kind)
+    framed = [o for o in SMALL if o != "--pixels"]
+    assert main(["draw", *framed, "--", os.fsdecode(name)]) == 0
+    out = capfdbinary.readouterr().out
+    assert os.path.isfile(out[:-1]) and not [w for w in recwarn if "lyph" in str(w.message)]
+
+
+def test_an_ascii_terminal_and_a_closed_pipe(bird):
+    Path(bird).rename("鯨.wav")
+    env = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run([*COMMAND, "draw", "鯨.wav", *SMALL], capture_output=True, env=env)
+    assert done.returncode == 0 and b"\\u9be8.png" in done.stdout and Path("鯨.png").is_file()
+    script = f"{sys.executable} -c '{COMMAND[2]}' info {'鯨.wav ' * 2000} | head -n 1"
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True)
+    assert done.stdout.startswith("鯨.wav: WAV") and not done.stderr
+
+
+def test_info_says_what_is_wrong_and_who_recorded(bird, capsys):
+    from odd_files import ODD
+    less = ODD["header of one second"](Path())[0]
+    cut = ODD["wave cut in the middle"](Path())[0]
+    cut = cut.rename("rec_20240102_030405.wav")
+    assert main(["info", str(less), str(cut)]) == 0
+    out = capsys.readouterr().out
+    assert "announced: 8000 frames, 1 s; found: 32000" in out and "fault: the file is cut short" in out
+    assert "start: 2024-01-02 03:04:05 (from file name, zone not told)" in out
+    assert main(["draw", str(cut), *SMALL]) == 2 and main(["draw", str(cut), *SMALL, "--salvage"]) == 0
+    assert "warning" in capsys.readouterr().err
+
+
+def test_raw_samples_and_time_expansion(bird, capsys):
+    x, _ = soundfile.read(bird, dtype="int16")
+    Path("a.raw").write_bytes(b"head" + x.astype(">i2").tobytes())
+    assert main(["info", "a.raw", "--raw", "44100,1,PCM_16,big,4", "--time-expansion", "10"]) == 0
+    assert "441000 Hz, 1 channel, 0.1 s, 44100 frames" in capsys.readouterr().out
+    assert main(["draw", "a.raw", "--raw", "44100,1,PCM_16,big,4", *SMALL, "-o", "a.png"]) == 0
+    assert main(["draw", bird, *SMALL, "-o", "b.png"]) == 0
+    assert np.array_equal(matplotlib.image.imread("a.png"), matplotlib.image.imread("b.png"))
+    with pytest.raises(SystemExit): main(["info", "a.raw", "--raw", "fast"])

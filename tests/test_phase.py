@@ -5,7 +5,8 @@ import sys
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from examples import examples, reached
+from hypothesis import given
 from hypothesis import strategies as st
 
 from spectral_hyperresolution.engine import checks
@@ -58,10 +59,7 @@ def test_too_long_a_sound_is_refused_before_any_work(monkeypatch):
     with pytest.raises(MemoryError, match="a picture of 8 × 600 complex cells"): phase.complex_histogram(x, bank)
 
 
-few = settings(max_examples=30, derandomize=True, database=None, deadline=None)
-
-
-@few
+@examples(30, back=30, divided=15)
 @given(n=st.integers(64, 3000), seed=st.integers(0, 99), sigma_t=st.floats(3, 60), per_sigma=st.floats(0.7, 4),
        boundary=st.sampled_from(["zero", "wrap"]), gain=st.sampled_from([1.0, 1e-8, 1e30]))
 def test_round_trip_with_one_window(n, seed, sigma_t, per_sigma, boundary, gain):
@@ -71,21 +69,64 @@ def test_round_trip_with_one_window(n, seed, sigma_t, per_sigma, boundary, gain)
     check_close(sources.synthesise(), sound, rtol=1e-10)
     mask = sources.select(regions.in_box((0, n / 2), (0.1, 0.3)))
     check_close(sources.synthesise(mask) + sources.synthesise(~mask), sound, rtol=1e-10)
+    reached("back")
+    if mask.any() and not mask.all(): reached("divided")
 
 
-@few
+@examples(30, back=30)
 @given(n=st.integers(300, 3000), seed=st.integers(0, 99), q=st.floats(0.5, 12), octaves=st.floats(0.3, 4),
        fmax=st.floats(0.05, 0.5), density=st.floats(1, 3))
 def test_round_trip_with_constant_q(n, seed, q, octaves, fmax, density):
     "What lies in the analysed band comes back."
-    fmin = max(fmax / 2**octaves, 2.01 * q / n)
-    assume(fmin < 0.9 * fmax)
+    n = max(n, int(2.3 * q / fmax) + 1)
+    fmin = min(max(fmax / 2**octaves, 2.01 * q / n), 0.9 * fmax)
     sound = np.random.default_rng(seed).standard_normal(n)
     sources = resynthesis.analyse(sound, 1.0, q=q, fmin=fmin, fmax=fmax, density=density, boundary="wrap")
     f = np.fft.rfftfreq(n)
     inside = (f >= fmin) & (f <= fmax)
-    assume(inside.any())
+    assert inside.any()
     check_close(np.fft.rfft(sources.synthesise())[inside], np.fft.rfft(sound)[inside], rtol=1e-10)
+    reached("back")
+
+
+@pytest.mark.parametrize("settings", [dict(q=1.0), dict(sigma_t=0.002)], ids=str)
+@pytest.mark.parametrize("hop", [1, 4, 10])
+def test_a_click_and_a_tone_lie_where_the_axes_say(settings, hop):
+    "Columns are centred on 0, hop, 2·hop …: a click's energy has its centre at the click, and the sum is the sound."
+    for at in (300, 303):
+        S = phase.complex_spectrogram(1.0 * (np.arange(600) == at), sr, hop_length=hop, **settings)
+        assert S.complex.shape == (len(S.frequencies), len(S.times)) and len(S.times) == -(-600 // hop)
+        np.testing.assert_allclose(S.times, np.arange(0, 600, hop) / sr)
+        weight = np.abs(S.complex).sum(0)
+        most = np.sort(weight.argsort()[-2:])                          # an arrival is shared between two columns
+        assert most[1] - most[0] == 1 and weight[most].sum() > 0.7 * weight.sum()
+        centre = (weight * S.times)[most].sum() / weight[most].sum() * sr
+        assert centre == pytest.approx(at, abs=0.15 * hop if "q" in settings else 1e-3)
+    S = phase.complex_spectrogram(np.sin(2 * np.pi * 1000 / sr * np.arange(600)), sr, hop_length=hop, **settings)
+    inner = slice(150 // hop, 450 // hop)
+    row = np.abs(S.complex[:, inner]).sum(1).argmax()
+    assert abs(S.frequencies[row] - 1000) <= np.diff(S.frequencies).max() / 2
+    np.testing.assert_allclose(S.sound()[inner], np.sin(2 * np.pi * 1000 * S.times[inner]), atol=0.02)
+
+
+@pytest.mark.parametrize("q", [0.7, 2.0, 8.0])
+def test_three_rows_in_one_sigma_f(q):
+    "As many as asked for, or a few more; what the rows at one frequency add up to is a Gaussian's integral."
+    for per_sigma in (1.0, 3.0):
+        rows = phase.complex_spectrogram(x, sr, q=q, fmin=500, fmax=3000, per_sigma=per_sigma).bank
+        apart = np.diff(rows.frequencies)[0] / rows.sigma_f[0]
+        bins = 48 / (2 * np.pi * q * np.log(2))                        # in one sigma_f, at one row each
+        assert 1 / apart == pytest.approx(max(bins, bins * np.ceil(per_sigma / bins)), rel=0.2)
+    assert admissibility(q) == pytest.approx(1 / (q * np.sqrt(2 * np.pi)), rel=0.06 / q)
+
+
+def test_colours_of_phase():
+    "Red, yellow-green, cyan, violet a quarter turn apart; half as bright 20 dB down, dark 40 dB down."
+    turns = phase.phase_colours(np.exp(2j * np.pi * np.arange(4) / 4))
+    np.testing.assert_allclose(turns, [[1, 0.1, 0.1], [0.55, 1, 0.1], [0.1, 1, 1], [0.55, 0.1, 1]], atol=1e-9)
+    np.testing.assert_allclose(phase.phase_colours([1, 0.1, 0.01, 0.001])[:, 0], [1, 0.5, 0, 0], atol=1e-9)
+    np.testing.assert_allclose(phase.phase_colours([1, 0.1], span=80)[:, 0], [1, 0.75], atol=1e-9)
+    assert not phase.phase_colours(np.zeros(3)).any()
 
 
 def test_regions_agree():

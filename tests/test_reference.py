@@ -137,7 +137,7 @@ def test_literal_loop(function, x, numbers):
 
 @pytest.mark.parametrize("n, numbers", [(1021, (0.5, 9, 6, 12, 0.05, 0.45)), (1024, (8, 16, 3, 24, 0.107, 0.4))])
 def test_a_click_in_nothing(n, numbers):
-    "Around it only rounding errors vote, differently in every FFT, and f_ins = minf is a tie: so judge the rest."
+    "Around it there are only rounding errors, different in every FFT, and f_ins = minf is a tie: so judge the rest."
     plan, row = Plan(n, *numbers), (n // 3 + 1) // numbers[1]
     energy, expected = reassign(click(n), plan, mode="parity", silence=False)[0], literal_loop(click(n), plan)[0]
     testing.check_close(energy[:, :-1], expected[:, :-1], rtol=1e-13)
@@ -155,13 +155,13 @@ def test_a_click_in_nothing(n, numbers):
     ],
 )
 def test_literal_loop_on_blocks(n, numbers):
-    "Long signals are cut into blocks: the same to rounding, arrival by arrival."
+    "Long signals are cut into blocks: the same to rounding, point by point."
     x = np.stack([tones(n), np.zeros(n)], axis=1) + 0.01 * noise(n, channels=2)
     plan = Plan(n, *numbers)
     energy, counts = literal_loop(x, plan)
-    actual, votes = reassign(x, plan, mode="parity", silence=False)
+    actual, counted = reassign(x, plan, mode="parity", silence=False)
     testing.check_close(actual, energy, rtol=1e-13)
-    assert np.array_equal(votes, counts)
+    assert np.array_equal(counted, counts)
 
 
 @published

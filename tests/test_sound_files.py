@@ -1,10 +1,12 @@
 """Sound files as they come: every format and rate, parts of them, and files that are broken."""
 
+import os
 import struct
 
 import numpy as np
 import pytest
 import soundfile
+from odd_files import LIST, ODD, RAW, SAMPLES, SR, put, wave
 
 from spectral_hyperresolution import audio, testing
 from spectral_hyperresolution.audio import SoundError
@@ -55,10 +57,16 @@ def refused(call, *args, says, error=SoundError, **kw):
 
 
 def broken(path, says=("",), unknown_until_read=False):
-    "Neither `read` nor `info` takes the file, unless only reading can tell."
+    "`read` refuses the file, and `info` does too or says what is wrong, unless only reading can tell."
     refused(audio.read, path, says=[path.name, *says])
-    if not unknown_until_read:
+    if unknown_until_read:
+        return
+    try:
+        about = audio.info(path)
+    except SoundError:
         refused(audio.info, path, says=[path.name, *says])
+    else:
+        assert about.fault and about.frames > 0
 
 
 # ---- whole files
@@ -269,3 +277,179 @@ def test_noise_within_a_file(tmp_path):
         assert path.name in str(error) and "\n" not in str(error)
     else:
         assert x.shape == (2, 44100) and np.isfinite(x).all()
+
+
+# ---- odd files: the length is what the file holds
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_the_whole_sound_or_a_fault(name, tmp_path):
+    "An odd file is read to its real end, or refused; salvaging gives a part that is right."
+    path, x, fault = ODD[name](tmp_path)
+    about = audio.info(path)
+    assert fault in about.fault and bool(fault) == bool(about.fault)
+    near = 2e-3 if path.suffix in (".ogg", ".mp3") else 2**-15
+    if not fault:
+        y, sr = audio.read(path)
+        assert about.frames == x.shape[1] and y.shape == x.shape and sr == about.sr
+        testing.check_close(y, x, rtol=0, atol=near)
+        part, _ = audio.read(path, start=3.9 * 8000 / sr, duration=0.05)
+        testing.check_close(part, x[:, 31200:31600], rtol=0, atol=near)
+        return
+    refused(audio.read, path, says=[path.name, fault])
+    y, _ = audio.read(path, salvage=True)
+    assert 0.2 * x.shape[1] < y.shape[1] <= about.frames
+    n = int(0.3 * x.shape[1])                       # before the fault
+    testing.check_close(y[:, :n], x[:, :n], rtol=0, atol=near)
+
+
+def test_a_wave_past_four_gibibytes(tmp_path):
+    "Its 32 bits have wrapped; between the header and the last samples the file has a hole."
+    path, length = tmp_path / "long.wav", 2**32 + 8 * SR
+    tail = (SAMPLES.T * 32768).astype("<i2").tobytes()
+    with open(path, "wb") as file:
+        file.write(wave(b"", announced=length % 2**32))
+        file.seek(44 + length - len(tail))
+        file.write(tail + LIST)
+    about = audio.info(path)
+    assert (about.frames, about.announced, about.fault) == (length // 4, 2 * SR, "")
+    last, _ = audio.read(path, start=length / 4 / SR - 4)
+    testing.check_close(last, SAMPLES, rtol=0, atol=2**-15)
+
+
+@pytest.mark.parametrize("mode", ["CONSTANT", "VARIABLE"])
+def test_an_mp3_that_announces_nothing(mode, tmp_path):
+    "A decoder's guess from the first frame may be a third of the truth."
+    rng = np.random.default_rng(0)
+    quiet = 1e-4 * rng.standard_normal((1, 96000))
+    x = np.concatenate([quiet, 0.5 * rng.standard_normal((1, 96000))], axis=1)
+    soundfile.write(tmp_path / "a.mp3", x.T, 48000, bitrate_mode=mode, compression_level=0.5)
+    whole, _ = audio.read(tmp_path / "a.mp3")
+    content = (tmp_path / "a.mp3").read_bytes()
+    (tmp_path / "bare.mp3").write_bytes(content[content.index(b"\xff\xfb", 4) :])
+    about, (bare, _) = audio.info(tmp_path / "bare.mp3"), audio.read(tmp_path / "bare.mp3")
+    assert about.announced == -1 and about.frames == bare.shape[1]
+    assert whole.shape[1] == 192000 and 0 <= bare.shape[1] - 192000 < 3 * 1152
+    # without the announcing frame the decoder's delay of 576 samples is left in
+    lag = np.argmax(np.correlate(bare[0, 150000:153000], whole[0, 150000:151000], "valid"))
+    testing.check_close(bare[0, lag : lag + 190000], whole[0, :190000], rtol=0, atol=2e-3)
+
+
+def test_encodings_that_are_only_read_through(tmp_path):
+    "They can't be sought: what comes before a part is read and dropped."
+    for ending, how in (("wav", dict(subtype="GSM610")), ("au", dict(subtype="G721_32"))):
+        path = tmp_path / f"slow.{ending}"
+        soundfile.write(path, SAMPLES[0], SR, **how)
+        whole, _ = audio.read(path)
+        part, _ = audio.read(path, start=1.5, duration=0.5)
+        assert 0 <= whole.shape[1] - 4 * SR < 400
+        assert np.array_equal(part, whole[:, 12000:16000])
+
+
+def test_samples_without_a_header(tmp_path):
+    for encoding, order, kind in (("PCM_16", "little", "<i2"), ("PCM_16", "big", ">i2"), ("FLOAT", "little", "<f4")):
+        scale = 32768 if encoding == "PCM_16" else 1
+        content = b"12345" + (SAMPLES.T * scale).astype(kind).tobytes()
+        (tmp_path / "a.raw").write_bytes(content)
+        raw = audio.RawFormat(SR, 2, encoding, order, 5)
+        y, sr = audio.read(tmp_path / "a.raw", raw=raw, start=1.0)
+        assert sr == SR
+        testing.check_close(y, SAMPLES[:, SR:], rtol=0, atol=2**-15)
+        (tmp_path / "a.raw").write_bytes(content[:-1])
+        refused(audio.read, tmp_path / "a.raw", raw=raw, says="not whole frames of")
+    for wrong, says in (
+        (dict(sr=0), "raw.sr=0"),
+        (dict(encoding="PCM_17"), "raw.encoding='PCM_17' is not one of PCM_S8"),
+        (dict(order="<"), "raw.order='<'"),
+        (dict(skip=-1), "raw.skip=-1"),
+        (dict(channels=1.5), "raw.channels=1.5"),
+    ):
+        raw = audio.RawFormat(**{"sr": 8000, **wrong})
+        refused(audio.read, tmp_path / "a.raw", raw=raw, error=ValueError, says=says)
+
+
+@pytest.mark.parametrize(
+    "content, says",
+    [
+        (b"\0\0\0\x20ftypM4A " + bytes(500), "MPEG-4"),
+        (b"wvpk" + bytes(500), "WavPack"),
+        (b"\x1aE\xdf\xa3" + bytes(500), "WebM"),
+        (b"PK\3\4" + bytes(500), "zip"),
+        (b"\xff\xf1" + bytes(500), "AAC"),
+    ],
+)
+def test_other_kinds_are_named(content, says, tmp_path):
+    (tmp_path / "song.wav").write_bytes(content)
+    refused(audio.read, tmp_path / "song.wav", says=["song.wav", says, "convert it"])
+
+
+def test_no_file_but_a_pipe(tmp_path):
+    os.mkfifo(tmp_path / "pipe.wav")
+    refused(audio.read, tmp_path / "pipe.wav", says="is a pipe or a device")
+
+
+# ---- who recorded it, when and how fast
+
+
+def with_chunks(folder, *chunks, name="a.wav"):
+    after = b"".join(n + struct.pack("<I", len(c)) + c + b"\0" * (len(c) % 2) for n, c in chunks)
+    return put(folder, name, wave(RAW, after=after))
+
+
+def test_time_expansion(tmp_path):
+    path = with_chunks(tmp_path, (b"guan", b"GUANO|Version: 1.0\nTE: 10\n"))
+    about = audio.info(path)
+    assert (about.sr, about.time_expansion, about.duration) == (80000, 10, 0.4)
+    x, sr = audio.read(path, start=0.1, duration=0.1)
+    assert sr == 80000
+    testing.check_close(x, SAMPLES[:, 8000:16000], rtol=0, atol=2**-15)
+    assert audio.read(path, time_expansion=1)[1] == 8000
+    plain = with_chunks(tmp_path, name="b.wav")
+    assert audio.info(plain, time_expansion=10).sr == 80000 and audio.info(plain).sr == 8000
+    assert audio.info(plain, time_expansion=0.5).sr == 4000
+    for wrong in 0, -1, np.nan, "10":
+        refused(audio.info, plain, time_expansion=wrong, error=ValueError, says=f"time_expansion={wrong!r}")
+
+
+def test_what_recorders_tell(tmp_path):
+    moth = b"INFOICMT" + struct.pack("<I", 120) + (
+        b"Recorded at 19:17:30 06/04/2018 (UTC-3) by AudioMoth 0FE081F80FE081F0 at gain setting 2 while battery "
+        b"state was 4V"
+    ).ljust(120, b"\0")
+    items = (0, b"\1\0"), (1, b"SM4"), (5, b"2020-01-02 03:04:05")
+    wamd = b"".join(struct.pack("<HI", tag, len(value)) + value for tag, value in items)
+    guano = b"Timestamp: 2012-03-29T03:58:01+0400\nMake: A\nModel: B"
+    bext = bytes(256) + b"MixPre".ljust(32, b"\0") + bytes(32) + b"2019-07-08" + b"09:10:11" + bytes(300)
+    cases = (
+        ([(b"guan", guano)], "2012-03-29T03:58:01+04:00", "GUANO", "A B"),
+        ([(b"LIST", moth)], "2018-04-06T19:17:30-03:00", "AudioMoth", "AudioMoth 0FE081F80FE081F0"),
+        ([(b"wamd", wamd)], "2020-01-02T03:04:05", "wamd", "SM4"),
+        ([(b"bext", bext)], "2019-07-08T09:10:11", "bext", "MixPre"),
+        ([(b"bext", bext), (b"LIST", moth)], "2018-04-06T19:17:30-03:00", "AudioMoth", "AudioMoth 0FE081F80FE081F0"),
+        ([], "2021-02-03T04:05:06", "file name", ""),
+    )
+    for chunks, start, source, device in cases:
+        path = with_chunks(tmp_path, *chunks, name="rec_20210203_040506.wav")
+        told = audio.info(path).origin
+        assert (told.start.isoformat(), told.start_from, told.device) == (start, source, device)
+
+
+@pytest.mark.parametrize(
+    "chunk",
+    [
+        (b"guan", b"Timestamp: 2023-13-45T99:00:00\nTE: ten\nLoc Position: 900 1\n\xff\xfe"),
+        (b"guan", b"TE: -3"),
+        (b"guan", b"TE: nan"),
+        (b"wamd", b"\5\0\xff\xff\xff\xff2020"),
+        (b"bext", b"short"),
+        (b"iXML", b"<BWFXML><unclosed>"),
+        (b"iXML", b'<!DOCTYPE x [<!ENTITY a "b">]><BWFXML>&a;</BWFXML>'),
+        (b"LIST", b"INFOICMT\xff\xff\xff\xffRecorded at 99:99:99 99/99/9999"),
+    ],
+)
+def test_metadata_that_make_no_sense(chunk, tmp_path):
+    "The sound is read, nothing is made up."
+    path = with_chunks(tmp_path, chunk, name="whale.wav")
+    about = audio.info(path)
+    assert about.origin.start is None and about.origin.position is None and about.time_expansion == 1
+    assert audio.read(path)[0].shape == SAMPLES.shape

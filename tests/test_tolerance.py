@@ -1,7 +1,7 @@
 """The fast mode's error is within its tolerance, judged by a brute force that shares no code with the engine.
 
 It sends every sample of every filter, by plain FFTs of the whole sound, in float64. Tones carry noise 60 dB below them
-and clicks lie between samples: where an arrival is exactly on the edge between two cells, rounding decides in any
+and clicks lie between samples: where a point is exactly on the edge between two cells, rounding decides in any
 program.
 """
 
@@ -18,8 +18,9 @@ from spectral_hyperresolution.engine.reassign import reassign
 KINDS = ("noise", "pink", "tone", "sweep", "clicks", "tones", "wobble", "lowest tone", "highest tone", "recording")
 
 
-def brute(x, p, boundary):
-    "Energy and counts before the gate, (n_times, n_bins), highest frequency first: the authors' program."
+def brute(x, p, boundary, soft=0.0):
+    """Energy and counts before the gate, (n_times, n_bins), highest frequency first: the authors' program. With `soft`,
+    an arrival's share of a neighbouring cell rises from 0 to 1 over that many cells about their common edge."""
     N, n_filters = len(x), int(np.ceil(np.ceil(p.noct * np.log2(p.maxf / p.minf) + 1) * p.over))
     rows, columns = int(np.ceil(N / p.tdeci)), int(np.ceil(p.noct * np.log2(p.maxf / p.minf) + 1))
     beyond = 0 if boundary == "wrap" else max(min(int(9 * p.q / p.minf) + 2, 8 * N),
@@ -40,11 +41,22 @@ def brute(x, p, boundary):
             m = eta / chi
             t, f = np.arange(1, N + 1) + m.imag / (2 * np.pi * width), f0 - width * m.real
             lands = (np.abs(m) < p.lint) & (f > p.minf) & (f < p.maxf) & (t >= 1) & (t < N)
-            row, column = np.floor(t / p.tdeci), np.floor(0.5 - p.noct * np.log2(f / p.maxf))
-        cell = (row[lands] * columns + column[lands]).astype(int)
-        energy += np.bincount(cell, np.abs(chi[lands]) ** 2, rows * columns)
-        counts += np.bincount(cell, minlength=rows * columns)
+            row, column = t / p.tdeci, 0.5 - p.noct * np.log2(f / p.maxf)
+        power = np.abs(chi[lands]) ** 2
+        for r, share_r in shares(row[lands], rows, soft):
+            for c, share_c in shares(column[lands], columns, soft):
+                cell, share = (r * columns + c).astype(int), share_r * share_c
+                energy += np.bincount(cell, power * share, rows * columns)
+                counts += np.bincount(cell, share, rows * columns)
     return energy.reshape(rows, columns), counts.reshape(rows, columns)
+
+
+def shares(place, size, soft):
+    "The cells that share arrivals at `place` (cell n from n to n + 1), and how much each receives."
+    if not soft: return [(np.floor(place), np.ones(len(place)))]
+    edge = np.round(place)
+    above = np.clip(0.5 + (place - edge) / soft, 0, 1)
+    return [(np.clip(edge - 1, 0, size - 1), 1 - above), (np.clip(edge, 0, size - 1), above)]
 
 
 def smooth(m):
@@ -144,3 +156,28 @@ def test_the_judge_agrees_with_the_authors():
             energy, counts = energy + e, counts + c
         picture = np.where(counts >= np.sqrt(counts.max()), energy, 0)
         assert error(picture, case["result"]) < 1e-12 and ((picture > 0) == (case["result"] > 0)).all()
+
+
+@pytest.mark.parametrize("way", ["borrowed", "plain", "as the kernel"])
+@pytest.mark.parametrize("seed", range(10))
+def test_torch_keeps_the_same_bound(seed, way, monkeypatch):
+    "Compiled loops with soft edges, torch's own steps, and the departure points that the kernel is given."
+    torch = pytest.importorskip("torch")
+    from spectral_hyperresolution.pytorch import engine, fast
+    if way == "as the kernel":
+        tables = fast._tables
+        monkeypatch.setattr(fast, "_tables", lambda plan, tolerance, density, filled, *on:
+                            tables(plan, tolerance, density, False, *on))
+    rng = np.random.default_rng([6, seed])
+    p = next(p for p in iter(lambda: random_plan(rng), None) if p.n_scans * p.n_samples < 1e6)
+    kind, boundary, soft = KINDS[seed], str(rng.choice(["wrap", "zero", "reflect"])), float(rng.choice([0, 0.3, 1]))
+    x = sound(kind, p, rng)
+    exact, exact_counts = brute(x, p, boundary, soft)
+    how = dict(boundary=boundary, soft=soft, silence=False, compiled=way == "borrowed")
+    rings = 0.02 if p.q < 0.5 and p.maxf > 0.49 else 0
+    for tolerance in (0.01, 0.1):
+        energy, _ = (a.numpy() for a in engine.reassign(x, p, tolerance=tolerance, **how))
+        assert error(energy, exact) <= tolerance + rings, (p, kind, boundary, soft)
+    assert abs(engine.reassign(x, p, **how)[1].sum().item() / exact_counts.sum() - 1) < 0.01
+    single, _ = engine.reassign(torch.from_numpy(x.astype(np.float32)), p, **how)
+    assert error(single.double().numpy(), exact) <= 0.02 + rings, (p, kind, boundary, soft)

@@ -12,7 +12,7 @@ import pytest
 pytest.importorskip("ipywidgets", reason="ipywidgets is not installed (it is in the extra dev)")
 
 from spectral_hyperresolution import settings, widgets
-from spectral_hyperresolution.advice import Advice, advise, piece
+from spectral_hyperresolution.advice import Advice, _excerpts, advise, piece
 
 ROOT = Path(__file__).resolve().parent.parent
 every = pytest.mark.parametrize("name", list(settings.sliders))
@@ -122,3 +122,13 @@ def test_gain_does_not_matter(gain):
 
 def test_silence_gets_no_advice():
     assert advise(np.zeros(4 * piece + 1), 8000, qs=(1,)) == Advice({}, {})
+    assert str(Advice({}, {})) == ""
+
+
+def test_the_loudest_of_several_channels_is_heard():
+    assert advise(np.stack([0.01 * noise, tone]), 8000, qs=(1, 4)) == advise(tone, 8000, qs=(1, 4))
+    assert advise(noise, 8000, qs=(1, 4)) != advise(tone, 8000, qs=(1, 4))
+
+
+def test_a_long_recording_is_judged_by_four_pieces():
+    assert sum(map(len, _excerpts(np.tile(tone, 60)))) == 4 * piece

@@ -99,6 +99,12 @@ def test_shift_and_conjugation_move_the_zeros():
     np.testing.assert_allclose(np.sort(2 * np.pi - mirrored.omega), np.sort(found.omega), atol=1e-8)
 
 
+def test_zeros_that_coincide_are_not_counted_as_one():
+    "Three clicks that the window weighs as 1, −2, 1: their transform is a square, and its zeros are double."
+    sound = click(128, 50) - 2 * np.exp(-(10 / 6) ** 2 / 2) * click(128, 60) + click(128, 70)
+    with pytest.raises(RuntimeError, match="some coincide"): zeros.find_zeros(sound, 6.0, t_range=(55, 65))
+
+
 def test_silence_beside_a_sound_has_no_zeros():
     sound = np.r_[white_noise(100, 1), np.zeros(400)]
     found = zeros.find_zeros(sound, 4.0)
@@ -132,6 +138,35 @@ def test_a_tone_is_detected_and_noise_is_not():
     assert (found[0] < 0.25).all() and (found[1] == 1).all()
 
 
+def test_false_alarms_are_as_frequent_as_asked():
+    "For every detector: of other noise, the asked share lies above the thresholds."
+    noise, more = detection.detection([0.0], trials=300, noise_trials=300, n=64)
+    assert noise.shape == (300, len(detection.detectors)) and more.shape == (1, 300, len(detection.detectors))
+    for rate in (0.05, 0.2, 0.5):
+        assert (noise > np.quantile(noise, 1 - rate, axis=0)).mean(0) == pytest.approx(rate, abs=0.01)
+        found = detection.detected(noise, more, rate)
+        spread = np.sqrt(2 * rate * (1 - rate) / 300)                  # of the threshold and of the share
+        assert found[0] == pytest.approx(np.full(len(detection.detectors), rate), abs=4 * spread)
+    scores = np.arange(100.0)[:, None] * [1, 1, 1, 1]
+    assert detection.detected(scores, np.array([[[89.0] * 4, [95.0] * 4]]), 0.1).tolist() == [[0.5] * 4]
+
+
+def test_scores_of_a_tone():
+    "The periodogram's is (A n/2)², the spectrogram's what its window passes; a tone lights one row, an impulse none."
+    n, a = 256, 3.0
+    x = a * np.sin(2 * np.pi * 40 / n * np.arange(n))
+    scores = dict(zip(detection.detectors, detection.tone_scores(x), strict=True))
+    assert scores["periodogram"] == pytest.approx((a * n / 2) ** 2)
+    assert scores["reassigned, one row"] == pytest.approx(scores["reassigned"])
+    omega_sigma = 2 * np.pi / n * np.sqrt(n / (2 * np.pi)) * np.arange(-20, 21)
+    ridge = np.exp(-(omega_sigma**2))                                  # of which the spectrogram sees five rows
+    assert scores["spectrogram"] / scores["reassigned"] == pytest.approx(ridge[18:23].sum() / ridge.sum(), rel=0.01)
+    louder = detection.tone_scores(2 * x)
+    np.testing.assert_allclose(louder, 4 * np.array(list(scores.values())))
+    other = detection.tone_scores(a * np.sin(2 * np.pi * 60 / n * np.arange(n)))
+    np.testing.assert_allclose(other, list(scores.values()), rtol=0.02)
+
+
 def test_threads_change_nothing():
     one, two = (froth.sparsity((64,), 3, workers=w)["entropy"] for w in (1, 2))
     np.testing.assert_array_equal(one, two)
@@ -155,6 +190,7 @@ def test_command(capsys):
     (lambda: zeros.find_zeros(x, 4.0, spacing=0), "spacing=0 is not"),
     (lambda: zeros.find_zeros(x, 4.0, t_range=(3, 2)), "t_range=(3, 2) is not two numbers, increasing by at most 64"),
     (lambda: zeros.find_zeros(x, 4.0, t_range=(0, 65)), "t_range=(0, 65)"),
+    (lambda: zeros.find_zeros(x, 4.0, t_range=(3, 3)), "t_range=(3, 3)"),
     (lambda: zeros.find_zeros(x, 4.0, t_range=(0, np.inf)), "t_range=(0, inf)"),
     (lambda: zeros.find_zeros(x, 4.0, omega_range=3), "omega_range=3 is not"),
     (lambda: zeros.find_zeros(x, 4.0, omega_range=(0, 1, 2)), "omega_range=(0, 1, 2) is not"),

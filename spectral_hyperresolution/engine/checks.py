@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from math import isfinite
 from numbers import Integral, Real
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
@@ -119,15 +119,18 @@ def floating(x: ArrayLike) -> np.ndarray:
 # %% ../../nbs/41_checks.ipynb #7f9059fa
 def as_channels(
     x: ArrayLike,                         # samples, (N,) or (…, N)
+    dtype: DTypeLike | None = None,       # float32 or float64 to convert to; None: see `floating`
 ) -> tuple[np.ndarray, tuple[int, ...]]:  # float samples (channels, N), and
                                           # the leading shape ()  or (…,)
     """Check a sound and bring it into one form. Raises ValueError where it is empty, not real,
-    or not finite (and says where).
+    or not finite (and says where), or beyond the range of dtype.
 
     Parameters
     ----------
     x : ArrayLike
         samples, (N,) or (…, N)
+    dtype : DTypeLike | None, default: None
+        float32 or float64 to convert to; None: see `floating`
 
     Returns
     -------
@@ -138,7 +141,13 @@ def as_channels(
     if x.ndim == 0 or x.size == 0: raise ValueError(f"x has shape {x.shape}: an empty sound")
     lead, flat = x.shape[:-1], x.reshape(-1, x.shape[-1])
     check_samples(flat)
-    return flat, lead
+    if dtype is None: return flat, lead
+    if not (str(dtype) in ("float32", "float64") or dtype in (np.float32, np.float64, float)):
+        raise ValueError(f"dtype={dtype!r} is not float32 or float64")
+    if np.abs(flat).max() > np.finfo(dtype).max:
+        raise ValueError(f"x reaches {np.abs(flat).max():.3g}: beyond the range of "
+                         f"{np.dtype(dtype)}")
+    return flat.astype(dtype, copy=False), lead
 
 # %% ../../nbs/41_checks.ipynb #d0e5004f
 def available_memory() -> int:  # bytes
@@ -163,25 +172,31 @@ def require_memory(need: float, what: str) -> None:
 # %% ../../nbs/41_checks.ipynb #9101e3ff
 @contextmanager
 def atomic_write(
-    path: str | os.PathLike[str],  # where the file shall be; its folder must exist
-) -> Iterator[Path]:               # yields the path to write to, with the same ending
+    path: "str | os.PathLike[str] | IO[bytes]",  # where the file is to be; its folder must exist
+) -> Iterator[Any]:  # yields the path to write to, with the same ending
     """Write a file that appears whole, under its name, or not at all; an older file of that
-    name survives a failure.
+    name survives a failure. A stream, a device or a pipe is yielded as it is.
 
     Parameters
     ----------
-    path : str | os.PathLike[str]
-        where the file shall be; its folder must exist
+    path : str | os.PathLike[str] | IO[bytes]
+        where the file is to be; its folder must exist
 
     Returns
     -------
-    Iterator[Path]
+    Iterator[Any]
         yields the path to write to, with the same ending
     """
+    if not isinstance(path, (str, os.PathLike)):
+        yield path
+        return
     path = Path(path)
+    if path.exists() and not path.is_file() and not path.is_dir():
+        yield path
+        return
     if not path.parent.is_dir():
         raise FileNotFoundError(f"no folder {path.parent} to write {path.name} in")
-    fd, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
+    fd, name = tempfile.mkstemp(prefix=f".{path.stem[:40]}-", suffix=path.suffix, dir=path.parent)
     os.close(fd)
     try:
         yield Path(name)

@@ -156,6 +156,7 @@ def scan_groups(
     tolerance: float = 0.01,       # largest relative L1 error of the energy
     density: float | None = None,  # instead: points per critical spacing, none between; see text
     transform: int = 2048,         # length of the inverse FFTs; less where the signal is short
+    filled: bool = True,           # False: every departure point is transformed
 ) -> tuple[ScanGroup, ...]:        # lowest scans first
     """Divide the scans among strides (design after constant Q: block and stride both grow as
     1/f). Raises ValueError for a tolerance or density that is not a number > 0.
@@ -169,6 +170,8 @@ def scan_groups(
         instead: points per critical spacing, none between; see text
     transform : int, default: 2048
         length of the inverse FFTs; less where the signal is short
+    filled : bool, default: True
+        False: every departure point is transformed
 
     Returns
     -------
@@ -179,6 +182,7 @@ def scan_groups(
     steps = np.array(_strides(max(1, plan.n_samples // 8)))
     if density is None:
         stride, fine, ratio = _filled(plan, checks.number("tolerance", tolerance, 0, 1), steps)
+        if not filled: stride, fine = fine, np.zeros_like(fine)
     else: stride, fine, ratio = _sparse(plan, checks.number("density", density, 0), steps)
     change = (np.diff(stride) != 0) | (np.diff(fine) != 0) | (np.diff(ratio) != 0)
     cuts = [0, *np.flatnonzero(change) + 1, plan.n_scans]

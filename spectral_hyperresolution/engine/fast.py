@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import scipy.fft
 
-from .batches import Batch, _batches, _time_reach
+from .batches import _batches, _time_reach
 from .departures import _columns, band_tail, silence_margin
 from .filling import _bench, _segment, _send_filled, near
 from .running import _extend
@@ -79,17 +79,15 @@ def _scaled(x, power):
     half = power // 2
     return x * x.dtype.type(2.0**half) * x.dtype.type(2.0 ** (power - half))
 
-def _some_scans(batch, scans):
-    "Some of a batch's scans, with all of its rows."
-    return Batch(*batch[:4], *(a[scans] for a in batch[4:]))
-
 # %% ../../nbs/51_fast.ipynb #abdca369
 class _Fast:
     """The fast mode: blocks and strides that grow as 1/f, one length of inverse FFT, float32 or
     float64."""
-    def __init__(self, x, plan, boundary, tolerance, density, silence, window, wanted=None):
+    margin = 0             # cells beside an arrival that it reaches as well
+
+    def __init__(self, x, plan, boundary, tolerance, density, silence, window):
         self.x, self.plan, self.boundary = x, plan, boundary
-        self.silence, self.window, self.wanted = silence, window, wanted
+        self.silence, self.window = silence, window
         self.real = x.dtype.type
         # rounding, or the band's cut
         self.precision = max(np.finfo(self.real).eps, exp(-(band_tail**2) / 2))
@@ -131,79 +129,67 @@ class _Fast:
             block = _scaled(self.half_steps.cut(channel, zero, g.block), -power_of_2)
         return scipy.fft.rfft(block), square, power_of_2
 
+    def reached(self, g, begin):
+        "Rows and columns that a block may deposit in, within the window: first, end, first, end."
+        plan, reach, (top, bottom, left, right) = self.plan, _time_reach(self.plan, g), self.window
+        low, high = _columns(plan, g.first, g.last)
+        end, m = min(begin + g.payload * g.stride, plan.n_samples), self.margin
+        return (max(top, floor((begin - reach) / plan.tdeci) - m),
+                min(bottom, ceil((end + reach) / plan.tdeci) + 1 + m),
+                max(low - m, left), min(high + m, right))
+
+    def transformed(self, g, batches, zero, X, row0):
+        "Each batch with its chi and eta, and the instant of index 0 [samples after row0]."
+        L, real = g.transform, self.real
+        for b in batches:
+            pair, *_ = _scratch(len(b.row_f0), L, real)
+            _fold_bands(X, L, g.stride, b, pair[0], pair[1])
+            chi, eta = (a.view(real) for a in scipy.fft.ifft(pair, axis=-1, overwrite_x=True))
+            yield b, chi, eta, (zero + b.offset + 1 - row0 * self.plan.tdeci).astype(real)
+
+    def departing(self, g, b, begin):
+        "For each scan of a batch: index of its first departure point, and their number."
+        left, n = self.plan.n_samples - begin, len(b.base)
+        if g.fine: return np.full(n, g.halo), np.full(n, min(g.payload, -(-left // g.stride)))
+        return (g.halo + g.lead - b.ahead,
+                np.minimum(g.payload, np.ceil(left / g.stride - b.fraction)).astype(int))
+
     def work(self, task):
         """The tile of one block of one channel: (first row, first column, (rows, columns, 2)); None
         where it is silent."""
         g, batches, begin, channel = task
-        plan, real, L = self.plan, self.real, g.transform
-        end = min(begin + g.payload * g.stride, plan.n_samples)
-        spans = [self.spans(g, b, begin, end) for b in batches]
-        found = self.block(g, begin, channel) if any(spans) else None
-        if found is None: return None
+        found, (row0, row1, low, high) = self.block(g, begin, channel), self.reached(g, begin)
+        if found is None or low >= high or row0 >= row1: return None
         X, square, power_of_2 = found
-        zero = begin - (g.halo + g.lead) * g.stride
-        low, high = _columns(plan, g.first, g.last)
-        reach, (top, bottom, left, right) = _time_reach(plan, g), self.window
-        low, high = max(low, left), min(high, right)
-        row0, row1 = (max(top, floor((begin - reach) / plan.tdeci)),
-                      min(bottom, ceil((end + reach) / plan.tdeci) + 1))
-        if low >= high or row0 >= row1: return None
         tile = np.zeros(((row1 - row0) * (high - low) + 1, 2))
-        least = self.silence * (silence_margin * self.precision) ** 2 * square * g.stride / L
-        weight = 4.0**power_of_2 / g.stride * (g.fine / g.stride if g.fine else 1)
-        frame = self.frame(g, zero, row0, row1, low, high, least, weight)
-        for b, pieces in zip(batches, spans, strict=True):
-            if not pieces: continue
-            pair, scratch, bench = _scratch(len(b.row_f0), L, real)
-            _fold_bands(X, L, g.stride, b, pair[0], pair[1])
-            chi, eta = (a.view(real) for a in scipy.fft.ifft(pair, axis=-1, overwrite_x=True))
-            base = (zero + b.offset + 1 - row0 * plan.tdeci).astype(real)
-            for start, many, scans in pieces:
-                part, to = _some_scans(b, scans), base[scans]
-                if g.fine:
-                    _send_filled(chi, eta, part, g.halo + start, many, to, frame,
-                                 _segment(g.stride, g.fine, real), float(g.fine), bench, tile)
-                    continue
-                points = np.minimum(g.payload, np.ceil((plan.n_samples - begin) / g.stride
-                                                       - part.fraction)).astype(int) - start
-                _send(chi, eta, part, g.halo + g.lead - part.ahead + start,
-                      np.minimum(points, many), to, frame, scratch, tile)
+        zero = begin - (g.halo + g.lead) * g.stride
+        frame = self.frame(g, zero, row0, row1, low, high, square, 4.0**power_of_2)
+        for b, chi, eta, base in self.transformed(g, batches, zero, X, row0):
+            self.send(g, b, chi, eta, self.departing(g, b, begin), base, frame, tile)
         return row0, low, tile[:-1].reshape(row1 - row0, high - low, 2)
 
-    def spans(self, g, batch, begin, end):
-        """The instants whose points may reach a cell that is wanted: (first, number, scans), the
-        first two in strides."""
-        plan, many = self.plan, -(-(end - begin) // g.stride)
-        if self.wanted is None: return [(0, many, slice(None))]
-        spread = plan.lint / (2 * pi * plan.q)
-        above = plan.noct * log2(1 + spread) + 1
-        below = plan.noct * -log2(max(1 - spread, 1e-9)) + 1
-        left = max(0, floor(batch.column.min() - above))
-        wanted = self.wanted[:, left:max(left, ceil(batch.column.max() + below) + 1)]
-        before = np.append(0, np.cumsum(wanted.any(1)))
-        reach = plan.lint * batch.sigma_t.max() + 2 + (0 if g.fine else g.stride)
-        at = begin + np.arange(many) * g.stride
-        top, bottom = ((edge // plan.tdeci).astype(int).clip(0, plan.n_times) for edge in
-                       (at - reach, at + g.stride + reach + plan.tdeci))
-        edges = np.flatnonzero(np.diff(before[bottom] > before[top], prepend=False, append=False))
-        found = []
-        for first, last in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
-            columns = left + np.flatnonzero(wanted[top[first]:bottom[last - 1]].any(0))
-            scans = np.flatnonzero((batch.column + below >= columns[0])
-                                   & (batch.column - above <= columns[-1]))
-            if scans.size: found.append((first, last - first, slice(scans[0], scans[-1] + 1)))
-        return found
+    def send(self, g, b, chi, eta, departing, base, frame, tile):
+        "Deposit the points of a batch."
+        _, scratch, bench = _scratch(len(b.row_f0), g.transform, self.real)
+        first, points = departing
+        if not g.fine: _send(chi, eta, b, first, points, base, frame, scratch, tile)
+        else: _send_filled(chi, eta, b, first[0], points[0], base, frame,
+                           _segment(g.stride, g.fine, self.real), float(g.fine), bench, tile)
 
-    def frame(self, g, zero, row0, row1, low, high, least, weight):
+    def frame(self, g, zero, row0, row1, low, high, square, gain):
         "The frame of a tile: rows row0 to row1, columns low to high of the picture."
         plan, real = self.plan, self.real
+        error = silence_margin * self.precision
+        least = self.silence * error**2 * square * g.stride / g.transform
+        weight = gain / g.stride * (g.fine / g.stride if g.fine else 1)
         return Frame(
             per_lint=real(1 / plan.lint), lint2=real(plan.lint**2),
             near2=real((plan.lint + near) ** 2), least=real(least), weight=weight,
             stride=real(g.stride), per_hop=real(1 / plan.tdeci), hop=real(plan.tdeci),
             first_time=real(max(1 / plan.tdeci - row0, 0)),
             end_time=real(min(plan.n_samples / plan.tdeci - row0, row1 - row0)),
-            end=real((plan.n_samples - zero) / g.stride),
+            # half a sample to spare: rounding must not admit the one after the last
+            end=real((plan.n_samples - 0.5 - zero) / g.stride),
             top=real(max(0, low - 0.5)), bottom=real(min(self.span, high - 0.5)), left=real(low),
             columns=high - low, eps=real(self.eps), noct=real(plan.noct), log_bins=self.log_bins,
             poly=self.poly, half=real(0.5), one=real(1))

@@ -72,6 +72,7 @@ def _gather(power, re, im, number, chosen, six):
             i += one
         six[18, k] = number[chosen[k] + np.uint64(2)]
 
+# %% ../../nbs/50_filling.ipynb #a7340abf
 @_loose
 def _fill(six, w, at, power, re, im, number):
     "One point of each segment."
@@ -144,6 +145,7 @@ def _whole(power, cell, same, w, weight, count, tile):
                        + w4 * power[i4] + w5 * power[i4 + one]) * weight
         tile[c, 1] += count
 
+# %% ../../nbs/50_filling.ipynb #45fbe31e
 @_loose
 def _send_filled(chi, eta, batch, first, points, base, frame, segment, count, bench, tile):
     """Interpolate all scans of a batch at the lattice; deposit segments that stay within one cell

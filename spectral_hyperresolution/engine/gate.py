@@ -13,7 +13,7 @@ import numpy as np
 from .plan import Plan
 
 # %% ../../nbs/53_gate.ipynb #58cccd84
-# a cell is lit from this density of arrivals on; 1 is the density of departures
+# a cell is lit from this density of reassigned points on; 1 is that of departure points
 gate_density = 0.1
 
 # %% ../../nbs/53_gate.ipynb #c0a3606d
@@ -35,13 +35,14 @@ def local_threshold(
     click = plan.over * 2 * plan.lint * plan.q / plan.bin_frequencies
     return gate_density * np.minimum(min(undisturbed, plan.tdeci * scans), click)
 
+# %% ../../nbs/53_gate.ipynb #409c0edd
 def check_gate(gate: str | None) -> None:
     "Raise a ValueError for an unknown gate."
     if not (gate is None or isinstance(gate, str) and gate in ("local", "global")):
         raise ValueError(f"gate={gate!r} is not 'local', 'global' or None")
 
 def open_cells(
-    counts: np.ndarray,  # arrivals, (…, n_times, n_bins)
+    counts: np.ndarray,  # reassigned points, (…, n_times, n_bins)
     plan: Plan,
     gate: str | None,    # "local", "global" (the authors' rule), or None
 ) -> np.ndarray:         # True where a cell stays in the picture, same shape
@@ -50,7 +51,7 @@ def open_cells(
     Parameters
     ----------
     counts : np.ndarray
-        arrivals, (…, n_times, n_bins)
+        reassigned points, (…, n_times, n_bins)
     plan : Plan
     gate : str | None
         "local", "global" (the authors' rule), or None
@@ -60,7 +61,7 @@ def open_cells(
     np.ndarray
         True where a cell stays in the picture, same shape
     """
-    check_gate(gate)
     if gate is None: return np.ones(counts.shape, bool)
     if gate == "global": return counts >= np.sqrt(counts.max(initial=0))
+    check_gate(gate)
     return counts >= local_threshold(plan)

@@ -50,19 +50,22 @@ class Plan:
     lint: float = 0.5
 
     def __post_init__(self) -> None:
-        checked = dict(
-            n_samples=checks.integer("n_samples", self.n_samples, 2),
-            q=checks.number("q", self.q, 0),
-            tdeci=checks.integer("tdeci", self.tdeci, 1), over=checks.per_bin("over", self.over),
-            noct=checks.integer("noct", self.noct, 1),
-            maxf=checks.number("maxf", self.maxf, 0, 0.5, high_open=False),
-            minf=checks.number("minf", self.minf, 0), lint=checks.number("lint", self.lint, 0))
-        if not checked["minf"] < checked["maxf"]:
+        self._set(n_samples=checks.integer("n_samples", self.n_samples, 2),
+                  q=checks.number("q", self.q, 0), tdeci=checks.integer("tdeci", self.tdeci, 1),
+                  over=checks.per_bin("over", self.over), noct=checks.integer("noct", self.noct, 1),
+                  maxf=checks.number("maxf", self.maxf, 0, 0.5, high_open=False),
+                  minf=checks.number("minf", self.minf, 0),
+                  lint=checks.number("lint", self.lint, 0))
+        if not self.minf < self.maxf:
             raise ValueError(f"minf={self.minf!r} is not below maxf={self.maxf!r}")
-        if checked["over"] * checked["noct"] < 1:
+        if self.over * self.noct < 1:
             raise ValueError(f"over={self.over!r} leaves less than one scan in an octave of "
                              f"noct={self.noct!r} bins")
+
+    def _set(self, **checked: float) -> "Plan":
+        "Parameters that have been checked."
         for name, value in checked.items(): object.__setattr__(self, name, value)
+        return self
 
     @property
     def n_times(self) -> int: return ceil(self.n_samples / self.tdeci)
@@ -106,9 +109,21 @@ class Plan:
         "Centres of the time bins, (n_times,) [samples after the first sample]."
         return self.time_edges[:-1] + self.tdeci / 2
 
+    @cached_property
+    def energy_scale(self) -> float:
+        """What a sum of |chi|² is multiplied by to be the energy of the sound that it came from,
+        the sum of its squared samples: 2 over the sum of the squared responses to a tone within
+        lint."""
+        width = 2 * pi * self.q                    # a filter's frequency in its sigma_f
+        low, high = max(1 - self.lint / width, 2.0**-8), 1 + min(self.lint, 8) / width
+        r = np.geomspace(low, high, 20001)         # the tone's frequency over the filter's
+        squares = np.trapezoid(np.exp(-((width * (r - 1)) ** 2)), np.log(r))
+        return float(2 * log(2) / (self.over * self.noct * squares))
+
     def memory(
         self,
         pictures: int = 1,  # how many pictures, for instance one a channel
+        arrays: int = 0,    # further arrays of a picture's size
     ) -> int:               # bytes
         """Memory that an analysis takes at its peak: energy and counts of all pictures, the
         working copies of one, the signal.
@@ -117,6 +132,8 @@ class Plan:
         ----------
         pictures : int, default: 1
             how many pictures, for instance one a channel
+        arrays : int, default: 0
+            further arrays of a picture's size
 
         Returns
         -------
@@ -124,13 +141,14 @@ class Plan:
             bytes
         """
         cells = self.n_times * self.n_bins
-        return int(cells * 8 * (2 * pictures + 5) + self.n_samples * 8 * (pictures + 2)
+        return int(cells * 8 * (2 * pictures + 5 + arrays) + self.n_samples * 8 * (pictures + 2)
                    + self.n_scans * 128 + 64e6)
 
     def check_memory(
         self,
         pictures: int = 1,  # how many pictures
         available: int | None = None, # bytes; None asks the machine
+        arrays: int = 0,    # further arrays of a picture's size
     ) -> None:
         """Raise a MemoryError that says how much is needed, before anything is begun.
 
@@ -140,70 +158,16 @@ class Plan:
             how many pictures
         available : int | None, default: None
             bytes; None asks the machine
+        arrays : int, default: 0
+            further arrays of a picture's size
         """
         available = checks.available_memory() if available is None else available
-        need = self.memory(pictures)
+        need = self.memory(pictures, arrays)
         if need > available:
             raise MemoryError(f"{pictures} × {self.n_times} × {self.n_bins} cells from "
                               f"{self.n_scans} scans need {need / 1e9:.3g} GB; "
                               f"{available / 1e9:.3g} GB are available. Take a larger hop_length "
                               f"(tdeci), fewer bins or a shorter sound")
-
-    @staticmethod
-    def from_hz(
-        n_samples: int,        # length of the signal [samples]
-        sr: float,             # sampling rate [Hz]
-        q: float,              # wavelet Q
-        fmin: float,           # lowest frequency [Hz]
-        fmax: float,           # highest frequency [Hz]
-        bins_per_octave: int,  # output bins per octave
-        hop_length: int,       # output time stride [samples]
-        oversampling: float,   # scans per output bin: an integer, or 1/k
-        lint: float = 0.5,     # largest displacement |eta/chi| that enters the picture
-    ) -> "Plan":
-        """The plan for parameters in Hz. Raises ValueError where a rule is broken, or the
-        sound is shorter than its lowest wavelet.
-
-        Parameters
-        ----------
-        n_samples : int
-            length of the signal [samples]
-        sr : float
-            sampling rate [Hz]
-        q : float
-            wavelet Q
-        fmin : float
-            lowest frequency [Hz]
-        fmax : float
-            highest frequency [Hz]
-        bins_per_octave : int
-            output bins per octave
-        hop_length : int
-            output time stride [samples]
-        oversampling : float
-            scans per output bin: an integer, or 1/k
-        lint : float, default: 0.5
-            largest displacement |eta/chi| that enters the picture
-
-        Returns
-        -------
-        Plan
-        """
-        sr, q = checks.number("sr", sr, 0), checks.number("q", q, 0)
-        fmin = checks.number("fmin", fmin, 0)
-        fmax = checks.number("fmax", fmax, 0, sr / 2, high_open=False)
-        if not fmin < fmax: raise ValueError(f"fmin={fmin:g} Hz is not below fmax={fmax:g} Hz")
-        hop, bins = (checks.integer("hop_length", hop_length, 1),
-                     checks.integer("bins_per_octave", bins_per_octave, 1))
-        if n_samples < 2 * q * sr / fmin:
-            least = 2 * q * sr / max(n_samples, 1)
-            advice = (f"fmin >= {least:.4g} Hz or a lower q" if least < fmax
-                      else "a longer sound or a lower q")
-            raise ValueError(f"a sound of {n_samples} samples is shorter than the lowest wavelet, "
-                             f"2·q·sr/fmin = "
-                             f"{2 * q * sr / fmin:.0f} samples: take {advice}")
-        return Plan(n_samples, q, hop, checks.per_bin("oversampling", oversampling), bins,
-                    fmin / sr, fmax / sr, lint)
 
 # %% ../../nbs/43_plan.ipynb #4a01e8bf
 octaves_below = 8        # default fmin: so many octaves below fmax
@@ -242,8 +206,8 @@ def default_plan(
     oversampling: int | None = None,    # scans per output bin
     lint: float = 0.5,                  # largest displacement that enters the picture
 ) -> Plan:
-    """The plan of a sound with the defaults filled in. Raises ValueError as `Plan.from_hz`
-    does.
+    """The plan of a sound, from hertz, with the defaults filled in. Raises ValueError where a
+    rule is broken, or the sound is shorter than its lowest wavelet.
 
     Parameters
     ----------
@@ -270,13 +234,27 @@ def default_plan(
     -------
     Plan
     """
-    sr, q, bins_per_octave = (checks.number("sr", sr, 0), checks.number("q", q, 0),
-                              checks.integer("bins_per_octave", bins_per_octave, 1))
+    n, sr, q = (checks.integer("n_samples", n_samples, 0), checks.number("sr", sr, 0),
+                checks.number("q", q, 0))
+    bins = checks.integer("bins_per_octave", bins_per_octave, 1)
     fmax = 0.45 * sr if fmax is None else checks.number("fmax", fmax, 0, sr / 2, high_open=False)
     if fmin is None:
-        fmin = min(max(fmax / 2**octaves_below, 2 * q * sr / max(n_samples, 1) * (1 + 1e-9)),
-                   fmax / 2)
-    hop_length = max(1, round(hop_seconds * sr)) if hop_length is None else hop_length
-    if oversampling is None: oversampling = default_oversampling(q, bins_per_octave)
-    return Plan.from_hz(n_samples, sr, q, fmin, fmax, bins_per_octave, hop_length, oversampling,
-                        lint)
+        fmin = min(max(fmax / 2**octaves_below, 2 * q * sr / max(n, 1) * (1 + 1e-9)), fmax / 2)
+    else: fmin = checks.number("fmin", fmin, 0)
+    if not fmin < fmax: raise ValueError(f"fmin={fmin:g} Hz is not below fmax={fmax:g} Hz")
+    hop = (max(1, round(hop_seconds * sr)) if hop_length is None
+           else checks.integer("hop_length", hop_length, 1))
+    over = (default_oversampling(q, bins) if oversampling is None
+            else checks.per_bin("oversampling", oversampling))
+    if over * bins < 1:
+        raise ValueError(f"oversampling={over!r} leaves less than one scan in an octave of "
+                         f"bins_per_octave={bins}")
+    if n < max(2, 2 * q * sr / fmin):
+        least = 2 * q * sr / max(n, 1)
+        advice = (f"fmin >= {least:.4g} Hz or a lower q" if least < fmax and n > 1
+                  else "a longer sound or a lower q")
+        raise ValueError(f"a sound of {n} samples is shorter than the lowest wavelet, 2·q·sr/fmin "
+                         f"= {max(2, 2 * q * sr / fmin):.0f} samples: take {advice}")
+    return object.__new__(Plan)._set(
+        n_samples=n, q=q, tdeci=hop, over=over, noct=bins, minf=fmin / sr, maxf=fmax / sr,
+        lint=checks.number("lint", lint, 0))

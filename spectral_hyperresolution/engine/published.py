@@ -16,7 +16,7 @@ from . import checks
 from .departures import _columns
 from .gate import open_cells
 from .plan import Plan
-from .reassign import _engine, reassign
+from .reassign import _engine, _signal, reassign
 from .running import _cores, _in_order
 
 # %% ../../nbs/54_published.ipynb #73b652f2
@@ -65,7 +65,7 @@ def high_resolution_spectrogram(
 # %% ../../nbs/54_published.ipynb #071abcd6
 def _finished_columns(x, plan):
     "Non-empty cells of the parity histogram, column by column: (column, rows, energy, counts)."
-    engine = _engine(x, plan, "parity", "wrap", silence=False)
+    engine = _engine(_signal(x, plan), plan, "parity", "wrap", silence=False)
     open_strips: dict[int, np.ndarray] = {}
     low_ahead = [_columns(plan, first, last)[1] for first, last, *_ in engine.tasks[1:]] + [0]
     for (_, low, cells), still in zip(_in_order(engine, _cores(), None), low_ahead, strict=True):

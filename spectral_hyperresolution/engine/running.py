@@ -6,36 +6,94 @@
 __all__ = []
 
 # %% ../../nbs/47_running.ipynb #db43b73c
+import contextlib
 import os
+import pickle
+import warnings
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import lru_cache
+from hashlib import sha256
+from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
+import numba
 import numpy as np
 from numba import njit
+from numba.core.caching import FunctionCache
+from numba.core.serialize import dumps
 
-# %% ../../nbs/47_running.ipynb #ae82fdab
+from .. import engine
+
+# %% ../../nbs/47_running.ipynb #127e3cf2
+@lru_cache
+def _sources():
+    "A digest of all files whose loops may call one another, read once."
+    folder = Path(next(iter(engine.__path__)))
+    return sha256(b"".join(path.read_bytes() for path in sorted(folder.glob("*.py")))).hexdigest()
+
+class _CacheFile:
+    "Where the compiled forms of one loop are kept, a file for each signature."
+    def __init__(self, folder, name, stamp):
+        self.folder, self.name = Path(folder), name
+        self.stamp = sha256(repr((stamp, numba.__version__)).encode()).hexdigest()[:12]
+
+    def path(self, key):
+        digest = sha256(repr(key).encode()).hexdigest()[:16]
+        return self.folder / f"{self.name}.{self.stamp}.{digest}.nbc"
+
+    def load(self, key):
+        "What was saved for a key, or None."
+        try: content = self.path(key).read_bytes()
+        except OSError: return None
+        return pickle.loads(content[32:]) if sha256(content[32:]).digest() == content[:32] else None
+
+    def save(self, key, data):
+        "Save it whole or not at all, and remove what was saved before the sources changed."
+        content, path = dumps(data), self.path(key)
+        part = path.with_name(f"{path.name}.{uuid4().hex}")
+        try:
+            part.write_bytes(sha256(content).digest() + content)
+            os.replace(part, path)
+        finally: part.unlink(missing_ok=True)
+        for old in self.folder.glob(f"{self.name}.*.nbc"):
+            if f".{self.stamp}." not in old.name: old.unlink(missing_ok=True)
+
+    def flush(self):
+        for old in self.folder.glob(f"{self.name}.*.nbc"): old.unlink(missing_ok=True)
+
+# %% ../../nbs/47_running.ipynb #51372112
+class _Cache(FunctionCache):
+    "Numba's cache, which compiles again what it can't load and goes on where it can't save."
+    warned = False
+
+    def __init__(self, function):
+        super().__init__(function)
+        stamp = self._impl.locator.get_source_stamp(), _sources()
+        self._cache_file: Any = _CacheFile(self._cache_path, self._impl.filename_base, stamp)
+
+    def load_overload(self, sig, target_context):
+        try: return super().load_overload(sig, target_context)
+        except Exception: return None           # whatever it was, a new one takes its place
+
+    def save_overload(self, sig, data):
+        try: super().save_overload(sig, data)
+        except OSError as error:
+            if not _Cache.warned:
+                warnings.warn(f"compiled loops can't be kept in {self._cache_path} "
+                              f"({error.strerror or error}): they are compiled again at each start",
+                              RuntimeWarning, stacklevel=2)
+            _Cache.warned = True
+
 def _compiled(**options):
     "A decorator: numba's njit, cached on disk wherever a folder for that can be written."
-    settings = dict(nogil=True, error_model="numpy", **options)
     def decorate(function):
-        try: dispatcher = njit(cache=True, **settings)(function)
-        # no folder can be written: compile each time
-        except RuntimeError: return njit(**settings)(function)
-        return dispatcher if _readable(dispatcher) else njit(**settings)(function)
+        dispatcher = njit(nogil=True, error_model="numpy", **options)(function)
+        with contextlib.suppress(RuntimeError, OSError):    # where there is a folder for it
+            dispatcher._cache = _Cache(function)
+        return dispatcher
     return decorate
-
-def _readable(dispatcher):
-    """Whether what is cached for a loop can be loaded; what can't (damaged, or left by another
-    version of this package) is removed."""
-    cache = getattr(dispatcher, "_cache", None)
-    index = getattr(cache, "_cache_file", None)
-    if index is None: return True
-    try: index._load_index()
-    except Exception:
-        try: index.flush()
-        except Exception: return False
-    return True
 
 # NaN and infinity keep their meaning
 _loose = _compiled(fastmath={"contract", "arcp", "nsz", "reassoc"})

@@ -16,9 +16,13 @@ import torch
 from ..engine import checks
 from ..engine.batches import Batch, _batches, _time_reach
 from ..engine.departures import band_tail, silence_margin
-from .kernel import _send_fused
+from ..engine.fast import _cut_off, _HalfSteps
+from ..engine.filling import _segment
+from .filling import _send_filled
+from .kernel import _fold_fused, _send_fused
 from .parity import (_blocks, _exact_work, _Job, _slices,
-                                                     fast_words, row_words)
+                                                     fast_words, row_words, segment_words,
+                                                     taped_words)
 from .steps import _fold, _send, _wide
 
 # %% ../../nbs/57_torch_fast.ipynb #f294af2b
@@ -40,26 +44,33 @@ class _Table:
     row0: torch.Tensor     # first row that a block can reach, (blocks,)
     # times that a block accepts, half-open, (blocks, 2) [time bins, after row0]
     accepts: torch.Tensor
+    end: torch.Tensor      # departure points are before it, (blocks,) [strides]
+    start: torch.Tensor    # of its segments' points, (scans,) [samples]
+    at: torch.Tensor       # a segment's points for each start, (starts, points) [strides]
+    fill: torch.Tensor     # and their weights, (starts, points, 6)
+    together: torch.Tensor # sums of these, (starts, 6)
+    twice: bool            # whether blocks are half a sample apart
 
     @property
     def bytes(self):
         return sum(v.nbytes for v in vars(self).values() if isinstance(v, torch.Tensor))
 
 # %% ../../nbs/57_torch_fast.ipynb #d7c28e27
-def _fold_bands(b, length, stride):
+def _fold_bands(b, length, stride, twice=False):
     """For each row and each of `length` bins: the spectrum's bins that fold onto it, their
-    weights, and -u."""
+    weights, and -u. The spectrum of samples half a sample apart (`twice`) is twice as wide."""
     block, f0, s = length * stride, b.row_f0[:, None, None], b.row_sigma_f[:, None, None]
-    k0 = np.maximum(np.ceil((f0 - band_tail * s) * block).astype(int), -(block // 2) + 1)
-    k1 = np.minimum(np.floor((f0 + band_tail * s) * block).astype(int), block // 2)
+    half = block if twice else block // 2
+    k0 = np.maximum(np.ceil((f0 - band_tail * s) * block).astype(int), -half + 1)
+    k1 = np.minimum(np.floor((f0 + band_tail * s) * block).astype(int), half)
     folds = int(((k1 - k0) // length).max()) + 1
     k = k0 + (np.arange(length) - k0) % length + np.arange(folds)[:, None] * length
     u = (k / block - f0) / s
     turn = b.row_phase[:, None, None] + 2 * pi * b.row_offset[:, None, None] / block * k
-    return k % block, np.where(k <= k1, np.exp(-(u**2) / 2 + 1j * turn), 0), -u
+    return k % (2 * half), np.where(k <= k1, np.exp(-(u**2) / 2 + 1j * turn), 0), -u
 
 # %% ../../nbs/57_torch_fast.ipynb #3afb3a45
-def _table(plan, g, batches, real, device):
+def _table(plan, g, batches, tolerated, real, device):
     "Lay the batches of a group end to end."
     rows = np.cumsum([0, *(len(b.row_f0) for b in batches)])
     scans = np.cumsum([0, *(len(b.base) for b in batches)])
@@ -74,7 +85,9 @@ def _table(plan, g, batches, real, device):
     accepts = np.concatenate([np.maximum(1 / plan.tdeci - row0, 0),
                               np.minimum(N / plan.tdeci - row0, row1 - row0)], axis=1)
     on = lambda a, dtype=real: torch.from_numpy(np.ascontiguousarray(a)).to(dtype).to(device)
-    take, gauss, minus_u = _fold_bands(joined, g.transform, g.stride)
+    twice = tolerated and _cut_off(plan, g)
+    take, gauss, minus_u = _fold_bands(joined, g.transform, g.stride, twice)
+    segment = _segment(g.stride, g.fine or g.stride, np.float64)
     return _Table(
         g, tuple(zip(rows[:-1].tolist(), rows[1:].tolist(), scans[:-1].tolist(), scans[1:].tolist(),
                      strict=True)),
@@ -82,14 +95,39 @@ def _table(plan, g, batches, real, device):
         on(joined.base + np.repeat(rows[:-1], np.diff(scans)), torch.int64),
         on(joined.weights.T), on(g.halo + g.lead - joined.ahead, torch.int64),
         on(joined.column), on(joined.sigma_t),
-        on(time0), on(points, torch.int64), on(row0[:, 0], torch.int64), on(accepts))
+        on(time0), on(points, torch.int64), on(row0[:, 0], torch.int64), on(accepts),
+        on((N - 0.5 - begin[:, 0]) / g.stride + g.halo + g.lead), on(joined.start, torch.int64),
+        on(segment.at), on(segment.weights), on(segment.together), twice)
 
 @lru_cache(maxsize=4)
-def _tables(plan, density, real, device):
+def _tables(plan, tolerance, density, filled, real, device):
     "The tables of all groups, ordinary tensors whatever torch is doing when they are first needed."
     with torch.inference_mode(False), torch._C._DisableFuncTorch():
-        return [_table(plan, g, each, real, device)
-                for g, each in _batches(plan, np.float64, density=density)]
+        return [_table(plan, g, each, density is None, real, device)
+                for g, each in _batches(plan, np.float64, tolerance, density, filled)]
+
+# %% ../../nbs/57_torch_fast.ipynb #687f05d5
+def _half_steps(x, last, boundary):
+    """Signals (rows, N) at half-sample steps, halved, up to the sample `last`, from one segment
+    before the first."""
+    length, margin, parts = _HalfSteps.length, _HalfSteps.margin, []
+    for start in range(-length, last, length):
+        whole = length + 2 * margin
+        part = _blocks(x, start - margin, whole, whole, 1, boundary)[0][:, 0]
+        twice = torch.fft.irfft(torch.fft.rfft(part.to(_wide(x))), 2 * whole)
+        parts.append(twice[:, 2 * margin:-2 * margin].to(x.dtype))
+    return torch.cat(parts, -1)
+
+def _with_half_steps(x, plan, boundary, tolerance, density, fused):
+    "Signals (rows, N), and behind them, where filters are cut off, their samples at half steps."
+    if density is not None: return x
+    cut = [g for g, _ in _batches(plan, np.float64, tolerance, None, not fused)
+           if _cut_off(plan, g)]
+    if not cut: return x
+    # a block begins less than a stride before the last sample
+    last = plan.n_samples + max(g.block for g in cut)
+    return torch.cat([x, _half_steps(x, last, boundary)], -1)
+
 
 # %% ../../nbs/57_torch_fast.ipynb #20b0114e
 def _fast_job(item, t, rows, scans, b, plan, error, soft, fused, blocks, into):
@@ -99,35 +137,45 @@ def _fast_job(item, t, rows, scans, b, plan, error, soft, fused, blocks, into):
     # a power of 2: exact
     unit = torch.where(peak > torch.finfo(peak.dtype).tiny, torch.frexp(peak).mantissa / peak, 1)
     block = (blocks * unit).flatten(0, 1)
-    least = error**2 * (block.detach() ** 2).sum(-1) * g.stride / g.transform
-    chi, eta = (torch.fft.ifft(v) for v in _fold(torch.fft.fft(block), t, rows))
-    send = _send_fused if fused else _send
-    scale = unit.flatten().to(_wide(block)) ** -2 / g.stride
+    # samples at half steps are halved, and twice as many
+    least = error**2 * (block.detach() ** 2).sum(-1) * (1 + t.twice) * g.stride / g.transform
+    fold = _fold_fused if fused else _fold
+    chi, eta = (torch.fft.ifft(v) for v in fold(torch.fft.fft(block), t, rows))
+    send = _send_fused if fused else _send_filled if g.fine else _send
+    scale = unit.flatten().to(_wide(block)) ** -2 / g.stride * ((g.fine or g.stride) / g.stride)
     send(chi, eta, t, rows, scans, b.repeat(signals), least, plan, into,
          item.repeat_interleave(len(b)), scale, soft)
 
 # %% ../../nbs/57_torch_fast.ipynb #8e1aca56
-def _words(t, fused):
+def _words(t, fused, taped):
     "Numbers that a block holds, and that a batch of scans adds to it."
     rows, scans = (max(c[i + 1] - c[i] for c in t.cuts) for i in (0, 2))
     g = t.group
+    between = segment_words + taped * taped_words * t.at.shape[1] if g.fine else 0
     return (8 * g.block, row_words * rows * t.take[0].numel()
-            + (not fused) * fast_words * scans * (g.lead + g.payload))
+            + (not fused) * (fast_words + between) * scans * (g.lead + g.payload))
 
-def _fast_work(x, item, plan, boundary, density, silence, soft, fused, memory):
-    "The fast mode as small jobs."
+def _fast_work(x, item, plan, boundary, tolerance, density, silence, soft, fused, memory,
+               taped=False):
+    "The fast mode as small jobs, for `_with_half_steps` of signals."
     # rounding, or the band's cut
     error = silence * silence_margin * max(torch.finfo(x.dtype).eps, exp(-(band_tail**2) / 2))
-    for t in _tables(plan, density, x.dtype, x.device):
-        g = t.group
-        blocks, at = _blocks(x, -(g.halo + g.lead) * g.stride, g.block, g.payload * g.stride,
-                             len(t.row0), boundary)
-        per_block, per_batch = (n * x.element_size() for n in _words(t, fused))
+    for t in _tables(plan, tolerance, density, not fused, x.dtype, x.device):
+        g, N = t.group, plan.n_samples
+        zero, step = -(g.halo + g.lead) * g.stride, g.payload * g.stride
+        if t.twice:
+            first = N + 2 * (zero + _HalfSteps.length)
+            at = torch.arange(first + 1, x.shape[1] + 1, device=x.device)
+            blocks, at = (a.unfold(-1, 2 * g.block, 2 * step)[..., :len(t.row0), :]
+                          for a in (x[:, first:], at))
+        else:
+            blocks, at = _blocks(x[:, :N], zero, g.block, step, len(t.row0), boundary)
+        per_block, per_batch = (n * x.element_size() for n in _words(t, fused, taped))
         for r, b in _slices(len(blocks), blocks.shape[1], memory // (per_block + per_batch)):
             n = (r.stop - r.start) * (b.stop - b.start)
-            step = max(1, (memory // n - per_block) // per_batch)
-            for i in range(0, len(t.cuts), step):
-                head, tail = t.cuts[i], t.cuts[min(i + step, len(t.cuts)) - 1]
+            some = max(1, (memory // n - per_block) // per_batch)
+            for i in range(0, len(t.cuts), some):
+                head, tail = t.cuts[i], t.cuts[min(i + some, len(t.cuts)) - 1]
                 send = partial(_fast_job, item[r], t, slice(head[0], tail[1]),
                                slice(head[2], tail[3]), torch.arange(b.start, b.stop,
                                device=x.device), plan, error, soft, fused)
@@ -141,13 +189,24 @@ def _work_memory(device, max_memory):
     if max_memory is not None: return int(checks.number("max_memory", max_memory, 0))
     if device.type == "cuda":
         free, total = torch.cuda.mem_get_info(device)
+        # and what torch holds without using it
+        free += torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
         # the same jobs every time
         return total // 8 if torch.are_deterministic_algorithms_enabled() else free // 2
     return int(min(cpu_memory, checks.available_memory() / 4))
 
-def _work(x, plan, mode, boundary, density, silence, soft, max_memory, step, *, fused=False):
-    "The jobs of either mode, for signals (pictures, C, N)."
-    item = torch.arange(len(x), device=x.device).repeat_interleave(x.shape[1])
-    signals, memory = x.flatten(0, 1), _work_memory(x.device, max_memory)
-    if mode == "parity": return _exact_work(signals, item, plan, silence, soft, memory, step)
-    return _fast_work(signals, item, plan, boundary, density, silence, soft, fused, memory)
+def _work(signals, channels, plan, mode, boundary, tolerance, density, silence, soft, max_memory,
+          step, *, fused=False, taped=False):
+    """The jobs of either mode, for `_lift` of signals (pictures × channels, N); `taped`: each
+    keeps what a gradient needs."""
+    item = torch.arange(len(signals), device=signals.device) // channels
+    memory = _work_memory(signals.device, max_memory)
+    if mode == "parity": return _exact_work(signals, item, plan, silence, soft, memory, step,
+                                              fused)
+    return _fast_work(signals, item, plan, boundary, tolerance, density, silence, soft, fused,
+                      memory, taped)
+
+def _lift(signals, plan, mode, boundary, tolerance, density, *_, fused=False):
+    "What the jobs read: signals (rows, N), and behind them what is linear in them."
+    if mode == "parity": return signals
+    return _with_half_steps(signals, plan, boundary, tolerance, density, fused)

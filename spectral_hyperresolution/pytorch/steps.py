@@ -12,6 +12,7 @@ from math import log2, pi
 import numpy as np
 import torch
 
+
 # %% ../../nbs/55_torch_steps.ipynb #38af2c03
 def _precision(dtype):
     "A torch dtype: float32 or float64, from torch's or NumPy's names for them."
@@ -119,11 +120,12 @@ def _wide(x):
 def _fold(X, t, rows):
     """Bands of spectra X (blocks, bins), multiplied by each row's Gaussian and folded to L bins:
     for chi and for eta."""
-    V = X[:, t.take[rows]] * t.gauss[rows]
+    take = t.take[rows]
+    V = X.index_select(1, take.flatten()).unflatten(1, take.shape) * t.gauss[rows]
     return V.sum(-2), (V * t.minus_u[rows]).sum(-2)
 
 def _between(rows, base, weights, window):
-    """A cubic through four neighbouring rows (blocks, rows, L): (blocks, scans, samples of the
+    """A quintic through six neighbouring rows (blocks, rows, L): (blocks, scans, samples of the
     window)."""
     rows = rows[..., window]
     return sum(weights[i, :, None] * rows.index_select(1, base + i) for i in range(6))
@@ -135,13 +137,12 @@ def _products(chi, eta):
             eta.imag * chi.real - eta.real * chi.imag)
 
 # %% ../../nbs/55_torch_steps.ipynb #8d128584
-def _select(power, size, plan, least, number, first, points):
-    "True for points of the block's own, with |m| < lint and a power above the numerical error."
-    return (size < plan.lint**2 * power) & (power > least) & (number >= first) & (number < first
-        + points)
+def _select(power, size, lint, least, number, first, end):
+    "True for points from first to end, with |m| < lint and a power above the numerical error."
+    return (size < lint**2 * power) & (power > least) & (number >= first) & (number < end)
 
 def _cells(re, im, power, number, keep, plan, stride, time0, column, sigma_t, accepts):
-    """Where each arrival falls, in rows and columns from 1 on, and whether that is inside the
+    """Where each point falls, in rows and columns from 1 on, and whether that is inside the
     picture."""
     over = 1 / torch.where(keep, power, 1)
     v = column - plan.noct * torch.log2(1 - torch.where(keep, re, 0) * over / (2 * pi * plan.q))
@@ -158,8 +159,9 @@ def _send(chi, eta, t, rows, scans, b, least, plan, into, item, scale, soft):
     number = torch.arange(window.start, window.stop, device=chi.device)
     power, size, re, im = _products(*(_between(z, base, t.weights[:, scans], window)
                                       for z in (chi, eta)))
-    keep = _select(power, size, plan, per_block(least), number, t.first[scans, None],
-                   t.points[b, scans, None])
+    first = t.first[scans, None]
+    keep = _select(power, size, plan.lint, per_block(least), number, first,
+                   first + t.points[b, scans, None])
     row, col, keep = _cells(re, im, power, number, keep, plan, g.stride, t.time0[b, scans, None],
                             t.column[scans, None], t.sigma_t[scans, None],
                             t.accepts[b].T[..., None, None])

@@ -30,9 +30,9 @@ def carry(
     chi: "Array",        # transform at the departure points, complex
     t: "Array | float",  # departure times [samples]
     f: "Array | float",  # departure frequencies [cycles per sample]
-    t_ins: "Array",      # arrival times [samples]
-    f_ins: "Array",      # arrival frequencies [cycles per sample]
-) -> "Array":  # the transform with the phase that it brings to its arrival; arrays or tensors
+    t_ins: "Array",      # reassigned times [samples]
+    f_ins: "Array",      # reassigned frequencies [cycles per sample]
+) -> "Array":  # the transform with the phase that it has where it is sent; arrays or tensors
     """χ·exp(i(ω + ω_ins)(t_ins − t)/2): mean frequency times displacement (Gardner & Magnasco
     2006, Fig. 5).
 
@@ -45,14 +45,14 @@ def carry(
     f : Array | float
         departure frequencies [cycles per sample]
     t_ins : Array
-        arrival times [samples]
+        reassigned times [samples]
     f_ins : Array
-        arrival frequencies [cycles per sample]
+        reassigned frequencies [cycles per sample]
 
     Returns
     -------
     Array
-        the transform with the phase that it brings to its arrival; arrays or tensors
+        the transform with the phase that it has where it is sent; arrays or tensors
     """
     exp: Any = torch.exp if (torch := _torch(chi)) else np.exp
     return chi * exp(1j * pi * (f + f_ins) * (t_ins - t))

@@ -55,6 +55,7 @@ def tone_scores(
                      best(np.convolve(arrived, five, "same")),
                      best(arrived), best(np.abs(np.fft.rfft(x)[: n // 2 + 1]) ** 2)])
 
+# %% ../../nbs/25_detection.ipynb #f87691f2
 def detection(
     amplitudes: Sequence[float] | np.ndarray,  # of A·sin(ω₀t + phase) in noise of power 1 (A,)
     trials: int = 100,        # sounds with a tone, for each amplitude; ω₀ and phase are drawn anew
@@ -94,6 +95,7 @@ def detection(
     with ThreadPoolExecutor(workers) as pool: scores = np.array(list(pool.map(score, jobs)))
     return scores[:noise_trials], scores[noise_trials:].reshape(len(amplitudes), trials, -1)
 
+# %% ../../nbs/25_detection.ipynb #46b02c05
 def detected(
     noise: ArrayLike,    # scores without a tone (N, 4), from `detection`
     tones: ArrayLike,    # scores with one (A, trials, 4)

@@ -52,7 +52,7 @@ def _carry(chi, eta, first, omegas, sigma_t, carried, bilinear, out):
 def froth(
     x: ArrayLike,             # signal (n,), real or complex, taken to repeat every n samples
     density: int = 1,         # departure points along each side of a cell
-    carried: bool = True,     # turn each arrival's phase along its way
+    carried: bool = True,     # turn each point's phase along its way
     method: str = "nearest",  # "nearest" or "bilinear"
 ) -> np.ndarray:              # (n, n) complex128; rows are frequencies, 2π/n apart, columns samples
     """Complex reassignment, n × n cells, isotropic window (Gardner & Magnasco 2006, Fig. 3);
@@ -65,7 +65,7 @@ def froth(
     density : int, default: 1
         departure points along each side of a cell
     carried : bool, default: True
-        turn each arrival's phase along its way
+        turn each point's phase along its way
     method : str, default: 'nearest'
         "nearest" or "bilinear"
 
@@ -86,6 +86,7 @@ def froth(
             _carry(chi, eta, part, omegas, sigma_t, carried, method == "bilinear", out)
     return out
 
+# %% ../../nbs/24_froth.ipynb #6b6509c2
 def entropy(
     energy: ArrayLike,  # energies >= 0, any shape
 ) -> float:  # 0 for a flat picture, −(1−γ) = −0.42278 for exp(−E), lower if few cells hold all
@@ -157,6 +158,7 @@ def sparsity(
            for run in runs]
     return {"entropy": np.array([[r[0] for r in run] for run in runs]), "law": np.array(law)}
 
+# %% ../../nbs/24_froth.ipynb #56b28cf7
 def line(
     sizes: Sequence[float] | np.ndarray,      # lengths N (S,)
     entropies: Sequence[float] | np.ndarray,  # their mean entropies (S,)

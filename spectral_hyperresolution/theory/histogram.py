@@ -40,21 +40,21 @@ def _inside(values, edges): return (values >= edges[0]) & (values < edges[-1])  
 
 # %% ../../nbs/03_histogram.ipynb #5238328d
 def deposit(
-    t: ArrayLike,             # arrival times, any shape
-    f: ArrayLike,             # arrival frequencies, same shape
+    t: ArrayLike,             # reassigned times, any shape
+    f: ArrayLike,             # reassigned frequencies, same shape
     weight: ArrayLike,        # what each brings, real or complex: same shape, or one for all
     t_edges: ArrayLike,       # edges of the time cells, increasing (T + 1,), in the unit of t
     f_edges: ArrayLike,       # edges of the frequency cells, increasing (F + 1,), in the unit of f
     method: str = "nearest",  # "nearest" or "bilinear"
 ) -> np.ndarray:              # (F, T), float64 or complex128; lowest frequency first
-    """Histogram of arrivals (Gardner & Magnasco 2006, Fig. 1); ValueError for a bad argument.
+    """Histogram of points (Gardner & Magnasco 2006, Fig. 1); ValueError for a bad argument.
 
     Parameters
     ----------
     t : ArrayLike
-        arrival times, any shape
+        reassigned times, any shape
     f : ArrayLike
-        arrival frequencies, same shape
+        reassigned frequencies, same shape
     weight : ArrayLike
         what each brings, real or complex: same shape, or one for all
     t_edges : ArrayLike
@@ -75,7 +75,7 @@ def deposit(
     there = _inside(t, times) & _inside(f, freqs)
     w = np.broadcast_to(weight, t.shape)[there]
     if not np.isfinite(w).all():
-        raise ValueError("weight is not finite at an arrival inside the picture")
+        raise ValueError("weight is not finite at a point inside the picture")
     rows, columns = len(freqs) - 1, len(times) - 1
     out = np.zeros(rows * columns, dtype=np.result_type(w, float))
     for row, row_share in _shares(f[there], freqs, method):
@@ -101,7 +101,7 @@ def _departures(n, grid, golden):
 
 # %% ../../nbs/03_histogram.ipynb #ab367593
 def _sent(x, sigma_t, grid, golden=False, order=1) -> Iterator[Any]:
-    "The whole departure grid in batches: arrivals t and ω, transforms, the area of one point."
+    "The whole departure grid in batches: reassigned t and ω, transforms, the area of one point."
     if np.shape(grid) != (2,): raise ValueError(f"grid={grid!r} is not two whole numbers >= 1")
     for points in grid: checks.whole(1, grid=points)
     x = checks.vector("x", x)
@@ -114,7 +114,7 @@ def _sent(x, sigma_t, grid, golden=False, order=1) -> Iterator[Any]:
         asked = None if on_samples else times
         moments = gabor_transform(x, omegas, sigma_t, asked, shifts, order)
         chi, eta = moments[:2]
-        chi[np.abs(chi) <= tiny] = 0  # these have no arrival: NaN
+        chi[np.abs(chi) <= tiny] = 0  # not reassigned: NaN
         t, w = reassign(chi, eta, times + shifts[:, None], omegas, sigma_t, floor=0)
         yield _wrap(t, n), _wrap(w, 2 * np.pi), moments, step_t * step_w
 

@@ -145,6 +145,7 @@ def bird_gestures(
         at += len(phi) + round(rng.uniform(0.02, 0.08) * sr)
     return pressure, stiffness
 
+# %% ../../nbs/22_organs.ipynb #470ce756
 def syrinx_song(
     duration: float = 2.0,  # [s]
     sr: float = 44100,      # sampling rate, >= 16000 [Hz]

@@ -17,20 +17,8 @@ from numpy.typing import ArrayLike
 from ..engine import checks
 from ..engine.plan import Plan, default_plan
 from spectral_hyperresolution.theory.bank import (
-    Bank,
-    _add,
-    _arrive,
-    _row_batches,
-    _cell,
-    _floor,
-    _passes,
-    _plain,
-    _sound,
-    _straighten,
-    _torch,
-    _widths,
-    carry,
-)
+    Bank, _add, _arrive, _cell, _floor, _passes, _plain, _row_batches, _sound, _straighten, _torch,
+    _widths, carry)
 
 if TYPE_CHECKING:
     import torch
@@ -39,8 +27,8 @@ if TYPE_CHECKING:
 
 # %% ../../nbs/27_complex.ipynb #57e7aac2
 def _weights(X, bank, rows, points, floor, second_order):
-    """Arrivals of some rows: what each brings to the sound, its time and its frequency; those
-    without an answer bring 0."""
+    """Reassigned points of some rows: what each brings to the sound, its time and its frequency;
+    those without an answer bring 0."""
     torch, N = _torch(X), bank.n_samples
     lift = ((lambda a: torch.as_tensor(a, dtype=X.real.dtype, device=X.device)) if torch
             else np.asarray)
@@ -52,14 +40,15 @@ def _weights(X, bank, rows, points, floor, second_order):
     if second_order: weight = weight * _straighten(chi, zeta, m, known, 1 / (2 * pi * s))
     return weight, t_ins, f_ins
 
+# %% ../../nbs/27_complex.ipynb #cf5561c1
 def complex_histogram(
     x: "Array",            # sound (n,), real, taken to repeat: an array, or a torch tensor
     bank: Bank,            # rows of departure points, and frequency cells
     hop: int = 1,          # time cells are centred on 0, hop, 2·hop, …; divides n [samples]
     density: float = 2.0,  # departure points per sample, in each row
     second_order: bool = True,  # straighten local sweeps; False: the paper's weight
-    centre: bool = True,   # turn each arrival's phase to the centre of its cell
-    linear: bool = True,   # divide each arrival between two cells; False: the nearest takes all
+    centre: bool = True,   # turn each point's phase to the centre of its cell
+    linear: bool = True,   # divide each point between two cells; False: the nearest takes all
 ) -> "Array":              # complex (F, n/hop), lowest frequency first;
                            # the real part of a column's sum is the sound
     """Complex reassignment (Gardner & Magnasco 2006, Fig. 5); ValueError for a bad sound or
@@ -78,9 +67,9 @@ def complex_histogram(
     second_order : bool, default: True
         straighten local sweeps; False: the paper's weight
     centre : bool, default: True
-        turn each arrival's phase to the centre of its cell
+        turn each point's phase to the centre of its cell
     linear : bool, default: True
-        divide each arrival between two cells; False: the nearest takes all
+        divide each point between two cells; False: the nearest takes all
 
     Returns
     -------
@@ -135,6 +124,7 @@ def _front(n, sr, q, sigma_t, fmin, fmax, per_sigma, boundary, hop, noct, bins):
         return Bank.constant_q(Plan(N, q, 1, plan.over, plan.noct, plan.minf, plan.maxf))
     return Bank.uniform(N, wide, ceil(pi * wide * per_sigma), bins)
 
+# %% ../../nbs/27_complex.ipynb #07027ba4
 @dataclass(frozen=True, eq=False)
 class ComplexSpectrogram:
     """A complex reassigned picture with its axes.
@@ -232,6 +222,7 @@ def complex_spectrogram(
     whole = complex_histogram(padded, bank, hop, density, second_order)
     return ComplexSpectrogram(whole[:, :ceil(len(sound) / hop)], bank, sr, hop)
 
+# %% ../../nbs/27_complex.ipynb #3fc005f7
 def phase_colours(
     z: ArrayLike,      # complex picture
     span: float = 40,  # range of magnitudes shown [dB]

@@ -40,6 +40,7 @@ def _pair(name, values):
     if len(values) != 2: raise ValueError(f"{name} has {len(values)} values, not 2")
     return values
 
+# %% ../../nbs/29_regions.ipynb #1f22f4dc
 def in_cells(
     mask: ArrayLike,             # the chosen cells (F, T), lowest frequency first
     time_edges: ArrayLike,       # edges of the cells (T + 1,), increasing [s]
@@ -68,6 +69,7 @@ def in_cells(
     framed = np.pad(mask, 1)  # what lies outside, and NaN, comes to the frame
     return lambda t, f: framed[np.searchsorted(fe, f, "right"), np.searchsorted(te, t, "right")]
 
+# %% ../../nbs/29_regions.ipynb #89b3b55a
 def near_contour(
     times: ArrayLike,                                 # the contour's instants, increasing (n,) [s]
     hz: ArrayLike,                                    # its frequencies (n,) [Hz]

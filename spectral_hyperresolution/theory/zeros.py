@@ -170,6 +170,7 @@ def _newton(x, t, omegas, sigma_t, rms):
     good = (size < 1e-8) & (np.abs(eta) > 0.001 * faint * rms)
     return t[good], omegas[good], np.abs(chi[good]) / rms
 
+# %% ../../nbs/23_zeros.ipynb #19a2c69e
 def _span(name, span, period) -> tuple[float, float, bool]:
     "A range as two numbers, and whether it is a whole period."
     low, high = ((0.0, period) if span is None else np.asarray(span, float).reshape(-1)

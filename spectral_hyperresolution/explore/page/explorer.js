@@ -1,11 +1,11 @@
 import { clock, frequencyTicks, hertz, timeTicks } from "./axes.js";
-import { frames, paint, scale } from "./picture.js";
+import { frames, paint } from "./picture.js";
 
 const $ = id => document.getElementById(id), { log2, max, min, round, abs } = Math;
 const client = Array.from(crypto.getRandomValues(new Uint32Array(2)), n => n.toString(36)).join("");
 const margin = { left: 62, right: 10, top: 6, bottom: 34 };
 let rules, sound, which = 0, view, overview, past = [], future = [];
-let layers = [], base = [], request, cursor = null, playing = null, wait, scales = [null, null, null];
+let layers = [], base = [], request, cursor = null, playing = null, wait;
 
 // ---------- limits and coordinates
 const full = () => ({ t0: 0, t1: sound.duration, f0: max(lowest(), sound.sr * rules.passband / 256), f1: sound.sr * rules.passband });
@@ -116,7 +116,7 @@ function readout() {
   const level = under(cursor.t, cursor.f).map(l => l.db ? `${(l.db / 100 - 300).toFixed(1)} dB` : "dark").join(" / ");
   out.textContent = `${clock(cursor.t, dt)}   ${hertz(cursor.f, df)}   ${level}`;
   out.dataset.t = cursor.t; out.dataset.f = cursor.f;
-  out.title = "dB re a full-scale tone";
+  out.title = "dB re full scale²: a sine of amplitude A reads 20 log A − 3";
 }
 
 // ---------- asking
@@ -183,10 +183,8 @@ const isWhole = v => { const w = full(); return abs(v.t1 - v.t0 - w.t1) < 1e-6 &
 // true while the newest pass doesn't yet cover the window, so that the older must stay below it
 const rounded = (list, asked) => list[list.length - 1].t1 < asked.t1 - (asked.t1 - asked.t0) / 200;
 
-const scaleOf = list => [0, 1, 2].map(k => {
-  const own = list.flatMap(l => l.frames).filter(f => (f.colour ?? 0) === k);
-  return own.length ? scale(own, rules.scale) : null;
-});
+// of each colour the scale of the newest frame, which is that of its whole picture so far
+const scaleOf = list => [0, 1, 2].map(k => list.flatMap(l => l.frames).findLast(f => (f.colour ?? 0) === k)?.scale ?? null);
 function make(group, before) {
   const rgb = group.length === 3, layer = { frames: group, t0: group[0].t0, t1: group[0].t1, f0: group[0].f0, f1: group[0].f1 };
   layer.scales = before.length ? before[before.length - 1].scales : scaleOf([layer]);

@@ -30,17 +30,6 @@ export async function* frames(response) {
   }
 }
 
-// The range of levels that shows detail: quantiles of the lit cells, as `plot.scale` takes them.
-export function scale(list, rule) {
-  const count = new Float64Array(65536);
-  let lit = 0;
-  for (const f of list) for (const v of f.level) if (v) { count[v]++; lit++; }
-  if (!lit) return { low: -rule.range[1], high: 0 };
-  const quantile = q => { let sum = 0; for (let v = 1; v < 65536; v++) { sum += count[v]; if (sum >= q * lit) return v / 100 - 300; } return 355; };
-  const low = quantile(rule.bottom), high = quantile(rule.top);
-  return { low: Math.min(Math.max(low, high - rule.range[1]), high - rule.range[0]), high };
-}
-
 // Brightness 0 … 255 of every level, for a scale moved and stretched by the sliders.
 function shades(s, bright, range) {
   const high = s.high - bright, low = Math.min(s.low - bright - range, high - 5), out = new Uint8Array(65536);

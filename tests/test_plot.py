@@ -1,0 +1,167 @@
+"""Pictures, read back: which colour a cell has, where it is drawn, and what the axes say."""
+
+from dataclasses import replace
+
+import matplotlib
+import matplotlib.image
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+from spectral_hyperresolution import plot, reassigned_spectrogram
+from spectral_hyperresolution.engine.plan import Plan
+from spectral_hyperresolution.spectrogram import ReassignedSpectrogram
+
+SR = 8000
+
+
+@pytest.fixture(scope="module")
+def S():
+    t = np.arange(4000) / SR
+    x = np.sin(2 * np.pi * 1000 * t) + 0.01 * np.random.default_rng(0).standard_normal(len(t))
+    return reassigned_spectrogram(x, SR, q=4, fmin=300, fmax=3200, hop_length=25)
+
+
+@pytest.fixture
+def ax():
+    yield plt.subplots()[1]
+    plt.close("all")
+
+
+def mesh(ax): return ax.collections[0]
+
+
+def test_the_scale_is_that_of_the_lit_cells():
+    "From the median to the 99.9th percentile of the lit cells, between 20 and 70 dB."
+    level = np.linspace(-60, -20, 1001)
+    energy = np.append(np.zeros(499), 10 ** (level / 10)).reshape(3, -1)
+    assert plot.scale(energy) == pytest.approx((-40, -20.04), abs=0.05)
+    for low, range_ in ((-25, 20), (-300, 70)):                        # narrower, and wider, than is allowed
+        lowest, highest = plot.scale(10 ** (np.append(np.linspace(low, low + 1, 900), np.full(100, -20)) / 10))
+        assert highest == pytest.approx(-20) and highest - lowest == pytest.approx(range_)
+    assert plot.scale(np.zeros((3, 3))) == (-70, 0)
+
+
+def test_brightness():
+    energy = 10 ** (np.array([-90, -40, -30, -20, 0.0]) / 10)
+    np.testing.assert_allclose(plot.brightness(energy, -40, -20), [0, 0, 0.5, 1, 1], atol=1e-12)
+    low, high = plot.scale(energy)
+    np.testing.assert_allclose(plot.brightness(energy), np.clip((np.array([-90, -40, -30, -20, 0]) - low)
+                                                                / (high - low), 0, 1), atol=1e-12)
+    for given in (dict(low=-55.0), dict(high=-5.0)):                   # the other one comes from the picture
+        both = dict(low=low, high=high) | given
+        np.testing.assert_allclose(plot.brightness(energy, **given), plot.brightness(energy, **both))
+    with pytest.raises(ValueError, match="low=-20 dB is not below high=-40 dB"): plot.brightness(energy, -20, -40)
+
+
+def test_the_axes_and_the_level_of_a_picture(S, ax):
+    S.plot(ax)
+    assert ax.get_yscale() == "log"
+    np.testing.assert_allclose(ax.get_xlim(), (S.time_edges[0], S.time_edges[-1]))
+    np.testing.assert_allclose(ax.get_ylim(), (S.frequency_edges[0], S.frequency_edges[-1]))
+    corners = mesh(ax).get_coordinates()
+    np.testing.assert_allclose(corners[0, :, 0], S.time_edges)
+    np.testing.assert_allclose(corners[:, 0, 1], S.frequency_edges)
+    values = mesh(ax).get_array().reshape(S.shape)
+    low, high = mesh(ax).get_clim()
+    bright = (S.energy > 0) & (values > low)
+    assert bright.sum() > 100 and (values[S.energy == 0] == low).all()
+    off = values[bright] - 10 * np.log10(S.energy[bright])             # one reference for all cells
+    np.testing.assert_allclose(off, off[0], atol=1e-9)
+    assert (high - low, low + off[0] - off[0]) == pytest.approx((np.diff(plot.scale(S.energy))[0], low))
+    row = np.unravel_index(values.argmax(), S.shape)[0]
+    assert S.frequency_edges[row] < 1000 < S.frequency_edges[row + 1]
+    assert [label.get_text() for label in (ax.xaxis.label, ax.yaxis.label)] == ["time [s]", "frequency [Hz]"]
+    ax.figure.canvas.draw()
+    ticks = dict(zip(ax.get_yticks(), (label.get_text() for label in ax.get_yticklabels()), strict=True))
+    assert ticks[500] == "500" and ticks[1000] == "1k" and ticks[2000] == "2k"
+
+
+def test_limits_that_are_given_are_kept(S, ax):
+    plot.draw(S, ax, low=-35, high=-5, colorbar=False)
+    assert mesh(ax).get_clim() == (-35, -5) and len(ax.figure.axes) == 1
+    values = mesh(ax).get_array()
+    assert values.min() == pytest.approx(-35)
+
+
+def test_a_colour_bar_unless_it_is_not_wanted(S, ax):
+    plot.draw(S, ax)
+    assert len(ax.figure.axes) == 2 and "[dB" in ax.figure.axes[1].get_ylabel()
+
+
+def test_many_columns_are_drawn_as_few(S, ax, monkeypatch):
+    "At most `most_columns`; the edges are those of the groups, and a click stays where it is."
+    monkeypatch.setattr(plot, "most_columns", 60)
+    wide = reassigned_spectrogram(1.0 * (np.arange(4000) == 2000), SR, q=0.5, fmin=300, hop_length=25)
+    plot.draw(wide, ax)
+    edges = mesh(ax).get_coordinates()[0, :, 0]
+    assert 30 < len(edges) - 1 <= 60 and edges[0] == wide.time_edges[0] and edges[-1] == wide.time_edges[-1]
+    np.testing.assert_allclose(np.diff(edges)[:-1], np.diff(edges)[0])
+    values = mesh(ax).get_array().reshape(wide.shape[0], -1)
+    column = values.max(0).argmax()
+    assert edges[column] <= 0.25 < edges[column + 1]
+
+
+# ---- three colours
+
+
+def three():
+    "Rising energies, in a cell of its own for each of three pictures; a fourth that all share."
+    energy = np.zeros((3, 2, 4))
+    for i in range(3): energy[i, 1, [i, 3]] = 1.0, 1e-2
+    return [ReassignedSpectrogram(e, e, Plan(40, 2, 10, 1, 1, 0.2, 0.4), 100) for e in energy]
+
+
+def test_the_first_is_red_the_second_green_the_third_blue(ax):
+    colours = plot.three_colours(three())
+    np.testing.assert_allclose(colours[1, :3], np.eye(3), atol=1e-12)
+    assert (colours[1, 3] == colours[1, 3, 0]).all() and not colours[0].any()
+    assert plot.three_qs == tuple(sorted(plot.three_qs))               # from clicks to tones
+    pictures = three()
+    plot.draw_three(pictures, ax)
+    np.testing.assert_allclose(mesh(ax).get_array().reshape(colours.shape), colours, atol=1e-9)
+    np.testing.assert_allclose(ax.get_xlim(), (-0.01, 0.39))
+    np.testing.assert_allclose(mesh(ax).get_coordinates()[:, 0, 1], np.array([10, 20, 40]) * np.sqrt(2))
+
+
+def test_each_colour_has_its_own_scale():
+    quiet = three()
+    quiet[1] = replace(quiet[1], energy=quiet[1].energy * 1e-6)
+    np.testing.assert_allclose(plot.three_colours(quiet), plot.three_colours(three()), atol=1e-12)
+
+
+def test_three_that_do_not_match_are_refused():
+    one, two, _ = three()
+    with pytest.raises(ValueError, match="2 pictures are not 3"): plot.three_colours([one, two])
+    wider = replace(one, energy=np.ones((2, 5)))
+    with pytest.raises(ValueError, match="differ"): plot.three_colours([one, two, wider])
+
+
+# ---- files
+
+
+def test_pixels_stand_with_the_highest_frequency_on_top(S, tmp_path):
+    plot.save_pixels(tmp_path / "a.png", S, cmap="gray")
+    image = matplotlib.image.imread(tmp_path / "a.png")[..., :3]
+    assert image.shape == (*S.shape, 3)
+    np.testing.assert_allclose(image[::-1, :, 0], plot.brightness(S.energy), atol=1.1 / 255)
+    plot.save_pixels(tmp_path / "b.png", three())
+    image = matplotlib.image.imread(tmp_path / "b.png")[..., :3]
+    np.testing.assert_allclose(image[0, :3], np.eye(3), atol=1 / 255)
+    assert not image[1].any()
+
+
+def test_an_ending_that_is_none_is_refused(S, tmp_path, ax):
+    for ending in (".txt", ""):
+        with pytest.raises(ValueError, match=f"the ending '{ending}' is not one of .jpeg"):
+            plot.save_pixels(tmp_path / f"a{ending}", S)
+        with pytest.raises(ValueError, match="is not one of"): plot.save_figure(tmp_path / f"a{ending}", ax.figure)
+    plot.save_figure(tmp_path / "A.PNG", ax.figure)
+    assert not plt.get_fignums() and matplotlib.image.imread(tmp_path / "A.PNG").ndim == 3
+
+
+def test_several_channels_are_refused(ax):
+    S = reassigned_spectrogram(np.random.default_rng(0).standard_normal((2, 400)), SR, q=1)
+    for call in (lambda: plot.draw(S, ax), lambda: plot.draw_three([S] * 3, ax),
+                 lambda: plot.draw_ordinary(np.zeros(400), S, ax)):
+        with pytest.raises(ValueError, match=r"a picture of shape \(2, .* choose a channel, or pool=True"): call()
