@@ -4,6 +4,7 @@
     python benchmarks/auto.py --set unseen --seeds 4   # kinds and seeds that it was not
     python benchmarks/auto.py --noise                  # white noise alone
     python benchmarks/auto.py --cost                   # seconds, against one Q
+    python benchmarks/auto.py --set unseen --first 1000 --out nbs/data/auto.json    # what chapter 18 shows
 
 The score of a component is the share of the energy in its neighbourhood that lies within one cell of its true
 course, at 96 bins an octave and 2 ms. Its neighbourhood: all cells within an eighth of an octave and 10 ms of the
@@ -12,8 +13,10 @@ is chosen.
 """
 
 import argparse
+import json
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 from scipy.ndimage import maximum_filter
@@ -311,6 +314,7 @@ def main(argv=None):
     parser.add_argument("--snr", type=float, nargs="+", default=(40, 20, 10), help="levels of noise [dB]")
     parser.add_argument("--colour", nargs="+", choices=("pink", "white"), default=("pink",))
     parser.add_argument("--noise", action="store_true", help="white noise alone, instead")
+    parser.add_argument("--out", type=Path, help="keep the scores in a JSON file")
     parser.add_argument("--cost", action="store_true", help="processor time, instead")
     args = parser.parse_args(argv)
     seeds = range(args.first, args.first + args.seeds)
@@ -318,7 +322,11 @@ def main(argv=None):
         noise(seeds) if args.noise else cost(seeds)
         return 0
     start = time.time()
-    show(table(tuned if args.set == "tuned" else unseen, seeds, args.snr, args.colour))
+    found = table(tuned if args.set == "tuned" else unseen, seeds, args.snr, args.colour)
+    show(found)
+    if args.out:
+        rows = [dict(snr=snr, kind=kind, scores=row) for (snr, kind), row in found.items()]
+        args.out.write_text(json.dumps(rows, indent=1) + "\n")
     print(f"{time.time() - start:.0f} s")
     return 0
 

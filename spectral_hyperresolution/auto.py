@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from math import log, log2, pi
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
@@ -164,7 +164,7 @@ def reassign_auto(
     gate: str | None = "local",   # each Q's own gate
     threads: int = 1,
     progress: Callable[[float], None] | None = None,  # called with the fraction done
-    oversampling: float | None = None,  # scans per output bin; None: each Q's own
+    over: Callable[[float, int], float] = default_oversampling,  # scans per bin of a Q and bins
     window: tuple[int, int, int, int] | None = None,  # rows [0]:[1], columns [2]:[3]; None: all
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:  # energy, counts, and the Q of each cell, all
                                                  # (rows, columns), highest frequency first
@@ -189,8 +189,8 @@ def reassign_auto(
     threads : int, default: 1
     progress : Callable[[float], None] | None, default: None
         called with the fraction done
-    oversampling : float | None, default: None
-        scans per output bin; None: each Q's own
+    over : Callable[[float, int], float], default: default_oversampling
+        scans per bin of a Q and bins
     window : tuple[int, int, int, int] | None, default: None
         rows [0]:[1], columns [2]:[3]; None: all
 
@@ -208,11 +208,11 @@ def reassign_auto(
         if not inside.any(): continue
         share = float((1 - survey_share) * inside.mean())
         tell = progress and partial(lambda a, b, part: progress(a + b * part), done, share)
-        part = replace(plan, q=q, over=oversampling or default_oversampling(q, plan.noct))
+        part = replace(plan, q=q, over=over(q, plan.noct))
         rest = tolerance, density, gate != "global", threads, tell, window
         e, c = (reassign_part(x, part, weight > 0, boundary, *rest) if mode == "fast"
                 else _pooled(x, part, mode, boundary, *rest))
-        lit = open_cells(c, part, gate)
+        lit = open_cells(c, part, gate, slice(left, right))
         energy += inside * np.where(lit, e, 0) * (part.energy_scale / plan.energy_scale)
         counts += inside * c * (plan.over / part.over)
         octaves += inside * log2(q)
@@ -228,7 +228,9 @@ def cells(
     tolerance: float,
     density: float | None,
     gate: str | None,
-    *rest: Any,             # threads, progress, oversampling of `reassign_auto`
+    threads: int,
+    progress: Callable[[float], None] | None = None,  # called with the fraction done
+    oversampling: float | None = None,  # scans per output bin; None: each Q's own
 ) -> tuple[np.ndarray, ...]:  # gated energy, counts, and for q="auto" the Q of each cell
     """A picture at one Q, or with each neighbourhood at its own.
 
@@ -245,17 +247,23 @@ def cells(
     tolerance : float
     density : float | None
     gate : str | None
-    *rest : Any
-        threads, progress, oversampling of `reassign_auto`
+    threads : int
+    progress : Callable[[float], None] | None, default: None
+        called with the fraction done
+    oversampling : float | None, default: None
+        scans per output bin; None: each Q's own
 
     Returns
     -------
     tuple[np.ndarray, ...]
         gated energy, counts, and for q="auto" the Q of each cell
     """
-    if q == "auto": return reassign_auto(x, plan, mode, boundary, tolerance, density, gate, *rest)
+    if q == "auto":
+        over = default_oversampling if oversampling is None else lambda q, noct: plan.over
+        return reassign_auto(x, plan, mode, boundary, tolerance, density, gate, threads, progress,
+                             over)
     energy, counts = _pooled(x, plan, mode, boundary, tolerance, density, gate != "global",
-                             *rest[:2])
+                             threads, progress)
     return np.where(open_cells(counts, plan, gate), energy, 0), counts
 
 # %% ../nbs/18_auto.ipynb #abd4da1c

@@ -115,7 +115,7 @@ def _qs(text):
     except ValueError: values = ()
     if len(values) not in (1, 3):
         raise argparse.ArgumentTypeError(
-            f"{text!r} is not one number, three separated by commas, or auto")
+            f"{text!r} is not one number, or three separated by commas, or auto")
     return values
 
 def _raw(text):

@@ -1,5 +1,7 @@
 """q="auto": the parts of a picture that are computed, what the choice withstands, what is kept and refused."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,10 @@ from spectral_hyperresolution import ReassignedSpectrogram, auto, cli, reassigne
 from spectral_hyperresolution.engine.plan import default_plan
 from spectral_hyperresolution.engine.reassign import reassign
 from spectral_hyperresolution.engine.survey import ladder, reassign_part, survey
+from spectral_hyperresolution.explore.passes import answer, estimate
+from spectral_hyperresolution.explore.server import State
+from spectral_hyperresolution.explore.takeaway import data
+from spectral_hyperresolution.explore.window import Sound, View, compute
 from spectral_hyperresolution.testing import check_close
 
 SR = 16000
@@ -124,3 +130,52 @@ def test_the_command_draws_it(tmp_path):
     assert cli.main(["draw", str(tmp_path / "n.wav"), "--q", "auto", "--width", "64", "--height", "48", "--quiet",
                      "-o", str(target)]) == 0
     assert target.stat().st_size > 1000
+
+
+def example(seconds=1.5):
+    "Two tones 100 Hz apart in the first half, clicks every 20 ms in the second."
+    t = np.arange(int(seconds * SR)) / SR
+    half = seconds / 2
+    tones = np.where(t < half - 0.05, 0.1 * (np.cos(2 * np.pi * 3000 * t) + np.cos(2 * np.pi * 3100 * t)), 0)
+    return tones + np.where(t > half + 0.05, 1.0 * (np.arange(len(t)) % (SR // 50) == 0), 0)
+
+
+def test_a_window_of_the_explorer_takes_each_sound_at_its_own_q():
+    sound = Sound(example(), SR)
+    W = compute(sound, View(0.2, 1.3, 2000, 5000, q=("auto",), width=400, height=200))
+    assert W.q_map.shape == W.energy.shape
+    row = np.argmin(np.abs(W.frequencies - 3050))
+    assert np.median(W.q_map[row, W.times < 0.6]) > 11 > 4 > np.median(W.q_map[row, W.times > 0.9])
+    whole = reassigned_spectrogram(example(), SR, q="auto", fmin=2000, fmax=5000, hop_length=W.plan.tdeci,
+                                   bins_per_octave=W.plan.noct)
+    inside = (whole.times > 0.25) & (whole.times < 0.65)
+    here = (W.times > 0.25) & (W.times < 0.65)
+    assert W.energy[:, here].sum() == pytest.approx(whole.energy[:, inside].sum(), rel=0.02)
+    assert W.energy[:, here].sum() == pytest.approx(0.4 * 0.01, rel=0.03)
+
+
+def test_the_explorer_sends_and_keeps_it():
+    from io import BytesIO
+    from zipfile import ZipFile
+    sound = Sound(example(), SR)
+    state = State([sound], "127.0.0.1")
+    _, view = state.view(dict(t0="0.2", t1="1.3", f0="300", f1="7000", q="auto", width="200", height="100"))
+    assert view.q == ("auto",) and 0 < estimate(sound, view, None) < 60
+    heads = [json.loads(frame[4:4 + int.from_bytes(frame[:4], "little")]) for frame in answer(sound, view)]
+    assert heads[-1]["kind"] == "reassigned" and heads[-1]["q"] == "auto" and heads[-1]["last"]
+    with ZipFile(BytesIO(data(sound, view))) as kept:
+        assert "qauto.npz" in kept.namelist() and json.loads(kept.read("settings.json"))["view"]["q"] == ["auto"]
+
+
+@pytest.mark.parametrize("q", [("auto", "auto", "auto"), ("best",), (2.0, "auto", 4.0)])
+def test_the_explorer_refuses_other_words(q):
+    with pytest.raises(ValueError, match="q="): View(0.2, 1.3, 300, 7000, q=q).check(Sound(example(), SR))
+
+
+def test_a_layer_refuses_it_and_says_why():
+    pytest.importorskip("torch")
+    from spectral_hyperresolution.pytorch.layer import LinearReassignment
+    from spectral_hyperresolution.pytorch.loss import ReassignedLoss
+    for made in (LinearReassignment, ReassignedLoss):
+        with pytest.raises(ValueError, match="q='auto' is for pictures of recordings"):
+            made(SR, q="auto")

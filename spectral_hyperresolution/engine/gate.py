@@ -45,6 +45,7 @@ def open_cells(
     counts: np.ndarray,  # reassigned points, (…, n_times, n_bins)
     plan: Plan,
     gate: str | None,    # "local", "global" (the authors' rule), or None
+    columns: slice = slice(None),  # the plan's columns that counts holds
 ) -> np.ndarray:         # True where a cell stays in the picture, same shape
     """Decide which cells are lit. Raises ValueError for an unknown gate.
 
@@ -55,6 +56,8 @@ def open_cells(
     plan : Plan
     gate : str | None
         "local", "global" (the authors' rule), or None
+    columns : slice, default: slice(None)
+        the plan's columns that counts holds
 
     Returns
     -------
@@ -64,4 +67,4 @@ def open_cells(
     if gate is None: return np.ones(counts.shape, bool)
     if gate == "global": return counts >= np.sqrt(counts.max(initial=0))
     check_gate(gate)
-    return counts >= local_threshold(plan)
+    return counts >= local_threshold(plan)[columns]

@@ -13,6 +13,7 @@ import torch
 
 from ..engine import checks
 from .layer import LinearReassignment
+from .output import _refuse_learned
 from .output import _one, _or_one
 
 # %% ../../nbs/66_torch_loss.ipynb #a0c3e879
@@ -70,6 +71,7 @@ class ReassignedLoss(torch.nn.Module):
         self.level = checks.number("level", level, 0, low_open=False)
         self.reduction = _one("reduction", reduction, reductions)
         self.bins_per_octave = bins_per_octave
+        _refuse_learned(q=q)
         if not q: raise ValueError(f"q={q!r} has no wavelet")
         settings = dict(dict(soft=True, gate=None, bins_per_octave=bins_per_octave), **settings)
         self.layers = torch.nn.ModuleList(LinearReassignment(sr, q=each, **settings) for each in q)
