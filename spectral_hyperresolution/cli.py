@@ -19,7 +19,8 @@ Draw a sound as a reassigned spectrogram: time-frequency pictures far sharper th
 
   hyperres demo                          a picture of a sound that the program makes itself
   hyperres info whale.wav                what a file holds
-  hyperres draw whale.wav                whale.png, three wavelets in red, green and blue
+  hyperres draw whale.wav                whale.png, each sound in it at its own Q
+  hyperres draw whale.wav --q 1.4,2.8,5.6           three wavelets in red, green and blue
   hyperres draw whale.wav --q 4          one wavelet: a large Q follows tones, a small one clicks
   hyperres draw night/ calls/*.wav -o pictures/     all of them, each its own picture
   hyperres draw day.flac --start 3600 --duration 20 --fmin 2000 --fmax 20000 -o calls.png
@@ -27,9 +28,11 @@ Draw a sound as a reassigned spectrogram: time-frequency pictures far sharper th
   hyperres explore whale.wav             in the browser: zoom, listen, read off, save
 """
 draw_text = """\
-Draw each SOUND, and all sounds in folders. The colours are red, green and blue for the three
-Qs, from the smallest (clicks) to the largest (tones); what all three agree on is white. With one
-Q the colour is the level. The scale is the picture's own.
+Draw each SOUND, and all sounds in folders. The colour is the level, each part of the picture is
+analysed at the Q that suits it, and the picture begins above the octaves that hold nothing but
+background; its title says so. With three Qs the colours are red, green and blue, from the
+smallest (clicks) to the largest (tones); what all three agree on is white. The scale is the
+picture's own.
 """
 
 # %% ../nbs/15_command_line.ipynb #9fbed296
@@ -82,12 +85,13 @@ def _drawing_options(verb):
     "The options that `draw` and `demo` share."
     add = verb.add_argument
     add("--q", type=_qs, default=None, metavar="Q[,Q,Q]",
-        help="one Q, three separated by commas for three colours, or auto: each sound at its own "
-             "(default: 1.4,2.8,5.6)")
-    add("--fmin", type=float, metavar="HZ", help="lowest frequency (default: eight octaves below "
-                                                 "fmax)")
-    add("--fmax", type=float, metavar="HZ", help="highest frequency (default: 0.45 of the sampling "
-                                                 "rate)")
+        help="one Q, three separated by commas for three colours, as 1.4,2.8,5.6, or auto: each "
+             "sound at its own (default: auto)")
+    add("--fmin", type=float, metavar="HZ",
+        help="lowest frequency (default: where more than background is heard, at most eight "
+             "octaves below fmax)")
+    add("--fmax", type=float, metavar="HZ",
+        help="highest frequency (default: half the sampling rate)")
     add("--width", type=int, default=1600, metavar="PX",
         help="columns of the picture (default: %(default)s); sets the hop")
     add("--height", type=int, default=800, metavar="PX",

@@ -46,7 +46,7 @@ def test_formats_and_rates(tmp_path, monkeypatch, ending, rate):
     assert main(["draw", f"a{ending}", *small, "-o", "a.png"]) == 0
     row = matplotlib.image.imread("a.png")[..., :3].sum(axis=(1, 2)).argmax()  # the tone, from the top
     rows = matplotlib.image.imread("a.png").shape[0]
-    assert abs(row / rows - np.log2(0.45 / 0.1) / 8) < 0.03
+    assert abs(row / rows - np.log2(0.5 / 0.1) / 8) < 0.03
 
 
 def test_one_channel_is_that_channel(tmp_path, monkeypatch):
@@ -119,7 +119,41 @@ def test_silence_is_a_dark_picture(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     soundfile.write("quiet.wav", np.zeros(8000), 8000)
     assert main(["draw", "quiet.wav", "--pixels"]) == 0
-    assert matplotlib.image.imread("quiet.png")[..., :3].max() == 0
+    assert matplotlib.image.imread("quiet.png")[..., :3].max() < 0.02       # the colour map's darkest
+
+
+def rumble(seconds=3, rate=24000, seed=0):
+    "Noise that is the louder, the lower."
+    n = seconds * rate
+    white = np.fft.rfft(np.random.default_rng(seed).standard_normal(n))
+    return np.fft.irfft(white * 30 / (np.fft.rfftfreq(n, 1 / rate) + 50), n)
+
+
+def called(rate=24000):
+    t = np.arange(3 * rate) / rate
+    return np.exp(-((t - 1.5) / 0.05) ** 2) * np.cos(2 * np.pi * 5000 * t), np.cos(2 * np.pi * 50 * t)
+
+
+@pytest.mark.parametrize("pixels", [False, True])
+def test_a_picture_begins_above_the_background_and_says_so(tmp_path, monkeypatch, capsys, pixels):
+    from spectral_hyperresolution import plot
+    said = []
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(plot, "save_figure",
+                        lambda target, figure, source: said.append(figure.axes[0].get_title("left")))
+    call, hum = called()
+    soundfile.write("a.wav", 0.05 * (rumble() + 2 * call + hum), 24000)
+    assert main(["draw", "a.wav", "--width", "200", "--height", "100", *(["--pixels"] if pixels else [])]) == 0
+    told = capsys.readouterr().err if pixels else said[0]
+    assert "nothing but background below 1500 Hz; steady tone at 50 Hz below" in told
+    assert pixels or "Q = auto" in told
+
+
+def test_a_picture_of_noise_alone_begins_at_the_lowest(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    soundfile.write("a.wav", 0.05 * rumble(), 24000)
+    assert main(["draw", "a.wav", "--width", "200", "--height", "100", "--pixels"]) == 0
+    assert "background" not in capsys.readouterr().err
 
 
 @pytest.fixture
