@@ -181,10 +181,11 @@ def advise(
     q = sparsest(pictures)
     lit = {each: sum(int((S.energy > 0).sum()) for S in found) for each, found in pictures.items()}
     if not any(lit.values()): return Advice({}, {})
-    most = max(lit, key=lit.__getitem__)
-    others = (f"; {lit[most] / lit[q]:.1f} times as many are lit at q = {most:g}" if len(qs) > 1
-              else "")
-    found, values = occupied(pictures[q]), dict(q=(q, f"the fewest cells are lit{others}"))
+    top = max(lit, key=lit.__getitem__)
+    why = f"the fewest cells are lit; {lit[top] / lit[q]:.1f} times as many are lit at q = {top:g}"
+    if len(qs) == 1: why = "the fewest cells are lit"
+    elif q == max(qs): why += '; the largest that was tried, q="auto" goes further'
+    found, values = occupied(pictures[q]), dict(q=(q, why))
     low, high = ((fmin, 0.45 * sr) if found is None
                  else (max(found[0] * 2 ** (-1 / 6), fmin),
                        min(found[1] * 2 ** (1 / 6), 0.45 * sr)))

@@ -18,7 +18,7 @@ help_text = """\
 Draw a sound as a reassigned spectrogram: time-frequency pictures far sharper than a spectrogram.
 
   hyperres demo                          a picture of a sound that the program makes itself
-  hyperres info whale.wav                what a file holds
+  hyperres info whale.wav --advise       what a file holds, and how to analyse it
   hyperres draw whale.wav                whale.png, each sound in it at its own Q
   hyperres draw whale.wav --q 1.4,2.8,5.6           three wavelets in red, green and blue
   hyperres draw whale.wav --q 4          one wavelet: a large Q follows tones, a small one clicks
@@ -56,6 +56,8 @@ def _parser():
     explore.add_argument("--no-browser", action="store_true", help="only print the address")
     info = verbs.add_parser("info", help="say what a sound file holds")
     info.add_argument("sound", nargs="+")
+    info.add_argument("--advise", action="store_true",
+                      help="and what `draw` takes by itself, what is advised, and why")
     demo = verbs.add_parser("demo", help="make a sound, draw it, print the picture's path")
     for verb in (draw, demo):
         verb.add_argument("-o", "--output", metavar="PICTURE",
@@ -137,7 +139,19 @@ def _draw(args):
 def _info(args):
     from spectral_hyperresolution import audio
     raw = None if args.raw is None else audio.RawFormat(*args.raw)
-    for sound in args.sound: _tell(audio.info(sound, raw, args.time_expansion))
+    for sound in args.sound:
+        _tell(audio.info(sound, raw, args.time_expansion))
+        if args.advise: _advise(*audio.read(sound, raw=raw, time_expansion=args.time_expansion))
+
+def _advise(x, sr):
+    "Print what `draw` takes of itself, and what the adviser proposes, with reasons."
+    from spectral_hyperresolution.advice import advise
+    from spectral_hyperresolution.drawing import chosen_range
+    from spectral_hyperresolution.targets import say
+    low, high, note = chosen_range(x, sr)
+    say(f"  draw takes q = auto, {low:.4g} to {high:.6g} Hz" + (note and f" ({note})"))
+    advice = str(advise(x, sr)).splitlines()
+    for line in advice or ["nothing to say of silence"]: say(f"  adviser: {' '.join(line.split())}")
 
 def _tell(about):
     "Print what a sound file holds."

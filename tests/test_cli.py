@@ -149,6 +149,19 @@ def test_a_picture_begins_above_the_background_and_says_so(tmp_path, monkeypatch
     assert pixels or "Q = auto" in told
 
 
+def test_info_tells_what_draw_takes_and_what_is_advised(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    call, hum = called()
+    soundfile.write("a.wav", 0.05 * (rumble() + 2 * call + hum), 24000)
+    assert main(["info", "a.wav", "--advise"]) == 0
+    said = capsys.readouterr().out
+    assert "draw takes q = auto, 1500 to 12000 Hz (nothing but background below 1500 Hz; steady tone at 50 Hz" in said
+    assert "adviser: q = " in said and "adviser: fmin = " in said
+    soundfile.write("silent.wav", np.zeros(8000), 8000)
+    assert main(["info", "silent.wav", "--advise"]) == 0
+    assert "nothing to say of silence" in capsys.readouterr().out
+
+
 def test_a_picture_of_noise_alone_begins_at_the_lowest(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     soundfile.write("a.wav", 0.05 * rumble(), 24000)
