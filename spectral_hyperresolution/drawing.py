@@ -94,19 +94,16 @@ def _write(args, x, sr, target, title, source):
 def _read(args, sound):
     "Samples (C, N), their rate, and what the title adds to the name."
     raw = None if args.raw is None else audio.RawFormat(*args.raw)
-    about = audio.info(sound, raw, args.time_expansion)
     x, sr = audio.read(sound, args.start or 0.0, args.duration, args.channel, args.salvage, raw,
                        args.time_expansion)
     if len(bad := np.argwhere(~np.isfinite(x))):
         c, n = bad[0]
         raise ValueError(f"{sound}: {len(bad)} samples are not finite numbers, the first at "
                          f"{(args.start or 0.0) + n / sr:.6g} s in channel {args.channel or c + 1}")
-    more = ""
-    if about.fault:
-        targets.say(f"hyperres: warning: {sound}: {about.fault}; what is left of it is drawn",
-                    sys.stderr)
-        more = f" ({about.fault.removeprefix('the file ')})"
-    return x, sr, more
+    fault = audio.info(sound, raw).fault if args.salvage else ""   # without it, none got so far
+    if not fault: return x, sr, ""
+    targets.say(f"hyperres: warning: {sound}: {fault}; what is left of it is drawn", sys.stderr)
+    return x, sr, f" ({fault.removeprefix('the file ')})"
 
 def _draw_one(args, sound, target):
     "Read a sound, draw it, write its picture."

@@ -12,6 +12,7 @@ import pickle
 import warnings
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -26,10 +27,11 @@ from numba.core.serialize import dumps
 from .. import engine
 
 # %% ../../nbs/47_running.ipynb #127e3cf2
+@lru_cache
 def _sources():
-    "A digest of all files whose loops may call one another."
+    "A digest of all files whose loops may call one another, read once."
     folder = Path(next(iter(engine.__path__)))
-    return sha256(b"".join(path.read_bytes() for path in sorted(folder.glob("*.py"))))
+    return sha256(b"".join(path.read_bytes() for path in sorted(folder.glob("*.py")))).hexdigest()
 
 class _CacheFile:
     "Where the compiled forms of one loop are kept, a file for each signature."
@@ -68,7 +70,7 @@ class _Cache(FunctionCache):
 
     def __init__(self, function):
         super().__init__(function)
-        stamp = self._impl.locator.get_source_stamp(), _sources().hexdigest()
+        stamp = self._impl.locator.get_source_stamp(), _sources()
         self._cache_file: Any = _CacheFile(self._cache_path, self._impl.filename_base, stamp)
 
     def load_overload(self, sig, target_context):

@@ -10,6 +10,8 @@ import zlib
 from os import SEEK_END
 from typing import BinaryIO, NamedTuple
 
+from .chunks import _tags
+
 # %% ../../nbs/70_frames.ipynb #b12bbb59
 class Layout(NamedTuple):
     """What a compressed file holds.
@@ -129,8 +131,6 @@ def _ogg_check(page):
     "The checksum of an Ogg page whose checksum field is zero."
     crc = zlib.crc32(page.translate(_reversed), 0xFFFFFFFF) ^ 0xFFFFFFFF
     return int(f"{crc:032b}"[::-1], 2)
-
-_tags = b"TAG", b"ID3", b"APETAGEX", b"LYRICSBE"    # of players, after the sound
 
 def _next_page(file, at, size):
     "Where the next page begins, or the end of the file."
