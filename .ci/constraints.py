@@ -25,8 +25,8 @@ HEAD = f"""\
 # Versions known to work together, on Python 3.11 and later:  pip install -c constraints.txt -e ".[dev]"
 #
 # Written by `python .ci/constraints.py`, from what pip installs for the project with all extras. torch is chosen by
-# hand, because a bare `torch` takes the newest release, which brings gigabytes of CUDA packages; {TORCH[7:]} comes as a CPU
-# build where the index offers one. A pin must have wheels for Python 3.11.
+# hand, because a bare `torch` takes the newest release, which brings gigabytes of CUDA packages; {TORCH[7:]} comes
+# as a CPU build where the index offers one. A pin must have wheels for Python 3.11.
 """
 
 

@@ -18,7 +18,8 @@ what, sound, folder = sys.argv[1], sys.argv[2], Path(sys.argv[3])
 S = reassigned_spectrogram(np.random.default_rng(0).standard_normal(40000), 8000, threads=1)
 
 def draw(target):
-    assert cli.main(["draw", sound, "-o", str(target), "--quiet", "--q", "2", "--width", "300", "--height", "200"]) in (0, None)
+    how = ["-o", str(target), "--quiet", "--q", "2", "--width", "300", "--height", "200"]
+    assert cli.main(["draw", sound, *how]) in (0, None)
 
 def save(target): S.save(target)
 
