@@ -279,6 +279,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                                                 'spectral_hyperresolution/engine/plan.py'),
                                                       'spectral_hyperresolution.engine.plan.Plan.times': ( 'plan.html#plan.times',
                                                                                                            'spectral_hyperresolution/engine/plan.py'),
+                                                      'spectral_hyperresolution.engine.plan._trapezoid': ( 'plan.html#_trapezoid',
+                                                                                                           'spectral_hyperresolution/engine/plan.py'),
                                                       'spectral_hyperresolution.engine.plan.default_plan': ( 'plan.html#default_plan',
                                                                                                              'spectral_hyperresolution/engine/plan.py')},
             'spectral_hyperresolution.engine.published': { 'spectral_hyperresolution.engine.published._finished_columns': ( 'published.html#_finished_columns',

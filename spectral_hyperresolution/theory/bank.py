@@ -17,7 +17,7 @@ import scipy.fft
 from ..engine import checks
 from ..engine.parity import exact_tail
 from ..engine.departures import silence_margin
-from ..engine.plan import Plan
+from ..engine.plan import Plan, _trapezoid
 from .gabor import gabor_transform, reassign
 from .histogram import deposit
 
@@ -123,7 +123,7 @@ def admissibility(
     # below, a wavelet passes zero frequency too, and the integral has no end
     q = checks.number("q", q, 0.3)
     r = np.geomspace(0.01, 1 + 9 / (2 * pi * q), 20001)
-    return float(np.trapezoid(np.exp(-((2 * pi * q * (r - 1)) ** 2) / 2), np.log(r)))
+    return _trapezoid(np.exp(-((2 * pi * q * (r - 1)) ** 2) / 2), np.log(r))
 
 # %% ../../nbs/26_phase.ipynb #3ed3c407
 @dataclass(frozen=True, eq=False)
