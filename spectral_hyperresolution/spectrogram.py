@@ -20,13 +20,11 @@ from .engine.gate import check_gate, open_cells
 from .engine.plan import Plan, default_plan
 from .engine.reassign import _pooled
 from .engine.running import _cores
+from .files import saved
 
 if TYPE_CHECKING:
     import xarray
     from matplotlib.axes import Axes
-
-# %% ../nbs/10_spectrogram.ipynb #3a2ab604
-_stored = ("n_samples", "q", "tdeci", "over", "noct", "minf", "maxf", "lint")
 
 # %% ../nbs/10_spectrogram.ipynb #b7e700c2
 @dataclass(frozen=True, eq=False)
@@ -95,8 +93,8 @@ class ReassignedSpectrogram:
         ref: float | None = None,  # power that is 0 dB [full scale²]; None: what `unit` says
         floor: float = -80.0,      # lowest value, relative to the picture's largest [dB]
     ) -> np.ndarray:               # (…, n_frequencies, n_times) [dB]
-        """Level of each cell: its power in decibels. Raises ValueError unless ref is a number
-        > 0.
+        """Level of each cell: its power in decibels. Raises ValueError for a ref or floor out
+        of range.
 
         Parameters
         ----------
@@ -110,10 +108,9 @@ class ReassignedSpectrogram:
         np.ndarray
             (…, n_frequencies, n_times) [dB]
         """
-        ref = 10 ** (-(self.calibration or 0) / 10) if ref is None else ref
-        number = np.isscalar(ref) and np.isreal(ref)
-        if not (number and 0 < ref < np.inf):
-            raise ValueError(f"ref={ref!r} is not a finite number > 0")
+        ref = (10 ** (-(self.calibration or 0) / 10) if ref is None
+               else checks.number("ref", ref, 0))
+        floor = checks.number("floor", floor, -np.inf, 0, high_open=False)
         largest = self.power.max(initial=0.0) or ref
         return (10 * np.log10(np.maximum(self.power / largest, 10 ** (floor / 10)))
                 + 10 * np.log10(largest / ref))
@@ -171,17 +168,14 @@ class ReassignedSpectrogram:
         path : str | PathLike[str]
             file to write, NumPy's npz
         """
-        known = np.nan if self.calibration is None else self.calibration
-        with checks.atomic_write(path) as whole, open(whole, "wb") as file:
-            np.savez_compressed(file, energy=self.energy, counts=self.counts, sr=self.sr,
-                                gate=str(self.gate), calibration=known,
-                                plan=np.array([getattr(self.plan, k) for k in _stored], float))
+        saved.write(path, saved.Kept(*(getattr(self, part) for part in saved.Kept._fields)))
 
     @staticmethod
     def load(
         path: str | PathLike[str],  # file written by `save`
     ) -> "ReassignedSpectrogram":
-        """Read a picture that `save` has kept. Raises ValueError for any other file.
+        """Read a picture that `save` has kept. Raises ValueError for any other file, and
+        MemoryError where there is no room for it.
 
         Parameters
         ----------
@@ -192,20 +186,7 @@ class ReassignedSpectrogram:
         -------
         ReassignedSpectrogram
         """
-        try: kept = np.load(path, allow_pickle=False)
-        except (ValueError, OSError, EOFError) as error:
-            if isinstance(error, FileNotFoundError): raise
-            raise ValueError(f"{path} is not a picture kept by save") from error
-        if not isinstance(kept, np.lib.npyio.NpzFile) or "plan" not in kept:
-            raise ValueError(f"{path} is not a picture kept by save")
-        with kept:
-            gate = None if kept["gate"] == "None" else str(kept["gate"])
-            plan, sr, energy = Plan(*kept["plan"]), float(kept["sr"]), kept["energy"]
-            calibration = None
-            # kept before energies had a unit
-            if "calibration" not in kept: energy = energy * (plan.energy_scale / sr)
-            elif np.isfinite(kept["calibration"]): calibration = float(kept["calibration"])
-            return ReassignedSpectrogram(energy, kept["counts"], plan, sr, gate, calibration)
+        return ReassignedSpectrogram(*saved.read(path))
 
 # %% ../nbs/10_spectrogram.ipynb #9d22b555
 def reassigned_spectrogram(
@@ -289,19 +270,11 @@ def reassigned_spectrogram(
     >>> S.plot()
     """
     flat, lead = checks.as_channels(x)
-    if dtype is not None:
-        if str(dtype) not in ("float32", "float64") and dtype not in (np.float32, np.float64,
-            float):
-            raise ValueError(f"dtype={dtype!r} is not float32 or float64")
-        if np.abs(flat).max() > np.finfo(dtype).max:
-            raise ValueError(f"x reaches {np.abs(flat).max():.3g}: beyond the range of "
-                             f"{np.dtype(dtype)}")
-        flat = flat.astype(dtype, copy=False)
-    n = flat.shape[1]
-    hint = (f"; x has shape {np.shape(x)}, and time is the last axis" if np.ndim(x) > 1
-            and n < len(flat) else "")
-    try: plan = default_plan(n, sr, q, fmin, fmax, bins_per_octave, hop_length, oversampling, lint)
-    except ValueError as error: raise ValueError(f"{error}{hint}") from None
+    if dtype is not None: flat = checks.narrowed("x", flat, checks.precision(dtype))
+    plan = default_plan(flat.shape[1], sr, q, fmin, fmax, bins_per_octave, hop_length,
+                        oversampling, lint)
+    pool = checks.truth("pool", pool)
+    if progress is not None: checks.kind("progress", progress, Callable)
     threads = _cores() if threads is None else checks.integer("threads", threads, 1)
     groups = [flat] if pool else flat[:, None]
     plan.check_memory(len(groups))

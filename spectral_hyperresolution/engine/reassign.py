@@ -24,8 +24,9 @@ def _signal(x, plan):
     if x.ndim > 2 or len(x) != plan.n_samples:
         raise ValueError(f"x has shape {x.shape}: not (n_samples,) or (n_samples, C) with "
                          f"n_samples={plan.n_samples}")
-    dtype = x.dtype if x.dtype == np.float32 else np.float64
-    x = np.ascontiguousarray(x.reshape(plan.n_samples, -1).T, dtype)
+    if x.size == 0: raise ValueError(f"x has shape {x.shape}: an empty sound")
+    x = np.ascontiguousarray(x.reshape(plan.n_samples, -1).T,
+                             np.float32 if x.dtype == np.float32 else np.float64)
     checks.check_samples(x)
     return x
 
@@ -34,22 +35,29 @@ modes, boundaries = ("fast", "parity"), ("zero", "reflect", "wrap")
 
 def _cell_window(plan, window):
     "A window of a plan's cells, checked: first row, end, first column, end."
-    top, bottom, left, right = (checks.integer("window", edge, 0) for edge in window)
+    given = list(window) if np.iterable(window) else []
+    if len(given) != 4: raise ValueError(f"window={checks.shown(window)} is not four integers")
+    top, bottom, left, right = (checks.integer("window", edge, 0) for edge in given)
     if not (top < bottom <= plan.n_times and left < right <= plan.n_bins):
         raise ValueError(f"window={(top, bottom, left, right)} is not within the plan's "
                          f"{plan.n_times} × {plan.n_bins} cells")
     return top, bottom, left, right
 
 # %% ../../nbs/52_reassign.ipynb #8ec127de
+def _plain(name, value):
+    "A number by which tables can be kept, or None; `scan_groups` checks its range."
+    v = checks.real(value)
+    return checks.number(name, value, 0) if v is None and value is not None else v
+
 def _engine(x, plan, mode, boundary, tolerance=0.01, density=None, silence=True, window=None):
-    if mode not in modes: raise ValueError(f"mode={mode!r} is not one of {modes}")
-    if boundary not in boundaries:
-        raise ValueError(f"boundary={boundary!r} is not one of {boundaries}")
+    checks.choice("mode", mode, modes)
+    checks.choice("boundary", boundary, boundaries)
     if mode == "parity":                       # which needs neither, and takes neither if wrong
         checks.number("tolerance", tolerance, 0, 1)
         if density is not None: checks.number("density", density, 0)
         return _Exact(x.astype(float), plan, boundary, silence)
-    return _Fast(x, plan, boundary, tolerance, density, silence, window)
+    return _Fast(x, plan, boundary, _plain("tolerance", tolerance), _plain("density", density),
+                 silence, window)
 
 def _summed(engine, window, threads, progress=None):
     "The sum of an engine's tiles in a window: energy and counts."
@@ -115,6 +123,9 @@ def reassign(
     tuple[np.ndarray, np.ndarray]
         energy and counts before any gate, both (n_times, n_bins), highest frequency first
     """
+    checks.kind("plan", plan, Plan)
+    if progress is not None: checks.kind("progress", progress, Callable)
+    silence = checks.truth("silence", silence)
     threads = _cores() if threads is None else checks.integer("threads", threads, 1)
     if window is None: plan.check_memory()
     else: window = _cell_window(plan, window)

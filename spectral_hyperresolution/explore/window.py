@@ -7,6 +7,7 @@ __all__ = ['q_range', 'lowest_octave', 'finest', 'shortest', 'pixel_range', 'lon
            'window_plan', 'Window', 'compute', 'work']
 
 # %% ../../nbs/75_explorer_window.ipynb #5fa90140
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import ceil, floor, lcm, log, log2, pi
@@ -119,15 +120,17 @@ class Sound:
         sr: float | None = None,         # sampling rate of samples [Hz]
         name: str | None = None,         # what to call it
     ) -> None:
-        if isinstance(source, (str, Path)):
+        if isinstance(source, (str, os.PathLike)):
             from spectral_hyperresolution.audio import info
             self.path, about = Path(source), info(source)
             self.sr, self.channels = about.sr, about.channels
             self.frames, self.about = about.frames, about.format
         else:
             self.path, self.x = None, checks.as_channels(source)[0]
+            checks.narrowed("x", self.x, np.float32)                 # what windows are computed in
             self.sr, self.about = checks.number("sr", sr, 0), "samples in memory"
             self.channels, self.frames = self.x.shape
+        if name is not None: checks.kind("name", name, str)
         self.name = name or (self.path.name if self.path else "sound")
         if self.frames < shortest:
             raise ValueError(f"{self.name}: {self.frames} samples are fewer than {shortest}")

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from ..engine import checks
 from ..engine.gradient import gradient
-from ..engine.gate import local_threshold
+from ..engine.gate import check_gate, local_threshold
 from ..engine.plan import Plan
 from ..engine.reassign import boundaries, modes
 from ..engine.reassign import reassign as engine_reassign
@@ -23,9 +23,9 @@ from ..engine.soft import soft_pictures
 from .fast import _lift, _work
 from .kernel import _fused
 from .parity import _gradient, _in_order, _second
-from .steps import (_followed, _function, _over_batch,
-                                                    _own_precision, _refuse_infinite, _signal,
-                                                    _tangent, _taping, _tensor, _wide)
+from .steps import (
+    _as_tensor, _followed, _function, _limit, _over_batch, _own_precision, _refuse_infinite,
+    _signal, _tangent, _taping, _tensor, _wide)
 
 # %% ../../nbs/61_torch_engine.ipynb #50b14754
 def _lent(x, plan, boundary, tolerance, density, silence, soft):
@@ -50,9 +50,14 @@ def _number(*rule):
     "`checks.number`, which a compiled graph need not contain."
     return checks.number(*rule)
 
+@torch.compiler.assume_constant_result
+def _integer(*rule):
+    "`checks.integer`, likewise."
+    return checks.integer(*rule)
+
 def _softness(soft):
     "0 for the hard histogram, or a width in cells."
-    if isinstance(soft, bool): return float(soft)
+    if isinstance(soft, (bool, np.bool_)): return float(soft)
     return _number("soft", soft, 0, 1, False, False)
 
 def _fineness(tolerance, density):
@@ -61,9 +66,8 @@ def _fineness(tolerance, density):
             None if density is None else _number("density", density, 0))
 
 def _checked(mode, boundary):
-    if mode not in modes: raise ValueError(f"mode={mode!r} is not one of {modes}")
-    if boundary not in boundaries:
-        raise ValueError(f"boundary={boundary!r} is not one of {boundaries}")
+    checks.choice("mode", mode, modes)
+    checks.choice("boundary", boundary, boundaries)
     if mode == "parity" and boundary != "wrap":
         raise ValueError(f"boundary={boundary!r}: the parity mode has 'wrap' alone")
 
@@ -87,8 +91,9 @@ def _compute(x, plan, *how):
     return energy if waits else _marked(energy, x), counts
 
 def _marked(energy, x):
-    "Pictures of signals that are not finite are NaN: what a graphics card says without a wait."
-    return energy.masked_fill(~torch.isfinite(x).all(-1).all(-1)[:, None, None], torch.nan)
+    "Pictures of signals that would be refused are NaN: what a graphics card says without a wait."
+    good = (x.abs() <= _limit(x)).all(-1).all(-1)
+    return energy.masked_fill(~good[:, None, None], torch.nan)
 
 _forward = torch.library.custom_op(
     "spectral_hyperresolution::reassign", _compute, mutates_args=(),
@@ -232,12 +237,15 @@ def reassign(
         energy and counts before any gate, both (…, n_times, n_bins), highest frequency
         first
     """
+    checks.kind("plan", plan, Plan)
     _checked(mode, boundary)
+    silence, compiled = checks.truth("silence", silence), checks.truth("compiled", compiled)
     soft = _softness(soft)
     tolerance, density = _fineness(tolerance, density)
+    if step is not None: step = _integer("step", step, 1)
+    if max_memory is not None: max_memory = _number("max_memory", max_memory, 0)
     x, lead = _signal(x, plan, device, dtype)
-    if max_memory is not None: _number("max_memory", max_memory, 0)
-    both = _pictures(x, _numbers(plan), mode, boundary, tolerance, density, bool(silence), soft,
+    both = _pictures(x, _numbers(plan), mode, boundary, tolerance, density, silence, soft,
                      max_memory, step, compiled)
     return tuple(a.reshape(*lead, *plan.shape) for a in both)
 
@@ -262,18 +270,20 @@ def open_cells(
     torch.Tensor
         True where a cell stays in the picture, same shape
     """
+    check_gate(gate)
+    checks.kind("plan", plan, Plan)
+    counts = _as_tensor("counts", counts, partial(checks.numbers, "counts"))
     if gate is None: return torch.ones_like(counts, dtype=torch.bool)
     if gate == "global": return counts >= counts.amax((-2, -1), keepdim=True).sqrt()
-    if gate == "local":
-        return counts >= torch.as_tensor(local_threshold(plan), dtype=counts.dtype,
-                                         device=counts.device)
-    raise ValueError(f"gate={gate!r} is not 'local', 'global' or None")
+    return counts >= torch.as_tensor(local_threshold(plan), dtype=counts.dtype,
+                                     device=counts.device)
 
 # %% ../../nbs/61_torch_engine.ipynb #c853b5a4
 def _published(x, q, tdeci, over, noct, minf, maxf, device, dtype, lint, chunks=None):
     """The authors' function: parity mode, whole signal, global gate; scans in at most `chunks`
     parts."""
     x = _tensor(x, device, dtype)
+    if hint := checks.turned(x.shape, -2): raise ValueError(hint)
     plan = Plan(x.shape[max(-2, -x.ndim)] if x.ndim else 0, q, tdeci, over, noct, minf, maxf, lint)
     step = None if chunks is None else ceil(plan.n_scans / checks.integer("chunks", chunks, 1))
     energy, counts = reassign(x, plan, mode="parity", silence=False, step=step)

@@ -22,7 +22,7 @@ from ..engine.plan import Plan, default_plan
 from .engine import (
     _checked, _fineness, _numbers, _pictures, _softness, open_cells)
 from spectral_hyperresolution.pytorch.output import (
-    _by_length, _checked_lengths, _differences, _fitting, _level_settings, _padded, _pcm,
+    _by_length, _checked_lengths, _differences, _fitting, _integers, _level_settings, _padded, _pcm,
     _refuse_learned, levels)
 
 # %% ../../nbs/65_torch_layer.ipynb #2a676740
@@ -165,6 +165,7 @@ class LinearReassignment(torch.nn.Module):
         -------
         Plan
         """
+        n_samples = checks.integer("n_samples", n_samples, 2)
         return Plan(n_samples, *_fitting(_numbers(self._long), n_samples, self.narrow))
 
     def n_times(
@@ -223,7 +224,9 @@ class LinearReassignment(torch.nn.Module):
         torch.Tensor
             (…, n_times), True at columns of the sound itself
         """
-        ends = self.n_times(torch.as_tensor(lengths, device=self.frequencies.device))
+        if not torch.compiler.is_compiling():
+            n_samples = checks.integer("n_samples", n_samples, 1)
+        ends = self.n_times(_integers("lengths", lengths).to(self.frequencies.device))
         return torch.arange(self.n_times(n_samples), device=ends.device) < ends[..., None]
 
     def forward(
@@ -249,8 +252,10 @@ class LinearReassignment(torch.nn.Module):
         Any
             levels (…, n_frequencies, n_times), of energies in full scale² s; with counts, both
         """
-        x = _pcm(x)
+        x, counts = _pcm(x), checks.truth("counts", counts)
         n = x.shape[-1]
+        if not torch.compiler.is_compiling() and (hint := checks.turned(x.shape)):
+            warnings.warn(hint, stacklevel=2)
         if x.device != self.frequencies.device:
             raise ValueError(f"x is on {x.device}, the layer on {self.frequencies.device}: move "
                              f"one with .to()")
@@ -310,6 +315,7 @@ class LinearReassignment(torch.nn.Module):
         -------
         LinearReassignment
         """
+        checks.kind("config", config, Mapping)
         known = set(signature(LinearReassignment).parameters)
         if "sr" not in config or not known >= set(config):
             raise ValueError(f"config has {sorted(config)}: not 'sr' and others of {sorted(known)}")
