@@ -260,9 +260,10 @@ def main():
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--seed", type=int, default=0, help="the first seed of each kind")
     parser.add_argument("--trials", type=int, default=10**9, help="at most so many of each kind")
+    parser.add_argument("--out", type=Path, help="keep what came out as JSON")
     parser.add_argument("--kind", choices=list(KINDS), action="append", help="these kinds only")
     args = parser.parse_args()
-    kinds, begin, found = args.kind or list(KINDS), time.time(), 0
+    kinds, begin, found = args.kind or list(KINDS), time.time(), {}
     for i, kind in enumerate(kinds):
         left = begin + 60 * args.minutes * (i + 1) / len(kinds)
         outcomes, failures = run(KINDS[kind], args.seed, args.trials, left)
@@ -270,8 +271,11 @@ def main():
               f", {len(failures)} failed", flush=True)
         for seed, text in failures.items():
             print(f"\npython tests/fuzz.py --kind {kind} --seed {seed} --trials 1\n{text}", flush=True)
-        found += len(failures)
-    sys.exit(found > 0)
+        found[kind] = dict(promise=KINDS[kind].__doc__, outcomes=outcomes, failed=sorted(failures))
+    if args.out is not None:
+        how = dict(date=time.strftime("%Y-%m-%d"), seed=args.seed, minutes=round((time.time() - begin) / 60, 1))
+        args.out.write_text(json.dumps(how | dict(kinds=found), indent=1) + "\n", encoding="utf-8")
+    sys.exit(any(kind["failed"] for kind in found.values()))
 
 
 if __name__ == "__main__":
