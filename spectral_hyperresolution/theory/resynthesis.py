@@ -122,7 +122,7 @@ def analyse(
     number, MemoryError.
 
     With constant Q and boundary="zero", the sound in its band lasts longer than the sound; what
-    `synthesise` returns is that, cut to the sound's length: up to 1 % off in the sound's own
+    `synthesise` returns is that, cut to the sound's length: up to 1.4 % off in the sound's own
     spectrum, 6 % where q is 16 and the lowest wavelet as long as the sound. Silence added around
     the sound, for instance by np.pad, keeps all of it.
 
