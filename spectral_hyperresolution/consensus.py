@@ -43,6 +43,7 @@ def footprint(
     np.ndarray
         true where the picture has something, the shape of its energy
     """
+    checks.kind("S", S, ReassignedSpectrogram)
     density = checks.number("density", density, 0)
     lit = (S.energy > 0) & (S.counts >= density / gate_density * local_threshold(S.plan)[::-1,
         None])

@@ -93,8 +93,8 @@ class ReassignedSpectrogram:
         ref: float | None = None,  # power that is 0 dB [full scale²]; None: what `unit` says
         floor: float = -80.0,      # lowest value, relative to the picture's largest [dB]
     ) -> np.ndarray:               # (…, n_frequencies, n_times) [dB]
-        """Level of each cell: its power in decibels. Raises ValueError for a ref or floor out
-        of range.
+        """Level of each cell: its power in decibels. Raises ValueError for a ref or floor that
+        is none.
 
         Parameters
         ----------
@@ -174,8 +174,8 @@ class ReassignedSpectrogram:
     def load(
         path: str | PathLike[str],  # file written by `save`
     ) -> "ReassignedSpectrogram":
-        """Read a picture that `save` has kept. Raises ValueError for any other file, and
-        MemoryError where there is no room for it.
+        """Read a picture that `save` has kept. Raises ValueError for any other file,
+        MemoryError for one that is too large.
 
         Parameters
         ----------

@@ -309,5 +309,7 @@ def test_what_the_layer_refuses():
         (dict(max_memory=0), "max_memory=0 is not"),
     ]:
         with pytest.raises(ValueError, match=re.escape(says)): LinearReassignment(sr, **wrong)
+    with pytest.raises(ValueError, match="a sound of 9001 samples is longer than pad_to=9000"):
+        LinearReassignment(sr, pad_to=9000)(np.zeros(9001))
     with pytest.raises(ValueError, match=re.escape("x is on cpu, the layer on meta")):
         LinearReassignment(sr).to("meta")(torch.zeros(16000))

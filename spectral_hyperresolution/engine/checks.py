@@ -4,8 +4,9 @@
 
 # %% auto #0
 __all__ = ['shown', 'real', 'number', 'integer', 'per_bin', 'check', 'finite', 'positive', 'whole', 'window', 'choice', 'truth',
-           'kind', 'precision', 'torch_of', 'tensor', 'array', 'narrowed', 'numbers', 'vector', 'edges', 'real_samples',
-           'check_samples', 'turned', 'floating', 'as_channels', 'available_memory', 'require_memory', 'atomic_write']
+           'kind', 'precision', 'torch_of', 'tensor', 'array', 'narrowed', 'numbers', 'several', 'vector', 'edges',
+           'real_samples', 'check_samples', 'turned', 'floating', 'as_channels', 'available_memory', 'require_memory',
+           'atomic_write']
 
 # %% ../../nbs/41_checks.ipynb #2480acf7
 import mmap
@@ -172,6 +173,12 @@ def numbers(name: str, value: Any, kinds: str = "biufc") -> np.ndarray:
     x = array(name, value)
     if x.dtype.kind not in kinds: raise ValueError(f"{name} is {x.dtype}: not numbers")
     return narrowed(name, x, complex if x.dtype.kind == "c" else float)
+
+def several(name: str, value: Any, n: int, what: str) -> list[Any]:
+    "The `n` numbers of a tuple, a list or an array; else a ValueError."
+    x = array(name, value)
+    if x.shape != (n,): raise ValueError(f"{name}={shown(value)} is not {what}")
+    return x.tolist()
 
 def vector(name: str, value: ArrayLike) -> np.ndarray:
     "Finite numbers in a row, (n,), n >= 1, as an array of one's own; else a ValueError."

@@ -67,4 +67,6 @@ def open_cells(
     counts = checks.array("counts", counts)
     if gate is None: return np.ones(counts.shape, bool)
     if gate == "global": return counts >= np.sqrt(counts.max(initial=0))
+    if counts.shape[-1:] != (plan.n_bins,):
+        raise ValueError(f"counts has shape {counts.shape}, not (…, {plan.n_bins})")
     return counts >= local_threshold(plan)

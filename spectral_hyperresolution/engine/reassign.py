@@ -35,9 +35,8 @@ modes, boundaries = ("fast", "parity"), ("zero", "reflect", "wrap")
 
 def _cell_window(plan, window):
     "A window of a plan's cells, checked: first row, end, first column, end."
-    given = list(window) if np.iterable(window) else []
-    if len(given) != 4: raise ValueError(f"window={checks.shown(window)} is not four integers")
-    top, bottom, left, right = (checks.integer("window", edge, 0) for edge in given)
+    top, bottom, left, right = (checks.integer("window", edge, 0) for edge in
+                                checks.several("window", window, 4, "four integers"))
     if not (top < bottom <= plan.n_times and left < right <= plan.n_bins):
         raise ValueError(f"window={(top, bottom, left, right)} is not within the plan's "
                          f"{plan.n_times} × {plan.n_bins} cells")

@@ -50,10 +50,7 @@ def _number(*rule):
     "`checks.number`, which a compiled graph need not contain."
     return checks.number(*rule)
 
-@torch.compiler.assume_constant_result
-def _integer(*rule):
-    "`checks.integer`, likewise."
-    return checks.integer(*rule)
+_integer = torch.compiler.assume_constant_result(lambda *rule: checks.integer(*rule))
 
 def _softness(soft):
     "0 for the hard histogram, or a width in cells."
@@ -275,8 +272,9 @@ def open_cells(
     counts = _as_tensor("counts", counts, partial(checks.numbers, "counts"))
     if gate is None: return torch.ones_like(counts, dtype=torch.bool)
     if gate == "global": return counts >= counts.amax((-2, -1), keepdim=True).sqrt()
-    return counts >= torch.as_tensor(local_threshold(plan), dtype=counts.dtype,
-                                     device=counts.device)
+    if counts.shape[-1:] != (plan.n_bins,):
+        raise ValueError(f"counts has shape {tuple(counts.shape)}, not (…, {plan.n_bins})")
+    return counts >= torch.as_tensor(local_threshold(plan)).to(counts)
 
 # %% ../../nbs/61_torch_engine.ipynb #c853b5a4
 def _published(x, q, tdeci, over, noct, minf, maxf, device, dtype, lint, chunks=None):

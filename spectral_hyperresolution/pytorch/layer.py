@@ -117,13 +117,14 @@ class LinearReassignment(torch.nn.Module):
     ) -> None:
         super().__init__()
         _refuse_learned(sr=sr, q=q, fmin=fmin, fmax=fmax, lint=lint, density=density, soft=soft)
+        sr = checks.number("sr", sr, 0)
         self.level = _level_settings(scale, norm, floor, gain)
         self.pad_to = None if pad_to is None else checks.integer("pad_to", pad_to, 1)
         self.narrow = fmin is None                   # short sounds: no wavelets longer than they
         long = default_plan(2**40, sr, q, fmin, fmax, bins_per_octave, hop_length, oversampling,
                             lint)
         _checked(mode, boundary)
-        self.settings = dict(sr=float(sr), q=long.q, fmin=long.minf * sr, fmax=long.maxf * sr,
+        self.settings = dict(sr=sr, q=long.q, fmin=long.minf * sr, fmax=long.maxf * sr,
                              bins_per_octave=long.noct, hop_length=long.tdeci,
                              oversampling=long.over, lint=long.lint)
         if max_memory is not None: checks.number("max_memory", max_memory, 0)

@@ -34,8 +34,8 @@ scales = "power", "magnitude", "log1p", "db"
 norms = None, "peak", "standard"
 
 def _level_settings(scale, norm, floor, gain):
-    return dict(scale=checks.choice("scale", scale, scales), norm=checks.choice("norm", norm, norms),
-                floor=_number("floor", floor, -inf, 0), gain=_number("gain", gain, 0))
+    return dict(scale=checks.choice("scale", scale, scales),
+                norm=checks.choice("norm", norm, norms), floor=_number("floor", floor, -inf, 0), gain=_number("gain", gain, 0))
 
 # %% ../../nbs/64_torch_output.ipynb #070253cc
 def levels(

@@ -64,7 +64,7 @@ def _tensor(x, device=None, dtype=None) -> torch.Tensor:
         _beyond(x, dtype)
     return x.to(x.device if device is None else _place(device), dtype)
 
-def _limit(x): return 1e100 if x.dtype == torch.float64 else 1e15     # of which energies are numbers
+def _limit(x): return 1e100 if x.dtype == torch.float64 else 1e15  # whose energy can be counted
 
 def _refuse_infinite(x):
     """Raise a ValueError that names the first sample of x (pictures, C, N) that is not finite, and
@@ -79,8 +79,8 @@ def _refuse_infinite(x):
                          f"sample {first}{which}")
     largest = float(x.abs().max()) if x.numel() else 0
     if largest > _limit(x):
-        raise ValueError(f"x reaches {largest:.3g}: not within ±{_limit(x):.0e}, its energy can't be "
-                         f"counted in {x.dtype}")
+        raise ValueError(f"x reaches {largest:.3g}: not within ±{_limit(x):.0e}, its energy can't "
+                         f"be counted in {x.dtype}")
 
 # %% ../../nbs/55_torch_steps.ipynb #ad86583d
 def _signal(x, plan, device=None, dtype=None) -> tuple[torch.Tensor, tuple[int, ...]]:

@@ -243,11 +243,13 @@ def _sound(x):
         x = checks.tensor("x", x, torch)
         if x.is_complex() or x.dtype == torch.bool:
             raise ValueError(f"x is {x.dtype}: not real numbers")
-        if x.ndim != 1 or len(x) < 2:
-            raise ValueError(f"x has shape {tuple(x.shape)}, not (n,) with n >= 2")
+        if x.ndim != 1 or len(x) < 2 or not x.is_floating_point():
+            raise ValueError(f"x is {x.dtype} of shape {tuple(x.shape)}, not real numbers of shape "
+                             f"(n,) with n >= 2")
         if not torch.isfinite(x.detach()).all(): raise ValueError("x is not finite")
-        if not x.is_floating_point(): return x.double()
-        return x if x.dtype == torch.float64 else x.float()
+        x = x if x.dtype == torch.float64 else x.float()
+        if x.detach().abs().max() > 1e100: raise ValueError("x is not within ±1e100")
+        return x
     x = checks.vector("x", checks.real_samples(x))
     if len(x) < 2: raise ValueError(f"x has shape {x.shape}, not (n,) with n >= 2")
     checks.check_samples(x[None])

@@ -31,8 +31,9 @@ def _bands(spectrum, nu, omegas, sigma_t, shifts, order):
 # %% ../../nbs/01_map.ipynb #36b6f2b6
 def _each(shifts, n_rows):
     "One shift for each frequency, as a column."
-    if np.shape(shifts) not in ((), (n_rows,)):
-        raise ValueError(f"shifts has shape {np.shape(shifts)}, not (F,)")
+    shifts = checks.numbers("shifts", shifts, "iuf")
+    if shifts.shape not in ((), (n_rows,)):
+        raise ValueError(f"shifts has shape {shifts.shape}, not (F,)")
     return checks.vector("shifts", np.broadcast_to(shifts, n_rows))[:, None]
 
 def gabor_transform(

@@ -102,10 +102,8 @@ def _departures(n, grid, golden):
 # %% ../../nbs/03_histogram.ipynb #ab367593
 def _sent(x, sigma_t, grid, golden=False, order=1) -> Iterator[Any]:
     "The whole departure grid in batches: reassigned t and ω, transforms, the area of one point."
-    given = list(grid) if np.iterable(grid) else []
-    if len(given) != 2:
-        raise ValueError(f"grid={checks.shown(grid)} is not two whole numbers >= 1")
-    for points in given: checks.whole(1, grid=points)
+    for points in checks.several("grid", grid, 2, "two whole numbers >= 1"):
+        checks.whole(1, grid=points)
     x = checks.vector("x", x)
     checks.window(sigma_t)
     n, step_t, step_w = len(x), len(x) / grid[0], 2 * np.pi / grid[1]

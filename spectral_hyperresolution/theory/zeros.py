@@ -173,10 +173,12 @@ def _newton(x, t, omegas, sigma_t, rms):
 # %% ../../nbs/23_zeros.ipynb #19a2c69e
 def _span(name, span, period) -> tuple[float, float, bool]:
     "A range as two numbers, and whether it is a whole period."
-    pair = (0.0, period) if span is None else checks.numbers(name, span, "iuf").ravel()
+    try: pair = [0.0, period] if span is None else checks.numbers(name, span, "iuf").ravel()
+    except ValueError: pair = []
     low, high = pair if len(pair) == 2 else (0, 0)
     if not (np.isfinite([low, high]).all() and 0 < high - low <= period * (1 + 1e-12)):
-        raise ValueError(f"{name}={checks.shown(span)} is not two numbers, increasing by at most {period:.6g}")
+        raise ValueError(f"{name}={checks.shown(span)} is not two numbers, increasing by at most "
+                         f"{period:.6g}")
     return float(low), float(high), bool(high - low > period * (1 - 1e-12))
 
 def _lattice(low, high, whole, step):
