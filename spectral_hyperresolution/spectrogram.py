@@ -280,7 +280,7 @@ def reassigned_spectrogram(
     plan.check_memory(len(groups))
     check_gate(gate)
     if calibration is not None:
-        calibration = checks.number("calibration", calibration, -np.inf)
+        calibration = checks.number("calibration", calibration, -1000, 1000)
     shape = plan.shape[::-1] if pool else (*lead, *plan.shape[::-1])
     energy, counts = (np.zeros((len(groups), *plan.shape[::-1])),
                       np.zeros((len(groups), *plan.shape[::-1])))

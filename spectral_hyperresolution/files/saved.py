@@ -60,7 +60,7 @@ def _checked(picture):
     energy, counts, plan, sr, gate, calibration = picture
     checks.kind("plan", plan, Plan)
     check_gate(gate)
-    if calibration is not None: calibration = checks.number("calibration", calibration, -np.inf)
+    if calibration is not None: calibration = checks.number("calibration", calibration, -1000, 1000)
     for name, a in (("energy", energy), ("counts", counts)):
         _fits(name, a.shape, plan)
         if not (a.min() >= 0 and a.max() < np.inf):                  # NaN compares false
@@ -205,4 +205,4 @@ def read(
     except _Newer as error: raise ValueError(f"{path} is {error}") from None
     except Exception as error:
         why = str(error).splitlines() or [type(error).__name__]
-        raise ValueError(f"{path} is not a picture kept by save: {why[0]}") from error
+        raise ValueError(f"{path} is not a picture kept by save: {why[0][:200]}") from error
