@@ -175,9 +175,9 @@ def _span(name, span, period) -> tuple[float, float, bool]:
     "A range as two numbers, and whether it is a whole period."
     try: low, high = (0.0, period) if span is None else checks.vector(name, span).real
     except ValueError: low = high = 0.0
+    rule = f"two numbers, increasing by at most {period:.6g}"
     if not 0 < high - low <= period * (1 + 1e-12):
-        raise ValueError(f"{name}={checks.shown(span)} is not two numbers, increasing by at most "
-                         f"{period:.6g}")
+        raise ValueError(f"{name}={checks.shown(span)} is not {rule}")
     return float(low), float(high), bool(high - low > period * (1 - 1e-12))
 
 def _lattice(low, high, whole, step):
