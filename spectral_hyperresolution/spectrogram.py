@@ -93,8 +93,7 @@ class ReassignedSpectrogram:
         ref: float | None = None,  # power that is 0 dB [full scale²]; None: what `unit` says
         floor: float = -80.0,      # lowest value, relative to the picture's largest [dB]
     ) -> np.ndarray:               # (…, n_frequencies, n_times) [dB]
-        """Level of each cell: its power in decibels. Raises ValueError for a ref or floor that
-        is none.
+        """Level of each cell: its power in decibels. Raises ValueError for a bad ref or floor.
 
         Parameters
         ----------

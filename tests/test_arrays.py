@@ -119,11 +119,11 @@ def test_the_form_of_a_sound_does_not_matter(door, form):
     if door in only_arrays and isinstance(held, torch.Tensor):
         with pytest.raises(ValueError, match="x is a tensor"): answer(door, held)
         return
-    before = np.array(held.detach().double() if isinstance(held, torch.Tensor) else holds)
+    before = checks.array("x", held).copy()
     # rounding: a gradient takes the plain way in complex_spectrogram, a precision its own FFT
     np.testing.assert_allclose(answer(door, held), answer(door, holds), rtol=2e-3 if "32" in form or "16" in form else
                                1e-9, atol=(1e-3 if "32" in form or "16" in form else 1e-9) * np.abs(x).max())
-    assert np.array_equal(before, np.array(held.detach().double() if isinstance(held, torch.Tensor) else holds))
+    assert np.array_equal(before, checks.array("x", held))
 
 
 def masked(at=7): return np.ma.array(x, mask=np.arange(N) == at)

@@ -204,7 +204,7 @@ def test_what_would_swell_is_refused_before_it_is_unpacked(path, picture):
     for name, content, text in [
         ("energy.npy", header((7_500_000,)) + zeros, "energy has shape (7500000,)"),
         ("energy.npy", header((2, rows, columns)) + zeros, "its shape (2, 42, 20) another number"),
-        ("counts.npy", header((2, rows, 75 * columns)) + zeros, "counts has shape (2, 42, 1500)"),
+        ("counts.npy", header((2, rows, 15 * columns)) + bytes(rows * 240 * columns), "counts has shape (2, 42, 300)"),
         ("gate.npy", header((), "<U15000000") + zeros, "gate is <U15000000"),
         ("plan.npy", b"\x93NUMPY\x02\x00" + struct.pack("<I", 60_000_000) + zeros, "plan has a header"),
     ]:

@@ -35,7 +35,8 @@ norms = None, "peak", "standard"
 
 def _level_settings(scale, norm, floor, gain):
     return dict(scale=checks.choice("scale", scale, scales),
-                norm=checks.choice("norm", norm, norms), floor=_number("floor", floor, -inf, 0), gain=_number("gain", gain, 0))
+                norm=checks.choice("norm", norm, norms),
+                floor=_number("floor", floor, -inf, 0), gain=_number("gain", gain, 0))
 
 # %% ../../nbs/64_torch_output.ipynb #070253cc
 def levels(
