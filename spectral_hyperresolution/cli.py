@@ -82,7 +82,8 @@ def _drawing_options(verb):
     "The options that `draw` and `demo` share."
     add = verb.add_argument
     add("--q", type=_qs, default=None, metavar="Q[,Q,Q]",
-        help="one Q, or three separated by commas for three colours (default: 1.4,2.8,5.6)")
+        help="one Q, three separated by commas for three colours, or auto: each sound at its own "
+             "(default: 1.4,2.8,5.6)")
     add("--fmin", type=float, metavar="HZ", help="lowest frequency (default: eight octaves below "
                                                  "fmax)")
     add("--fmax", type=float, metavar="HZ", help="highest frequency (default: 0.45 of the sampling "
@@ -108,12 +109,13 @@ def _drawing_options(verb):
 
 # %% ../nbs/15_command_line.ipynb #ffab5b6a
 def _qs(text):
-    "One Q or three, from `2` or `1,2,4`."
+    "One Q or three, from `2`, `1,2,4` or `auto`."
+    if text == "auto": return (text,)
     try: values = tuple(float(v) for v in text.split(","))
     except ValueError: values = ()
     if len(values) not in (1, 3):
         raise argparse.ArgumentTypeError(
-            f"{text!r} is not one number, or three separated by commas")
+            f"{text!r} is not one number, or three separated by commas, or auto")
     return values
 
 def _raw(text):

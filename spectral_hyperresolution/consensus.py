@@ -146,5 +146,6 @@ def consensus(
     counts = _mean(np.stack([S.counts * u for S, u in zip(pictures, units, strict=True)]), prints,
                    members)
     first, pair = pictures[0], tuple(np.broadcast_to(tolerance, 2).tolist())
-    return Consensus(energy, counts, first.plan, first.sr, first.gate, first.calibration, support,
-                     pictures, pair, len(row) if agree is None else agree)
+    return Consensus(energy, counts, first.plan, first.sr, first.gate, first.calibration,
+                     support=support, pictures=pictures, tolerance=pair,
+                     agree=len(row) if agree is None else agree)

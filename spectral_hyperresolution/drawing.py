@@ -19,13 +19,13 @@ from . import audio, targets
 # %% ../nbs/74_drawing.ipynb #f107eb50
 def _settings(args, n_samples, sr):
     "The arguments of `reassigned_spectrogram` that fill a picture of the wanted size."
-    from spectral_hyperresolution.engine.plan import default_plan
+    from spectral_hyperresolution.auto import picture_plan
     for name in ("width", "height"):
         if getattr(args, name) < 16:
             raise ValueError(f"{name}={getattr(args, name)} is not an integer >= 16")
     hop = args.hop_length if args.hop_length is not None else max(1, -(-n_samples // args.width))
     qs = args.q or _three()
-    plan = default_plan(n_samples, sr, max(qs), args.fmin, args.fmax, 12, hop)
+    plan = picture_plan(n_samples, sr, max(qs), args.fmin, args.fmax, 12, hop)
     octaves = (plan.n_bins - 1) / 12
     bins = (args.bins_per_octave if args.bins_per_octave is not None
             else max(1, round(args.height / octaves)))
@@ -86,7 +86,7 @@ def _write(args, x, sr, target, title, source):
         plot.draw_ordinary(x, pictures[len(qs) // 2], axes[0, 0], colorbar=len(qs) == 1)
     if len(qs) == 3: plot.draw_three(pictures, axes[-1, 0])
     else: plot.draw(pictures[0], axes[-1, 0])
-    name_title(axes[-1, 0], title, f"   Q = {', '.join(f'{q:g}' for q in qs)}"
+    name_title(axes[-1, 0], title, f"   Q = {', '.join(q if q == 'auto' else f'{q:g}' for q in qs)}"
                + (" in red, green, blue" if len(qs) == 3 else ""))
     plot.save_figure(target, fig, source)
 

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
+from .auto import cells, picture_plan
 from .engine import checks
-from .engine.gate import check_gate, open_cells
-from .engine.plan import Plan, default_plan
-from .engine.reassign import _pooled
+from .engine.gate import check_gate
+from .engine.plan import Plan
 from .engine.running import _cores
 from .files import saved
 
@@ -45,6 +45,8 @@ class ReassignedSpectrogram:
         the gate that set cells to zero
     calibration : float | None, default: None
         received level of a sample of 1.0 [dB re 1 µPa], if known
+    q_map : np.ndarray | None, default: None
+        the Q of each cell, the shape of energy, for q="auto" only
     """
     energy: np.ndarray      # (…, n_frequencies, n_times), float64 [full scale² s]
     counts: np.ndarray      # the same shape
@@ -52,6 +54,7 @@ class ReassignedSpectrogram:
     sr: float               # sampling rate [Hz]
     gate: str | None = None  # the gate that set cells to zero
     calibration: float | None = None  # received level of a sample of 1.0 [dB re 1 µPa], if known
+    q_map: np.ndarray | None = None  # the Q of each cell, the shape of energy, for q="auto" only
 
     @cached_property
     def frequencies(self) -> np.ndarray:
@@ -136,6 +139,28 @@ class ReassignedSpectrogram:
         from spectral_hyperresolution.plot import draw
         return draw(self, ax, **style)
 
+    def plot_q(
+        self,
+        ax: "Axes | None" = None,  # matplotlib axes; None takes the current ones
+        **style: Any,              # passed on to `auto.draw_q_map`
+    ) -> "Axes":                   # the axes
+        """Draw the Q of each neighbourhood. Raises ValueError unless the picture has q="auto".
+
+        Parameters
+        ----------
+        ax : Axes | None, default: None
+            matplotlib axes; None takes the current ones
+        **style : Any
+            passed on to `auto.draw_q_map`
+
+        Returns
+        -------
+        Axes
+            the axes
+        """
+        from spectral_hyperresolution.auto import draw_q_map
+        return draw_q_map(self, ax, **style)
+
     def to_xarray(self) -> "xarray.Dataset":  # energy and counts
         """The picture as an xarray Dataset with named coordinates and units (needs the extra
         `xarray`)."""
@@ -144,17 +169,17 @@ class ReassignedSpectrogram:
                 else [f"batch_{i}" for i in range(self.energy.ndim - 2)])
         dims = [*lead, "frequency", "time"]
         p = self.plan
-        about = dict(sr=self.sr, q=p.q, hop_length=p.tdeci, oversampling=p.over,
-                     bins_per_octave=p.noct,
-                     fmin=p.minf * self.sr,
+        about = dict(sr=self.sr, q=p.q if self.q_map is None else "auto", hop_length=p.tdeci,
+                     oversampling=p.over, bins_per_octave=p.noct, fmin=p.minf * self.sr,
                      fmax=p.maxf * self.sr, lint=p.lint, gate=str(self.gate))
+        tables = dict(energy=(dims, self.energy, dict(long_name="reassigned energy",
+                                                     units="full scale² s")),
+                      counts=(dims, self.counts, dict(long_name="reassigned points")))
+        if self.q_map is not None: tables["q"] = dims, self.q_map, dict(long_name="wavelet Q")
         if self.calibration is not None: about["calibration"] = self.calibration
         return xarray.Dataset(
-            dict(energy=(dims, self.energy, dict(long_name="reassigned energy",
-                                                units="full scale² s")),
-                 counts=(dims, self.counts, dict(long_name="reassigned points"))),
-            dict(frequency=("frequency", self.frequencies, dict(units="Hz")),
-                 time=("time", self.times, dict(units="s"))), about)
+            tables, dict(frequency=("frequency", self.frequencies, dict(units="Hz")),
+                         time=("time", self.times, dict(units="s"))), about)
 
     def save(
         self,
@@ -192,7 +217,7 @@ def reassigned_spectrogram(
     x: ArrayLike,  # sound, (N,), (C, N) or (…, N): floating point or 8-, 16-, 32-bit PCM
     sr: float,                       # sampling rate [Hz]
     *,
-    q: float = 2.0,                  # wavelet Q: >> 1 follows tones, << 1 follows clicks
+    q: float | str = 2.0,  # wavelet Q: >> 1 follows tones, << 1 clicks; "auto": each at its own
     fmin: float | None = None,       # lowest frequency [Hz]; None: eight octaves below fmax
     fmax: float | None = None,       # highest frequency [Hz]; None: 0.45 sr
     bins_per_octave: int = 48,       # output bins per octave
@@ -220,8 +245,8 @@ def reassigned_spectrogram(
         sound, (N,), (C, N) or (…, N): floating point or 8-, 16-, 32-bit PCM
     sr : float
         sampling rate [Hz]
-    q : float, default: 2.0
-        wavelet Q: >> 1 follows tones, << 1 follows clicks
+    q : float | str, default: 2.0
+        wavelet Q: >> 1 follows tones, << 1 clicks; "auto": each at its own
     fmin : float | None, default: None
         lowest frequency [Hz]; None: eight octaves below fmax
     fmax : float | None, default: None
@@ -268,26 +293,24 @@ def reassigned_spectrogram(
     >>> S = reassigned_spectrogram(x.T, sr, q=2)
     >>> S.plot()
     """
-    flat, lead = checks.as_channels(x)
-    if dtype is not None: flat = checks.narrowed("x", flat, checks.precision(dtype))
-    plan = default_plan(flat.shape[1], sr, q, fmin, fmax, bins_per_octave, hop_length,
-                        oversampling, lint)
+    flat, lead = checks.as_channels(x, dtype)
+    plan = picture_plan(flat.shape[1], sr, q, fmin, fmax, bins_per_octave, hop_length, oversampling,
+                        lint)
     pool = checks.truth("pool", pool)
     if progress is not None: checks.kind("progress", progress, Callable)
     threads = _cores() if threads is None else checks.integer("threads", threads, 1)
     groups = [flat] if pool else flat[:, None]
-    plan.check_memory(len(groups))
+    plan.check_memory(len(groups), arrays=(q == "auto") * (len(groups) + 4))
     check_gate(gate)
     if calibration is not None:
         calibration = checks.number("calibration", calibration, -1000, 1000)
     shape = plan.shape[::-1] if pool else (*lead, *plan.shape[::-1])
-    energy, counts = (np.zeros((len(groups), *plan.shape[::-1])),
-                      np.zeros((len(groups), *plan.shape[::-1])))
+    tables = np.zeros((2 + (q == "auto"), len(groups), *plan.shape[::-1]))
     for i, channels in enumerate(groups):
         part = progress and partial(lambda i, done: progress((i + done) / len(groups)), i)
-        e, c = _pooled(np.ascontiguousarray(channels), plan, mode, boundary, tolerance, density,
-                       gate != "global", threads, part)
-        energy[i], counts[i] = np.where(open_cells(c, plan, gate), e, 0).T[::-1], c.T[::-1]
-    energy *= plan.energy_scale / float(sr)
-    return ReassignedSpectrogram(energy.reshape(shape), counts.reshape(shape), plan, float(sr),
-                                 gate, calibration)
+        found = cells(np.ascontiguousarray(channels), plan, q, mode, boundary, tolerance, density,
+                      gate, threads, part, oversampling)
+        for whole, table in zip(tables, found, strict=True): whole[i] = table.T[::-1]
+    tables[0] *= plan.energy_scale / float(sr)
+    energy, counts, *q_map = (table.reshape(shape) for table in tables)
+    return ReassignedSpectrogram(energy, counts, plan, float(sr), gate, calibration, *q_map)

@@ -17,7 +17,7 @@ BELOW = {  # room: the rooms that it may import from, besides itself
     "explore": {"engine", "front"},
     "top": {"engine", "theory", "front", "pytorch", "explore", "style"},
 }
-FRONT = {"spectrogram", "ordinary", "plot", "audio", "consensus", "advice", "verify"}
+FRONT = {"spectrogram", "auto", "ordinary", "plot", "audio", "consensus", "advice", "verify"}
 MODULES = sorted(path.relative_to(PACKAGE).with_suffix("") for path in PACKAGE.rglob("[!_]*.py"))
 
 

@@ -20,7 +20,7 @@ OTHERWISE = {
     "12_advice": {"103": "the last of four seeds"},
     "13_sound_files": {"384": "a rate that hydrophones have"},
     "16_explorer": {"2.8": "benchmarks/explorer.py"},
-    "18_from_the_port": {"1.24": "NumPy's version", "1.8": "torch's version"},
+    "82_from_the_port": {"1.24": "NumPy's version", "1.8": "torch's version"},
     "19_levels": {"18405": "the number of a standard", "0.7": "tests/test_energy.py"},
     "43_plan": {"1.5": "the authors' recording", "3.4": "tests/test_energy.py"},
     "46_definition": {"288001": "the length of the authors' recording"},

@@ -67,11 +67,11 @@ def _quintic(x):
                     axis=1)
 
 # %% ../../nbs/45_batches.ipynb #43b349f7
-@lru_cache(maxsize=8)
-def _batches(plan, real, tolerance=0.01, density=None, filled=True):
+@lru_cache(maxsize=32)   # a picture with q="auto" takes ten
+def _batches(plan, real, tolerance=0.01, density=None, filled=True, shortest=256):
     "The groups of a plan, each with its batches; many sounds of one length share them."
     return [(g, [_batch(plan, real, g, j) for j in range(g.first, g.last, batch_rows * g.ratio)])
-            for g in scan_groups(plan, tolerance, density, filled=filled)]
+            for g in scan_groups(plan, tolerance, density, filled=filled, shortest=shortest)]
 
 def _batch(plan, real, g, j0):
     "The batch of a group that begins with scan `j0`."

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, DTypeLike
 
 # %% ../../nbs/41_checks.ipynb #99cf100e
 def shown(value: Any) -> str:
@@ -244,15 +244,19 @@ def floating(x: ArrayLike) -> np.ndarray:
 # %% ../../nbs/41_checks.ipynb #7f9059fa
 def as_channels(
     x: ArrayLike,                         # samples, (N,) or (…, N)
+    dtype: DTypeLike | None = None,       # float32 or float64 to convert to; None: see `floating`
 ) -> tuple[np.ndarray, tuple[int, ...]]:  # float samples (channels, N), and
                                           # the leading shape ()  or (…,)
     """Check a sound and bring it into one form. Raises ValueError where it is empty, not real,
-    not finite (and says where), or has more channels than samples.
+    not finite (and says where), beyond the range of dtype, or has more channels than
+    samples.
 
     Parameters
     ----------
     x : ArrayLike
         samples, (N,) or (…, N)
+    dtype : DTypeLike | None, default: None
+        float32 or float64 to convert to; None: see `floating`
 
     Returns
     -------
@@ -264,7 +268,7 @@ def as_channels(
     if hint := turned(x.shape): raise ValueError(hint)
     lead, flat = x.shape[:-1], x.reshape(-1, x.shape[-1])
     check_samples(flat)
-    return flat, lead
+    return flat if dtype is None else narrowed("x", flat, precision(dtype)), lead
 
 # %% ../../nbs/41_checks.ipynb #d0e5004f
 def available_memory() -> int:  # bytes

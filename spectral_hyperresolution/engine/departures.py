@@ -157,6 +157,7 @@ def scan_groups(
     density: float | None = None,  # instead: points per critical spacing, none between; see text
     transform: int = 2048,         # length of the inverse FFTs; less where the signal is short
     filled: bool = True,           # False: every departure point is transformed
+    shortest: int = 256,           # least length of the inverse FFTs
 ) -> tuple[ScanGroup, ...]:        # lowest scans first
     """Divide the scans among strides (design after constant Q: block and stride both grow as
     1/f). Raises ValueError for a tolerance or density that is not a number > 0.
@@ -172,6 +173,8 @@ def scan_groups(
         length of the inverse FFTs; less where the signal is short
     filled : bool, default: True
         False: every departure point is transformed
+    shortest : int, default: 256
+        least length of the inverse FFTs
 
     Returns
     -------
@@ -186,20 +189,21 @@ def scan_groups(
     else: stride, fine, ratio = _sparse(plan, checks.number("density", density, 0), steps)
     change = (np.diff(stride) != 0) | (np.diff(fine) != 0) | (np.diff(ratio) != 0)
     cuts = [0, *np.flatnonzero(change) + 1, plan.n_scans]
-    return tuple(_group(plan, a, b, int(stride[a]), int(fine[a]), int(ratio[a]), transform)
+    return tuple(_group(plan, a, b, int(stride[a]), int(fine[a]), int(ratio[a]), transform,
+                        shortest)
                  for a, b in pairwise(map(int, cuts)))
 
 # %% ../../nbs/44_departures.ipynb #b296bb48
 most_sheared = 10      # from this ratio onwards the shear decreases: neighbours stay close in time
 
-def _group(plan, first, last, stride, fine, ratio, transform):
+def _group(plan, first, last, stride, fine, ratio, transform, shortest):
     halo = ceil(halo_sigmas / (2 * pi * plan.scan_sigma_f[first]) / stride) + (4 if fine else 2)
     shear = (0.0 if fine or stride == 1 else golden if ratio == 1
              else golden / 2 * min(1, most_sheared / ratio))
     whole = ScanGroup(first, last, stride, 0, halo, ratio, shear, fine)
     # payload is negative for a transform of length 0
     need = ceil(plan.n_samples / stride) - whole.payload
-    least = max(256, 2 ** ceil(log2(4 * (2 * halo + whole.lead))))
+    least = max(shortest, 2 ** ceil(log2(4 * (2 * halo + whole.lead))))
     return replace(whole, transform=max(least, min(transform, 2 ** ceil(log2(need)))))
 
 # %% ../../nbs/44_departures.ipynb #a3b60610

@@ -101,15 +101,19 @@ class _Fast:
         self.eps, self.span = eps, plan.noct * log2(plan.maxf / plan.minf)
         self.tasks: list[Any] = []
         self.half_steps = _HalfSteps(x, boundary)
-        # tables of very many scans aren't cached
-        shared = _batches if plan.n_scans <= 20_000 else _batches.__wrapped__
-        for g, batches in shared(plan, self.real, tolerance, density):
+        for g, batches in self.groups(plan, tolerance, density):
             # a block that can't deposit anything in the window is left out
             reach = _time_reach(plan, g)
             steps = [n for n in range(0, plan.n_samples, g.payload * g.stride)
                      if n - reach < window[1] * plan.tdeci and n + g.payload * g.stride
                      + reach > window[0] * plan.tdeci]
             self.tasks += [(g, batches, begin, c) for begin in steps for c in range(len(x))]
+
+    def groups(self, plan, tolerance, density):
+        "The groups of scans, each with its batches."
+        # tables of very many scans aren't cached
+        shared = _batches if plan.n_scans <= 20_000 else _batches.__wrapped__
+        return shared(plan, self.real, tolerance, density)
 
     def block(self, g, begin, channel):
         "A block of one channel, scaled: its spectrum, sum of squares and power of 2; None: silent."

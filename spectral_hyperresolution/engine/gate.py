@@ -46,6 +46,7 @@ def open_cells(
     counts: np.ndarray,  # reassigned points, (…, n_times, n_bins)
     plan: Plan,
     gate: str | None,    # "local", "global" (the authors' rule), or None
+    columns: slice = slice(None),  # the plan's columns that counts holds
 ) -> np.ndarray:         # True where a cell stays in the picture, same shape
     """Decide which cells are lit. Raises ValueError for an unknown gate.
 
@@ -56,6 +57,8 @@ def open_cells(
     plan : Plan
     gate : str | None
         "local", "global" (the authors' rule), or None
+    columns : slice, default: slice(None)
+        the plan's columns that counts holds
 
     Returns
     -------
@@ -67,6 +70,6 @@ def open_cells(
     counts = checks.array("counts", counts)
     if gate is None: return np.ones(counts.shape, bool)
     if gate == "global": return counts >= np.sqrt(counts.max(initial=0))
-    if counts.shape[-1:] != (plan.n_bins,):
-        raise ValueError(f"counts has shape {counts.shape}, not (…, {plan.n_bins})")
-    return counts >= local_threshold(plan)
+    if counts.shape[-1:] != (len(level := local_threshold(plan)[columns]),):
+        raise ValueError(f"counts has shape {counts.shape}, not (…, {len(level)})")
+    return counts >= level

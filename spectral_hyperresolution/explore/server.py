@@ -82,7 +82,8 @@ class State:
         which = checks.integer("sound", number("sound", "0"), 0)
         if which >= len(self.sounds):
             raise ValueError(f"sound={which} is not one of 0 … {len(self.sounds) - 1}")
-        try: q = tuple(float(v) for v in given.get("q", "2.8").split(","))
+        text = given.get("q", "2.8")
+        try: q = ("auto",) if text == "auto" else tuple(float(v) for v in text.split(","))
         except ValueError:
             raise ValueError(f"q={given['q'][:40]!r} is not one number or three, separated by "
                              f"commas") from None

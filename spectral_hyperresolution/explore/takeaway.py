@@ -76,7 +76,7 @@ def data(sound: Sound, view: View) -> bytes:
         for q in view.q:
             picture = compute(sound, replace(view, q=(q,)))
             picture.save(Path(folder) / "picture.npz")
-            archive.write(Path(folder) / "picture.npz", f"q{q:g}.npz")
+            archive.write(Path(folder) / "picture.npz", f"q{q if q == 'auto' else f'{q:g}'}.npz")
             axes = dict(first_sample=picture.first, first_time=picture.time_edges[0],
                         hop_length=picture.plan.tdeci, bins_per_octave=picture.plan.noct,
                         energy_unit="full scale² s", level_unit=picture.unit)

@@ -22,6 +22,7 @@ from ..engine.plan import Plan
 # %% ../../nbs/81_saved_pictures.ipynb #a98f9765
 version = 2     # of the files written; before 1 energies had no unit, before 2 files no number
 settings = "n_samples", "q", "tdeci", "over", "noct", "minf", "maxf", "lint"    # of the plan
+_tables = "energy", "counts", "q_map"
 
 class Kept(NamedTuple):
     """The parts of a picture.
@@ -40,6 +41,8 @@ class Kept(NamedTuple):
         the gate that set cells to zero
     calibration : float | None
         received level of a sample of 1.0 [dB re 1 µPa], if known
+    q_map : np.ndarray | None, default: None
+        the Q of each cell, the same shape, for q="auto" only
     """
     energy: np.ndarray         # (…, n_frequencies, n_times), float64 [full scale² s]
     counts: np.ndarray         # the same shape
@@ -47,6 +50,7 @@ class Kept(NamedTuple):
     sr: float                  # sampling rate [Hz]
     gate: str | None           # the gate that set cells to zero
     calibration: float | None  # received level of a sample of 1.0 [dB re 1 µPa], if known
+    q_map: np.ndarray | None = None  # the Q of each cell, the same shape, for q="auto" only
 
 def _fits(name, shape, plan):
     "Refuse a shape that is not the plan's."
@@ -57,7 +61,7 @@ def _fits(name, shape, plan):
 
 def _checked(picture):
     "A picture's parts with clean numbers, or a ValueError."
-    energy, counts, plan, sr, gate, calibration = picture
+    energy, counts, plan, sr, gate, calibration, q_map = picture
     checks.kind("plan", plan, Plan)
     check_gate(gate)
     if calibration is not None: calibration = checks.number("calibration", calibration, -1000, 1000)
@@ -67,9 +71,12 @@ def _checked(picture):
             at = np.unravel_index(np.argmin((a >= 0) & (a < np.inf)), a.shape)
             raise ValueError(f"{name} is {a[at]} in cell {tuple(map(int, at))}: not a finite "
                              f"number >= 0")
-    if energy.shape != counts.shape:
-        raise ValueError(f"energy has shape {energy.shape}, counts {counts.shape}: not the same")
-    return Kept(energy, counts, plan, checks.number("sr", sr, 0), gate, calibration)
+    for name, a in (("counts", counts), ("q_map", q_map)):
+        if a is not None and a.shape != energy.shape:
+            raise ValueError(f"energy has shape {energy.shape}, {name} {a.shape}: not the same")
+    if q_map is not None and not (q_map.min() > 0 and q_map.max() < np.inf):
+        raise ValueError("q_map holds what is not a finite number > 0")
+    return Kept(energy, counts, plan, checks.number("sr", sr, 0), gate, calibration, q_map)
 
 # %% ../../nbs/81_saved_pictures.ipynb #300aaacc
 def write(
@@ -86,20 +93,20 @@ def write(
     picture : Kept
         what to write
     """
-    energy, counts = (checks.numbers(name, getattr(picture, name), "iuf")
-                      for name in ("energy", "counts"))
-    kept = _checked(Kept(energy, counts, *picture[2:]))
+    tables: dict[str, Any] = {
+        name: np.ascontiguousarray(checks.numbers(name, table, "iuf"))
+        for name in _tables if (table := getattr(picture, name)) is not None}
+    kept = _checked(picture._replace(**tables))
     known = np.nan if kept.calibration is None else kept.calibration
     numbers = np.array([getattr(kept.plan, name) for name in settings], float)
     with checks.atomic_write(path) as whole, open(whole, "wb") as file:
         np.savez_compressed(file, version=version, plan=numbers, sr=kept.sr, gate=str(kept.gate),
-                            calibration=known, energy=np.ascontiguousarray(energy),
-                            counts=np.ascontiguousarray(counts))
+                            calibration=known, **tables)
         file.flush()
         os.fsync(file.fileno())
 
 # %% ../../nbs/81_saved_pictures.ipynb #9ec4886a
-at_most = 4096                          # bytes of a member that isn't energy or counts
+at_most = 4096                          # bytes of a member that isn't a table
 _required = {"plan", "sr", "gate", "energy", "counts"}
 
 def _member(archive: zipfile.ZipFile, name: str, kinds: str, check: Callable[..., None]) -> Any:
@@ -170,17 +177,18 @@ def _read(file):
     with zipfile.ZipFile(file) as archive:
         names = _names(archive)
         found = _version(archive, names)
-        odd = names ^ (_required | {"calibration", "version"} if found > 1
+        tables = [name for name in _tables if name in names]
+        odd = names - {"q_map"} ^ (_required | {"calibration", "version"} if found > 1
                        else _required | {"calibration"} if found else _required)
         if odd: raise ValueError(f"it lacks, or shouldn't have, {checks.shown(sorted(odd))[1:-1]}")
         plan = Plan(*_small(archive, "plan", "f", (len(settings),)))
         sr = checks.number("sr", _small(archive, "sr", "iuf"), 0)
         gate = _small(archive, "gate", "U")
         known = _small(archive, "calibration", "f") if found else np.nan
-        energy, counts = (_large(archive, name, plan) for name in ("energy", "counts"))
-    if not found: energy *= plan.energy_scale / sr
-    return _checked(Kept(energy, counts, plan, sr, None if gate == "None" else gate,
-                         None if np.isnan(known) else known))
+        large = {name: _large(archive, name, plan) for name in tables}
+    if not found: large["energy"] *= plan.energy_scale / sr
+    return _checked(Kept(plan=plan, sr=sr, gate=None if gate == "None" else gate,
+                         calibration=None if np.isnan(known) else known, **large))
 
 # %% ../../nbs/81_saved_pictures.ipynb #25c3c2ee
 def read(

@@ -14,7 +14,7 @@ import torch
 
 from ..engine import checks
 from .layer import LinearReassignment
-from .output import _or_one, _pcm
+from .output import _or_one, _pcm, _refuse_learned
 
 # %% ../../nbs/66_torch_loss.ipynb #a0c3e879
 def _shares(energy):
@@ -71,6 +71,7 @@ class ReassignedLoss(torch.nn.Module):
         self.level = checks.number("level", level, 0, low_open=False)
         self.reduction = checks.choice("reduction", reduction, reductions)
         self.bins_per_octave = checks.integer("bins_per_octave", bins_per_octave, 1)
+        _refuse_learned(q=q)
         q = tuple(q) if np.iterable(q) else (q,)
         if not q: raise ValueError(f"q={checks.shown(q)} has no wavelet")
         settings = dict(dict(soft=True, gate=None, bins_per_octave=bins_per_octave), **settings)

@@ -203,3 +203,8 @@ def _refuse_learned(**settings):
                 f"of departure points, the number of filters and the gate change with it in whole "
                 f"steps. Take {name}.item(); to learn from several, give one layer to each and "
                 f"learn the weights of their pictures")
+        if isinstance(value, str) and value == "auto":
+            raise ValueError(
+                f"{name}='auto' is for pictures of recordings: the Q that it chooses changes with "
+                f"the sound in whole steps, so that what a network is given would jump where the "
+                f"sound hardly changes. Give one layer to each of several numbers")

@@ -120,7 +120,7 @@ function readout() {
 }
 
 // ---------- asking
-const qs = () => $("three").checked ? threeQs() : [qOne()];
+const qs = () => $("auto").checked ? ["auto"] : $("three").checked ? threeQs() : [qOne()];
 const qOne = () => +(rules.three[1] * 2 ** +$("q").value).toPrecision(3);
 const threeQs = () => rules.three.map(q => +(q * qOne() / rules.three[1]).toPrecision(3)).map(q => min(rules.q_range[1], max(rules.q_range[0], q)));
 const query = more => {
@@ -229,7 +229,7 @@ function fields() {
   const d = -Math.floor(Math.log10(dt)), e = -Math.floor(Math.log10((view.f1 - view.f0) / 1000));
   put("t0", view.t0, d); put("t1", view.t1, d); put("f0", view.f0, e); put("f1", view.f1, e);
   $("back").disabled = !past.length; $("forward").disabled = !future.length;
-  const hash = new URLSearchParams({ sound: which, ...view, q: qOne(), colours: $("three").checked ? 3 : 1, channel: $("channel").value });
+  const hash = new URLSearchParams({ sound: which, ...view, q: qOne(), colours: $("auto").checked ? "auto" : $("three").checked ? 3 : 1, channel: $("channel").value });
   history.replaceState(null, "", "#" + hash);
 }
 function zoom(factor, x = null, y = null, time = true, frequency = true) {
@@ -418,8 +418,8 @@ async function open() {
   $("q").min = Math.ceil(8 * log2(rules.q_range[0] / rules.three[1])) / 8; $("q").max = Math.floor(8 * log2(rules.q_range[1] / rules.three[1])) / 8;
   const q = Number(first?.get("q"));
   $("q").value = q >= rules.q_range[0] && q <= rules.q_range[1] ? log2(q / rules.three[1]) : 0;
-  $(first?.get("colours") === "3" ? "three" : "one").checked = true;
-  const tellQ = () => { $("qtext").textContent = qs().join(", "); $("q").setAttribute("aria-valuetext", `Q ${qs().join(", ")}`); };
+  $({ 3: "three", auto: "auto" }[first?.get("colours")] || "one").checked = true;
+  const tellQ = () => { $("q").disabled = $("auto").checked; $("qtext").textContent = qs().join(", "); $("q").setAttribute("aria-valuetext", `Q ${qs().join(", ")}`); };
   tellQ();
   $("sound").hidden = rules.sounds.length < 2;
   $("sound").append(...rules.sounds.map((s, i) => new Option(s.name, i)));
@@ -428,7 +428,7 @@ async function open() {
   $("sound").value = start;
   $("sound").onchange = () => choose(+$("sound").value);
   $("q").oninput = () => { tellQ(); fields(); ask(120); };
-  $("one").onchange = $("three").onchange = () => { tellQ(); fields(); ask(); };
+  $("one").onchange = $("three").onchange = $("auto").onchange = () => { tellQ(); fields(); ask(); };
   $("channel").onchange = () => { fields(); base = []; layers = []; overviewOnly(); ask(); };
   $("bright").oninput = $("range").oninput = relight;
   $("edges").onsubmit = e => {
