@@ -155,8 +155,6 @@ def _tell(about):
 
 def _explore(args):
     from spectral_hyperresolution.explore import server
-    if args.port is not None and not 0 <= args.port < 65536:
-        raise ValueError(f"port={args.port} is not within 0 … 65535")
     server.serve(args.sound, args.port, args.host, not args.no_browser)
 
 def _demo(args):

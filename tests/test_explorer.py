@@ -53,8 +53,9 @@ def server(files):
     running.stop()
 
 
-def ask(server, path, method="GET", **headers):
+def ask(server, path, method="GET", token=True, **headers):
     "Status, headers and body of one request; the path is sent as it is."
+    if token: headers.setdefault("Authorization", f"token {server.token}")
     connection = http.client.HTTPConnection(*server.sockets[0].getsockname()[:2], timeout=60)
     try:
         connection.request(method, path, headers=headers)
@@ -246,6 +247,10 @@ def test_nothing_else_is_served(server, path):
         dict(Host="evil.example"),
         dict(Host="127.0.0.1.evil.example:80"),
         dict(Host="10.0.0.1"),
+        dict(Host="cafe"),
+        dict(Host="dead:80"),
+        dict(Host="1.2.3"),
+        dict(Host=""),
         dict(Origin="https://evil.example"),
         dict(Origin="null"),
         {"Sec-Fetch-Site": "cross-site"},
@@ -297,7 +302,8 @@ def test_a_page_that_leaves_stops_its_work(files):
     try:
         running.warmed.result(120)
         connection = http.client.HTTPConnection(*running.sockets[0].getsockname()[:2], timeout=60)
-        connection.request("GET", "/picture?" + urlencode(GOOD | dict(t0=0, t1=60, width=1200, height=600)))
+        long = GOOD | dict(t0=0, t1=60, width=1200, height=600, token=running.token)
+        connection.request("GET", "/picture?" + urlencode(long))
         connection.getresponse().read(100)
         connection.close()
         assert picture(running)[-1][0]["last"]

@@ -22,7 +22,7 @@ def address():
         [Sound(x, SR, "tone & click <b>.wav"), Sound(np.stack([x[:SR], x[:SR] / 2]), SR, "two.wav")]
     )
     running.warmed.result(120)
-    yield running.url
+    yield running.url                    # with the token
     running.stop()
 
 

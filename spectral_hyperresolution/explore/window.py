@@ -7,6 +7,7 @@ __all__ = ['q_range', 'lowest_octave', 'finest', 'shortest', 'pixel_range', 'lon
            'window_plan', 'Window', 'compute', 'work']
 
 # %% ../../nbs/75_explorer_window.ipynb #5fa90140
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import ceil, floor, lcm, log, log2, pi
@@ -98,6 +99,12 @@ class View:
         return View(t0, t1, f0, min(f1, top), q, **size, channel=self.channel)
 
 # %% ../../nbs/75_explorer_window.ipynb #39e8f032
+def _state(path):
+    "What changes when a file is replaced or written to; None where there is none."
+    try: s = os.stat(path)
+    except FileNotFoundError: return None
+    return s.st_dev, s.st_ino, s.st_size, s.st_mtime_ns
+
 class Sound:
     """A recording that is read piece by piece: a sound file, or samples in memory.
 
@@ -121,7 +128,8 @@ class Sound:
     ) -> None:
         if isinstance(source, (str, Path)):
             from spectral_hyperresolution.audio import info
-            self.path, about = Path(source), info(source)
+            self.path, self.state = Path(source), _state(source)
+            about = info(source)
             self.sr, self.channels = about.sr, about.channels
             self.frames, self.about = about.frames, about.format
         else:
@@ -132,18 +140,26 @@ class Sound:
         if self.frames < shortest:
             raise ValueError(f"{self.name}: {self.frames} samples are fewer than {shortest}")
 
+    def _check_state(self):
+        if (now := _state(self.path)) and now != self.state:
+            raise ValueError(f"{self.name}: the file has changed since it was opened; open it again")
+
     def cut(self, first: int, length: int, channel: int | None = None) -> np.ndarray:
         """`length` samples from `first` on, (C, length) float32; silence outside. Raises what
-        `audio.read` does, and ValueError for NaN."""
-        x = np.zeros((self.channels if channel is None else 1, length), np.float32)
+        `audio.read` does, and ValueError for NaN or where the file has changed."""
         a, b = max(first, 0), min(first + length, self.frames)
-        if a >= b: return x
+        if a >= b:
+            return np.zeros((self.channels if channel is None else 1, length), np.float32)
         if self.path is None:
             part = self.x[:, a:b] if channel is None else self.x[channel - 1:channel, a:b]
         else:
             from spectral_hyperresolution.audio import read
-            part = read(self.path, (a + 0.25) / self.sr, (b - a) / self.sr, channel)[0]
+            self._check_state()
+            try: part = read(self.path, (a + 0.25) / self.sr, (b - a) / self.sr, channel)[0]
+            finally: self._check_state()
         checks.check_samples(part)
+        if part.shape[1] == length: return part.astype(np.float32, copy=False)
+        x = np.zeros((len(part), length), np.float32)
         x[:, a - first:b - first] = part
         return x
 
