@@ -62,7 +62,8 @@ class _Page(_Handler):
             raise _Refusal(404, f"no page {name[:80]!r}")
         self.set_header("Content-Type", page_files.get(name, "text/html") + "; charset=utf-8")
         text = (files("spectral_hyperresolution.explore") / "page" / name).read_bytes()
-        self.finish(text.replace(b"{token}", self.state.access.token.encode()))
+        if name == "index.html": text = text.replace(b"{token}", self.state.access.token.encode())
+        self.finish(text)
 
 class _Front(_Page):
     page = True
