@@ -106,7 +106,7 @@ def test_a_box_zooms_onto_the_tone_and_the_cursor_reads_it(visit):
             found[float(page.get_attribute("#readout", "data-f"))] = float(level[1])
     at = max(found, key=found.get)
     assert abs(at - TONE) <= 1.5 * (f1 - f0) / h, (at, (f1 - f0) / h)
-    assert found[at] == pytest.approx(20 * np.log10(0.25), abs=0.5)
+    assert found[at] == pytest.approx(10 * np.log10(0.25**2 / 2), abs=0.5)
 
 
 def test_the_cursor_finds_the_click(visit):

@@ -124,7 +124,7 @@ def test_short_sounds_are_as_at_the_front_door(n, boundary):
     x = np.random.default_rng(n).standard_normal(n)
     settings = dict(fmax=4000, bins_per_octave=12, boundary=boundary)
     picture, counts = LinearReassignment(16000, **settings)(x, counts=True)
-    front = reassigned_spectrogram(x, 16000, density=2.5, **settings)
+    front = reassigned_spectrogram(x, 16000, **settings)
     rows = front.shape[0]
     assert rows <= len(picture) == 97 and not picture[:-rows].any()
     assert (picture[-rows:].numpy() == front.energy).all() and (counts[-rows:].numpy() == front.counts).all()

@@ -70,11 +70,11 @@ class LinearReassignment(torch.nn.Module):
     max_memory : float | None, default: None
         bytes for work; None asks the device
     scale : str, default: 'power'
-        "power", "magnitude" (its root), "log1p" or "db"
+        of energies, "magnitude" (their root), "log1p"; or "db"
     norm : str | None, default: None
         each picture "peak": largest cell 1; "standard": mean 0, ±1
     floor : float, default: -80.0
-        scale="db": lowest level [dB]
+        scale="db": lowest [dB re full scale²; of a norm, re peak]
     gain : float, default: 1.0
         scale="log1p": log(1 + gain · energy)
     pad_to : int | None, default: None
@@ -109,9 +109,9 @@ class LinearReassignment(torch.nn.Module):
         lint: float = 0.5,                # largest displacement |eta/chi| that enters the picture
         soft: float = False,  # width of a cell's soft edge, 0 (False) to 1 (True, bilinear) [cells]
         max_memory: float | None = None,  # bytes for work; None asks the device
-        scale: str = "power",         # "power", "magnitude" (its root), "log1p" or "db"
+        scale: str = "power",         # of energies, "magnitude" (their root), "log1p"; or "db"
         norm: str | None = None,      # each picture "peak": largest cell 1; "standard": mean 0, ±1
-        floor: float = -80.0,         # scale="db": lowest level [dB]
+        floor: float = -80.0,         # scale="db": lowest [dB re full scale²; of a norm, re peak]
         gain: float = 1.0,            # scale="log1p": log(1 + gain · energy)
         pad_to: int | None = None,    # pictures as wide as a sound this long [samples]
     ) -> None:
@@ -268,7 +268,8 @@ class LinearReassignment(torch.nn.Module):
         both = torch.where(lit, energy * self._scale, 0), arrivals
         both = tuple(self._wide(a.flip(-1).mT.reshape(*x.shape[:-1], *a.mT.shape[-2:]))
                      for a in both)
-        picture = levels(both[0], **self.level, inside=inside)
+        per_second = self.settings["sr"] / self._long.tdeci if self.level["scale"] == "db" else 1
+        picture = levels(both[0] * per_second, **self.level, inside=inside)
         return (picture, both[1]) if counts else picture
 
     def _energy(self, x, lengths):

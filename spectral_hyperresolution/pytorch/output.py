@@ -46,7 +46,7 @@ def levels(
     energy: torch.Tensor,      # pictures, (…, n_frequencies, n_times)
     scale: str = "power",      # "power", "magnitude" (its root), "log1p" or "db"
     norm: str | None = None,   # "peak": largest cell 1, or 0 dB; "standard": mean 0, deviation 1
-    floor: float = -80.0,      # scale="db": lowest level [dB]
+    floor: float = -80.0,      # scale="db": lowest level [dB], with a norm below the largest
     gain: float = 1.0,         # scale="log1p": log(1 + gain · energy)
     inside: torch.Tensor | None = None,  # False at columns after a sound's end, (…, n_times)
 ) -> torch.Tensor:             # the same shape; columns after the end are as silence
@@ -62,7 +62,7 @@ def levels(
     norm : str | None, default: None
         "peak": largest cell 1, or 0 dB; "standard": mean 0, deviation 1
     floor : float, default: -80.0
-        scale="db": lowest level [dB]
+        scale="db": lowest level [dB], with a norm below the largest
     gain : float, default: 1.0
         scale="log1p": log(1 + gain · energy)
     inside : torch.Tensor | None, default: None
@@ -74,7 +74,8 @@ def levels(
         the same shape; columns after the end are as silence
     """
     _level_settings(scale, norm, floor, gain)
-    if norm == "peak": energy = energy / _or_one(energy.amax((-2, -1), keepdim=True))
+    if norm == "peak" or (norm == "standard" and scale == "db"):
+        energy = energy / _or_one(energy.amax((-2, -1), keepdim=True))
     if scale == "magnitude": energy = _or_one(energy).sqrt() * (energy > 0)
     elif scale == "log1p": energy = torch.log1p(gain * energy)
     elif scale == "db": energy = 10 * torch.log10(energy.clamp(min=10 ** (floor / 10)))
