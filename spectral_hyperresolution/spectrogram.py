@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from .engine import checks
+from .engine.cost import admit, longest
 from .engine.gate import check_gate, open_cells
 from .engine.plan import Plan, default_plan
 from .engine.reassign import _pooled
@@ -229,10 +230,12 @@ def reassigned_spectrogram(
     dtype: DTypeLike | None = None,  # float32 or float64 to compute in; None follows x
     threads: int | None = None,      # None takes all cores
     progress: Callable[[float], None] | None = None,  # called with the fraction done
+    limit: float | None = longest,   # longest that it may take [s]; None: as long as it takes
 ) -> ReassignedSpectrogram:  # energy [full scale² s] and counts, each of the shape
                             # (n_frequencies, n_times) after x's leading axes
-    """Linear reassignment of a sound (Gardner & Magnasco 2006). Raises ValueError, or
-    MemoryError before it starts.
+    """Linear reassignment of a sound (Gardner & Magnasco 2006). Raises ValueError or
+    MemoryError, also where it would take longer than `limit` or more memory than there is,
+    before it starts.
 
     Parameters
     ----------
@@ -274,6 +277,8 @@ def reassigned_spectrogram(
         None takes all cores
     progress : Callable[[float], None] | None, default: None
         called with the fraction done
+    limit : float | None, default: longest
+        longest that it may take [s]; None: as long as it takes
 
     Returns
     -------
@@ -304,13 +309,13 @@ def reassigned_spectrogram(
     except ValueError as error: raise ValueError(f"{error}{hint}") from None
     threads = _cores() if threads is None else checks.integer("threads", threads, 1)
     groups = [flat] if pool else flat[:, None]
-    plan.check_memory(len(groups))
+    admit(plan, limit, channels=len(groups[0]), pictures=len(groups), mode=mode, density=density,
+          itemsize=flat.itemsize, tolerance=tolerance, threads=threads)
     check_gate(gate)
     if calibration is not None:
         calibration = checks.number("calibration", calibration, -np.inf)
     shape = plan.shape[::-1] if pool else (*lead, *plan.shape[::-1])
-    energy, counts = (np.zeros((len(groups), *plan.shape[::-1])),
-                      np.zeros((len(groups), *plan.shape[::-1])))
+    energy, counts = np.zeros((2, len(groups), *plan.shape[::-1]))
     for i, channels in enumerate(groups):
         part = progress and partial(lambda i, done: progress((i + done) / len(groups)), i)
         e, c = _pooled(np.ascontiguousarray(channels), plan, mode, boundary, tolerance, density,

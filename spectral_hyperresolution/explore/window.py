@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['q_range', 'lowest_octave', 'finest', 'shortest', 'pixel_range', 'longest_halo', 'passband', 'View', 'Sound',
-           'window_plan', 'Window', 'compute', 'work']
+           'window_plan', 'Window', 'compute', 'points']
 
 # %% ../../nbs/75_explorer_window.ipynb #5fa90140
 import os
@@ -17,13 +17,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..engine import checks
-from ..engine.batches import _time_reach
+from ..engine.cost import admit, work
 from spectral_hyperresolution.engine.departures import (
     _strides,
     coarsest,
     critical_band,
     halo_sigmas,
-    scan_groups,
 )
 from ..engine.gate import local_threshold
 from ..engine.plan import Plan, scans_per_sigma
@@ -254,7 +253,7 @@ def compute(
     threads: int | None = None,                       # None takes all cores
 ) -> Window:
     """The window of a recording at the screen's resolution, one cell a pixel. Raises
-    ValueError for a box that is not in the sound.
+    ValueError for a box that is not in the sound, MemoryError before it starts.
 
     Parameters
     ----------
@@ -275,11 +274,13 @@ def compute(
     """
     view = view.check(sound)
     plan, first, box = window_plan(view, sound.sr, view.q[0], density)
+    admit(plan, None, window=box, density=density, threads=threads, itemsize=4,
+          channels=sound.channels if view.channel is None else 1)
     x = sound.cut(first, plan.n_samples, view.channel)
     # millihertz: float32 would round
     if plan.noct > 20_000: x = x.astype(float)
     energy, counts = reassign(x.T, plan, "fast", "zero", density=density, threads=threads,
-                              progress=progress, window=box)
+                              progress=progress, window=box, limit=None)
     top, bottom, left, right = box
     lit = counts >= local_threshold(plan)[left:right]
     columns = plan.bin_frequencies[left:right]
@@ -289,37 +290,8 @@ def compute(
     return Window(energy.T[::-1], counts.T[::-1], shape, sound.sr, "local",
                   first=first + top * plan.tdeci)
 
-# %% ../../nbs/75_explorer_window.ipynb #af8426a2
-def work(
-    plan: Plan,      # what to compute
-    box: tuple[int, int, int, int],  # first row, end, first column, end of the cells wanted
-    density: float | None,  # see `scan_groups`; None: the tolerance
-) -> float:          # departure points, folded bins (as two of them) and the blocks' own transforms
-    """What a window costs, counted in departure points: the blocks that can send something
-    into it, with their margins.
-
-    Parameters
-    ----------
-    plan : Plan
-        what to compute
-    box : tuple[int, int, int, int]
-        first row, end, first column, end of the cells wanted
-    density : float | None
-        see `scan_groups`; None: the tolerance
-
-    Returns
-    -------
-    float
-        departure points, folded bins (as two of them) and the blocks' own transforms
-    """
-    total = 0.0
-    for g in scan_groups(plan, density=density):
-        reach, step = _time_reach(plan, g), g.payload * g.stride
-        first, last = (max(0, (box[0] * plan.tdeci - reach) // step),
-                       min(plan.n_samples - 1, box[1] * plan.tdeci + reach) // step)
-        folded = 12 * plan.scan_sigma_f[g.first:g.last].sum() / g.ratio * g.block
-        # of the segments that may be filled in about two fifths are
-        each = 1 + 0.4 * g.stride / g.fine if g.fine else 1
-        total += ((last - first + 1) * ((g.last - g.first) * g.transform * each + 2 * folded
-                                        + 0.05 * g.block * log2(g.block)))
-    return total
+# %% ../../nbs/75_explorer_window.ipynb #89c8cd1f
+def points(view: View, sr: float, q: float, density: float | None = None) -> float:
+    "The work of a window, counted in departure points; density: see `scan_groups`."
+    plan, _, box = window_plan(view, sr, q, density)
+    return work(plan, box, density)
