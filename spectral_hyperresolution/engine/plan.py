@@ -164,7 +164,7 @@ class Plan:
             bytes; None asks the machine
         """
         from spectral_hyperresolution.engine.cost import admit
-        admit(self, None, available, pictures=pictures)
+        admit(self, None, available=available, pictures=pictures)
 
 # %% ../../nbs/43_plan.ipynb #4a01e8bf
 octaves_below = 8        # default fmin: so many octaves below fmax

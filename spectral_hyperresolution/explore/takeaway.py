@@ -94,13 +94,15 @@ def listen(
         raise ValueError(f"the window's {span:.0f} s would last {span / speed:.0f} s at "
                          f"speed={speed:g}, not <= {longest_heard:g} s: zoom in or play it faster")
     margin = max(round(0.05 * sound.sr), 16)
+    # browsers play from 8000 Hz on
+    rate, up = sound.sr * speed, max(1, ceil(8000 / (sound.sr * speed)))
+    checks.require_memory(2 * span * sound.sr * (4 + 4 * up) + 8 * sound.channels * heard_block
+                          + 64 * heard_block, "the window as sound")
     x = _heard_samples(sound, view, margin, progress)
     if band:
         edges = max(view.f0, sound.sr * 1e-4), min(view.f1, 0.499 * sound.sr)
         filter = butter(2, edges, "bandpass", fs=sound.sr, output="sos")
         for way in (x, x[:, ::-1]): _through(filter, way, progress)
-    # browsers play from 8000 Hz on
-    rate, up = sound.sr * speed, max(1, ceil(8000 / (sound.sr * speed)))
     def blocks():
         "The samples to play; between them, `up` - 1 others, each from 16 on either side."
         for a in range(margin, x.shape[1] - margin, heard_block // up):
