@@ -16,7 +16,7 @@ from math import ceil, log2
 import numpy as np
 
 from . import checks
-from .batches import _batches, _time_reach
+from .batches import _batches, _time_reach, shared_scans
 from .departures import ScanGroup, _columns, scan_groups
 from .parity import (
     exact_block, exact_scans, exact_tail, exact_whole)
@@ -67,7 +67,8 @@ def work(
 
 # %% ../../nbs/81_cost.ipynb #36b7972e
 scan_bytes = 128       # of the tables, for each scan
-most_scans = 20_000    # of more, this many are looked at, and the rest counted like them
+most_scans = 10**6     # of more, this many are looked at, and the rest counted like them: rather
+                       # too many points than too few, because more scans need fewer points each
 
 def _sampled(plan: Plan) -> tuple[Plan, float]:
     "A plan with fewer scans per bin, where there are very many, and the factor between them."
@@ -228,9 +229,10 @@ def estimate(
         spent = parity_work * sent
     else:
         some, times = _sampled(plan)
-        # the tables that the engine will ask for
-        groups = [g for g, _ in _batches(some, np.float32 if itemsize == 4 else np.float64,
-                                         tolerance, density)]
+        # the tables that the engine will ask for, and keeps
+        groups = ([g for g, _ in _batches(some, np.float32 if itemsize == 4 else np.float64,
+                                          tolerance, density)] if some.n_scans <= shared_scans
+                  else scan_groups(some, tolerance, density))
         blocks, tiles = _fast_blocks(some, groups, channels, threads, itemsize,
                                      (top, bottom, left, right))
         sent = times * departures(some, groups=groups)

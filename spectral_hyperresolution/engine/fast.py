@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import scipy.fft
 
-from .batches import _batches, _time_reach
+from .batches import _batches, _time_reach, shared_scans
 from .departures import _columns, band_tail, silence_margin
 from .filling import _bench, _segment, _send_filled, near
 from .running import _extend
@@ -101,8 +101,7 @@ class _Fast:
         self.eps, self.span = eps, plan.noct * log2(plan.maxf / plan.minf)
         self.tasks: list[Any] = []
         self.half_steps = _HalfSteps(x, boundary)
-        # tables of very many scans aren't cached
-        shared = _batches if plan.n_scans <= 20_000 else _batches.__wrapped__
+        shared = _batches if plan.n_scans <= shared_scans else _batches.__wrapped__
         for g, batches in shared(plan, self.real, tolerance, density):
             # a block that can't deposit anything in the window is left out
             reach = _time_reach(plan, g)
