@@ -51,7 +51,8 @@ def _admit(x, sr, qs, settings, tolerance, yes):
     how = dict(channels=len(x), pictures=len(qs), itemsize=4, tolerance=tolerance)
     work = sum(cost.admit(plan, None, **how).work / len(qs) for plan in plans)
     if seconds := cost.too_long(work, None if yes else cost.longest):
-        help = cost.advice(plans[0], lambda less: cost.estimate(less, **how).work)
+        help = cost.advice(plans[0], lambda less: cost.estimate(less, **how).work,
+                           work * cost.longest / seconds)
         raise ValueError(f"{len(qs)} pictures of {x.shape[1] / sr:.0f} s take about {seconds:.0f} "
                          f"s, not <= {cost.longest:g} s. Take {help}, or --yes")
 

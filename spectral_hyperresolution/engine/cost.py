@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import ceil, log2
+from typing import Any
 
 import numpy as np
 
@@ -71,10 +72,12 @@ most_scans = 10**6     # of more, this many are looked at, and the rest counted 
                        # too many points than too few, because more scans need fewer points each
 
 def _sampled(plan: Plan) -> tuple[Plan, float]:
-    "A plan with fewer scans per bin, where there are very many, and the factor between them."
+    "A plan with fewer scans per bin and fewer bins, where there are very many, and the factor between them."
+    if plan.n_scans <= most_scans: return plan, 1.0
     over = max(1, int(plan.over * most_scans / plan.n_scans))
-    if plan.n_scans <= most_scans or over >= plan.over: return plan, 1.0
-    return replace(plan, over=over), plan.over / over
+    noct = max(1, int(plan.noct * min(1, most_scans / plan.n_bins / over)))
+    some = replace(plan, over=min(over, max(1, plan.over)), noct=noct)
+    return some, plan.n_scans / some.n_scans
 
 def departures(
     plan: Plan,
@@ -274,10 +277,29 @@ def _smaller(plan: Plan) -> Iterator[tuple[str, Plan]]:
         yield "fewer bins_per_octave", replace(plan, noct=bins, over=max(1, plan.over))
     yield "a shorter sound, or a part of it at a time", replace(plan, n_samples=max(2, n // 1000))
 
-def advice(plan: Plan, size: Callable[[Plan], float]) -> str:
-    "The parameter that makes the size of a request smallest."
+def advice(
+    plan: Plan,                         # what is too large
+    size: Callable[[Plan], float],      # how large a plan is
+    enough: float,                      # and what would be allowed
+) -> str:
+    """The first way to ask for less that leaves a quarter of what is allowed, or the least.
+
+    Parameters
+    ----------
+    plan : Plan
+        what is too large
+    size : Callable[[Plan], float]
+        how large a plan is
+    enough : float
+        and what would be allowed
+
+    Returns
+    -------
+    str
+    """
     left = {words: size(less) for words, less in _smaller(plan)}
-    return next(words for words, size in left.items() if size <= 1.3 * min(left.values()))
+    few = max(enough / 4, 1.3 * min(left.values()))
+    return next(words for words, size in left.items() if size <= few)
 
 # %% ../../nbs/81_cost.ipynb #1c10abe2
 def admit(
@@ -285,7 +307,7 @@ def admit(
     limit: float | None = longest,     # longest that it may take [s]; None: as long as it takes
     otherwise: str = "limit=None",     # what to say to go on however long it takes
     available: float | None = None,    # bytes; None asks the machine
-    **how,                             # as `estimate` takes it
+    **how: Any,                        # as `estimate` takes it
 ) -> Cost:
     """The cost of a call. Raises MemoryError where it takes more memory than there is,
     ValueError where it takes longer than the limit.
@@ -300,7 +322,7 @@ def admit(
         what to say to go on however long it takes
     available : float | None, default: None
         bytes; None asks the machine
-    **how
+    **how : Any
         as `estimate` takes it
 
     Returns
@@ -309,20 +331,15 @@ def admit(
     """
     if limit is not None and limit is not longest: checks.number("limit", limit, 0)
     pictures = max(1, how.get("pictures", 1))
-    cells = (f"{pictures} × {plan.n_times} × {plan.n_bins} cells from {plan.n_scans} scans of "
-             f"{plan.n_samples} samples")
+    cells = f"{pictures} × {plan.n_times} × {plan.n_bins} cells from {plan.n_scans} scans"
     there = checks.available_memory() if available is None else available
-    # a closed form first: its tables alone may be too large to be made
-    rough = lambda plan: 16.0 * pictures * plan.n_times * plan.n_bins + scan_bytes * plan.n_scans
     whole = lambda plan: estimate(plan, **how)
-    if rough(plan) > there:
-        raise MemoryError(f"{cells} need more than {rough(plan) / 1e9:.3g} GB; {there / 1e9:.3g} "
-                          f"GB are available. Take {advice(plan, rough)}")
     cost = whole(plan)
     if cost.bytes > there:
         raise MemoryError(f"{cells} need {cost.bytes / 1e9:.3g} GB; {there / 1e9:.3g} GB are "
-                          f"available. Take {advice(plan, lambda less: whole(less).bytes)}")
-    if (seconds := too_long(cost.work, limit)):
+                          f"available. Take {advice(plan, lambda less: whole(less).bytes, there)}")
+    if limit is not None and (seconds := too_long(cost.work, limit)):
+        help = advice(plan, lambda less: whole(less).work, cost.work * limit / seconds)
         raise ValueError(f"{cells} take about {seconds:.0f} s, not <= {limit:g} s. "
-                         f"Take {advice(plan, lambda less: whole(less).work)}, or {otherwise}")
+                         f"Take {help}, or {otherwise}")
     return cost
