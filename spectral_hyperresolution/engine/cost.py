@@ -72,7 +72,7 @@ most_scans = 10**6     # of more, this many are looked at, and the rest counted 
                        # too many points than too few, because more scans need fewer points each
 
 def _sampled(plan: Plan) -> tuple[Plan, float]:
-    "A plan with fewer scans per bin and fewer bins, where there are very many, and the factor between them."
+    "A plan with fewer scans, where there are very many, and the factor between them."
     if plan.n_scans <= most_scans: return plan, 1.0
     over = max(1, int(plan.over * most_scans / plan.n_scans))
     noct = max(1, int(plan.noct * min(1, most_scans / plan.n_bins / over)))
@@ -241,8 +241,9 @@ def estimate(
         sent = times * departures(some, groups=groups)
         spent = times * work(some, window, groups=groups)
     times = channels * max(1, pictures)
+    cell = 16 * pictures + (16 if torch else 32)
     return Cost((itemsize + 3) * plan.n_samples * times,
-                (16 * pictures + (16 if torch else 32)) * (bottom - top) * (right - left) + tiles, blocks,
+                cell * (bottom - top) * (right - left) + tiles, blocks,
                 scan_bytes * plan.n_scans, sent * times, spent * times)
 
 # %% ../../nbs/81_cost.ipynb #7ed37651

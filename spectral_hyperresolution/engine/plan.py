@@ -21,7 +21,8 @@ sensible = dict(q=(1e-3, 1e6), lint=(1e-6, 1e6))
 def _within(**named):
     for name, value in named.items():
         low, high = sensible[name]
-        if not low <= value <= high: raise ValueError(f"{name}={value!r} is not within {low:g} … {high:g}")
+        if not low <= value <= high:
+            raise ValueError(f"{name}={value!r} is not within {low:g} … {high:g}")
 
 @dataclass(frozen=True)
 class Plan:

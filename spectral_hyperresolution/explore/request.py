@@ -45,10 +45,10 @@ class State:
 
     @contextmanager
     def place(self, kind: str) -> Iterator[None]:
-        "One of the places for work of a kind, while it lasts. Raises a refusal where all are taken."
+        "One of the places for work of a kind, while it lasts; a refusal where all are taken."
         if self.busy[kind] >= most_at_once[kind]:
-            raise _Refusal(429, f"{most_at_once[kind]} {kind} are being computed already: ask again "
-                                f"when one of them is there")
+            raise _Refusal(429, f"{most_at_once[kind]} {kind} are being computed already: ask "
+                                f"again when one of them is there")
         self.busy[kind] += 1
         try: yield
         finally: self.busy[kind] -= 1

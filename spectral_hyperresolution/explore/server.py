@@ -73,7 +73,8 @@ class _About(_Handler):
     async def get(self):
         rules = await self.work(_about_page)
         sounds = [dict(name=s.name, sr=s.sr, channels=s.channels, duration=s.frames / s.sr,
-                       about=s.about, path=str(s.path or ""), command=command(s)) for s in self.state.sounds]
+                       about=s.about, path=str(s.path or ""), command=command(s))
+                  for s in self.state.sounds]
         self.finish(dict(rules, sounds=sounds))
 
 class _Missing(_Handler):

@@ -141,7 +141,8 @@ class Sound:
 
     def _check_state(self):
         if (now := _state(self.path)) and now != self.state:
-            raise ValueError(f"{self.name}: the file has changed since it was opened; open it again")
+            raise ValueError(f"{self.name}: the file has changed since it was opened; open it "
+                             f"again")
 
     def cut(self, first: int, length: int, channel: int | None = None) -> np.ndarray:
         """`length` samples from `first` on, (C, length) float32; silence outside. Raises what

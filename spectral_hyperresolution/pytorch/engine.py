@@ -34,7 +34,8 @@ def _lent(x, plan, boundary, tolerance, density, silence, soft):
     counts."""
     rule, threads = (boundary, tolerance, density, silence), torch.get_num_threads()
     each = [soft_pictures(s, plan, soft, *rule, threads) if soft
-            else engine_reassign(s.T, plan, "fast", *rule, threads, limit=None) for s in x.detach().numpy()]
+            else engine_reassign(s.T, plan, "fast", *rule, threads, limit=None)
+            for s in x.detach().numpy()]
     return tuple(torch.from_numpy(np.stack(a)) for a in zip(*each, strict=True))
 
 def _lent_back(x, energy, counts, plan, boundary, tolerance, density, silence, soft):
