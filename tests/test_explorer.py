@@ -554,6 +554,15 @@ def test_work_ends_when_nobody_waits(long, monkeypatch, kind, path):
     until(lambda: not long.state.busy[kind], 3)
 
 
+def test_a_server_that_stops_ends_its_work(long, monkeypatch):
+    from spectral_hyperresolution.explore import takeaway
+    monkeypatch.setattr(takeaway, "longest", 1e9)
+    begin(long, f"/data.zip?{urlencode(WHOLE)}")
+    until(lambda: long.state.busy["exports"])
+    long.stop()
+    until(lambda: not any(thread.is_alive() for thread in long.state.pool._threads), 5)
+
+
 def test_an_interruption_ends_an_export(tmp_path):
     soundfile.write(tmp_path / "long.wav", np.tile(noise(10.0)[0], 12), SR)
     process = command(tmp_path / "long.wav", "--no-browser")
