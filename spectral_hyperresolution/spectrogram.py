@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from .auto import cells, picture_plan
+from .auto import auto_work, cells, picture_plan
 from .engine import checks
+from .engine.cost import admit, longest
 from .engine.gate import check_gate
 from .engine.plan import Plan
 from .engine.running import _cores
@@ -234,10 +235,12 @@ def reassigned_spectrogram(
     dtype: DTypeLike | None = None,  # float32 or float64 to compute in; None follows x
     threads: int | None = None,      # None takes all cores
     progress: Callable[[float], None] | None = None,  # called with the fraction done
+    limit: float | None = longest,   # longest that it may take [s]; None: as long as it takes
 ) -> ReassignedSpectrogram:  # energy [full scale² s] and counts, each of the shape
                             # (n_frequencies, n_times) after x's leading axes
-    """Linear reassignment of a sound (Gardner & Magnasco 2006). Raises ValueError, or
-    MemoryError before it starts.
+    """Linear reassignment of a sound (Gardner & Magnasco 2006). Raises ValueError or
+    MemoryError, also where it would take longer than `limit` or more memory than there is,
+    before it starts.
 
     Parameters
     ----------
@@ -279,6 +282,8 @@ def reassigned_spectrogram(
         None takes all cores
     progress : Callable[[float], None] | None, default: None
         called with the fraction done
+    limit : float | None, default: longest
+        longest that it may take [s]; None: as long as it takes
 
     Returns
     -------
@@ -300,12 +305,15 @@ def reassigned_spectrogram(
     if progress is not None: checks.kind("progress", progress, Callable)
     threads = _cores() if threads is None else checks.integer("threads", threads, 1)
     groups = [flat] if pool else flat[:, None]
-    plan.check_memory(len(groups), arrays=(q == "auto") * (len(groups) + 4))
+    auto = q == "auto"
+    admit(plan, limit, channels=len(groups[0]), pictures=len(groups), mode=mode, density=density,
+          itemsize=flat.itemsize, tolerance=tolerance, threads=threads,
+          arrays=auto * (len(groups) + 4), times=auto_work if auto else 1.0)
     check_gate(gate)
     if calibration is not None:
         calibration = checks.number("calibration", calibration, -1000, 1000)
     shape = plan.shape[::-1] if pool else (*lead, *plan.shape[::-1])
-    tables = np.zeros((2 + (q == "auto"), len(groups), *plan.shape[::-1]))
+    tables = np.zeros((2 + auto, len(groups), *plan.shape[::-1]))
     for i, channels in enumerate(groups):
         part = progress and partial(lambda i, done: progress((i + done) / len(groups)), i)
         found = cells(np.ascontiguousarray(channels), plan, q, mode, boundary, tolerance, density,

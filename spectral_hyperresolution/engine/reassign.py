@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from . import checks
+from .cost import admit, longest
 from .fast import _Fast
 from .parity import _Exact
 from .plan import Plan
@@ -93,10 +94,12 @@ def reassign(
     threads: int | None = None,      # None takes all cores; the result is the same
     progress: Callable[[float], None] | None = None,  # called with the fraction done
     window: tuple[int, int, int, int] | None = None,  # rows [0]:[1], columns [2]:[3]; None: all
+    limit: float | None = longest,   # longest that it may take [s]; None: as long as it takes
 ) -> tuple[np.ndarray, np.ndarray]:  # energy and counts before any gate, both
                                      # (n_times, n_bins), highest frequency first
-    """Reassign a signal and histogram the points (Gardner & Magnasco 2006). Raises ValueError
-    for a wrong shape, type, mode or value.
+    """Reassign a signal and histogram the points (Gardner & Magnasco 2006). Before it starts,
+    raises ValueError for a wrong shape, type, mode or value, or where it would take longer
+    than `limit`, and MemoryError where it would take more memory than there is.
 
     Parameters
     ----------
@@ -120,6 +123,8 @@ def reassign(
         called with the fraction done
     window : tuple[int, int, int, int] | None, default: None
         rows [0]:[1], columns [2]:[3]; None: all
+    limit : float | None, default: longest
+        longest that it may take [s]; None: as long as it takes
 
     Returns
     -------
@@ -130,7 +135,9 @@ def reassign(
     if progress is not None: checks.kind("progress", progress, Callable)
     silence = checks.truth("silence", silence)
     threads = _cores() if threads is None else checks.integer("threads", threads, 1)
-    if window is None: plan.check_memory()
-    else: window = _cell_window(plan, window)
-    return _pooled(_signal(x, plan), plan, mode, boundary, tolerance, density, silence, threads,
+    if window is not None: window = _cell_window(plan, window)
+    signal = _signal(x, plan)
+    admit(plan, limit, pictures=0, channels=len(signal), mode=mode, itemsize=signal.itemsize,
+          density=density, tolerance=tolerance, threads=threads, window=window)
+    return _pooled(signal, plan, mode, boundary, tolerance, density, silence, threads,
                    progress, window)

@@ -14,6 +14,7 @@ import torch
 from numpy.typing import ArrayLike, DTypeLike
 
 from ..engine import checks
+from ..engine.cost import admit, longest
 from ..engine.gradient import gradient
 from ..engine.gate import check_gate, local_threshold
 from ..engine.plan import Plan
@@ -33,7 +34,8 @@ def _lent(x, plan, boundary, tolerance, density, silence, soft):
     counts."""
     rule, threads = (boundary, tolerance, density, silence), torch.get_num_threads()
     each = [soft_pictures(s, plan, soft, *rule, threads) if soft
-            else engine_reassign(s.T, plan, "fast", *rule, threads) for s in x.detach().numpy()]
+            else engine_reassign(s.T, plan, "fast", *rule, threads, limit=None)
+            for s in x.detach().numpy()]
     return tuple(torch.from_numpy(np.stack(a)) for a in zip(*each, strict=True))
 
 def _lent_back(x, energy, counts, plan, boundary, tolerance, density, silence, soft):
@@ -76,7 +78,8 @@ def _compute(x, plan, *how):
     "Energy and counts of signals (pictures, C, N), both (pictures, n_times, n_bins)."
     waits = x.device.type == "cpu" or torch.is_anomaly_enabled()
     if waits: _refuse_infinite(x)
-    plan, (*rule, _, _, compiled) = Plan(x.shape[-1], *plan), how
+    plan, (*rule, _, step, compiled) = Plan(x.shape[-1], *plan), how
+    _admit(x, plan, rule[0], rule[2], rule[3], step)
     with _own_precision(x):
         if compiled and x.device.type == "cpu": both = _lent(x, plan, *rule[1:])
         else:
@@ -86,6 +89,12 @@ def _compute(x, plan, *how):
             both = _in_order(jobs, len(x) * plan.n_times * plan.n_bins, x)
     energy, counts = (a.reshape(len(x), *plan.shape).to(x.dtype) for a in both)
     return energy if waits else _marked(energy, x), counts
+
+def _admit(x, plan, mode, tolerance, density, step, limit=None):
+    "Refuse, before it starts, what a CPU takes too long for or has no memory for."
+    if x.device.type == "cpu":      # a graphics card has its own rules
+        admit(plan, limit, channels=x.shape[1], pictures=len(x), mode=mode, density=density,
+              itemsize=max(4, x.element_size()), tolerance=tolerance, torch=True, step=step)
 
 def _marked(energy, x):
     "Pictures of signals that would be refused are NaN: what a graphics card says without a wait."
@@ -194,6 +203,7 @@ def reassign(
     max_memory: float | None = None,  # bytes for work, at least one block; None asks the device
     step: int | None = None,  # scans at a time, parity mode only; None fills max_memory
     compiled: bool = True,    # fast mode: let a compiled kernel take over where it can
+    limit: float | None = longest,  # longest that a CPU may take [s]; None: as long as it takes
 ) -> tuple[torch.Tensor, torch.Tensor]:  # energy and counts before any gate, both (…,
                                          # n_times, n_bins), highest frequency first
     """Reassign signals and histogram the arrivals (Gardner & Magnasco 2006, Eq. 6). Raises
@@ -227,6 +237,8 @@ def reassign(
         scans at a time, parity mode only; None fills max_memory
     compiled : bool, default: True
         fast mode: let a compiled kernel take over where it can
+    limit : float | None, default: longest
+        longest that a CPU may take [s]; None: as long as it takes
 
     Returns
     -------
@@ -242,6 +254,7 @@ def reassign(
     if step is not None: step = _integer("step", step, 1)
     if max_memory is not None: max_memory = _number("max_memory", max_memory, 0)
     x, lead = _signal(x, plan, device, dtype)
+    if not torch.compiler.is_compiling(): _admit(x, plan, mode, tolerance, density, step, limit)
     both = _pictures(x, _numbers(plan), mode, boundary, tolerance, density, silence, soft,
                      max_memory, step, compiled)
     return tuple(a.reshape(*lead, *plan.shape) for a in both)

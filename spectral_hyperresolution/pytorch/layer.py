@@ -17,6 +17,7 @@ import torch
 from numpy.typing import ArrayLike
 
 from ..engine import checks
+from ..engine.cost import admit
 from ..engine.gate import local_threshold
 from ..engine.plan import Plan, default_plan
 from .engine import (
@@ -124,6 +125,8 @@ class LinearReassignment(torch.nn.Module):
         long = default_plan(2**40, sr, q, fmin, fmax, bins_per_octave, hop_length, oversampling,
                             lint)
         _checked(mode, boundary)
+        admit(replace(long, n_samples=max(2, round(2 * long.q / long.minf))), mode=mode,
+              density=density, tolerance=tolerance, otherwise="other settings")
         self.settings = dict(sr=sr, q=long.q, fmin=long.minf * sr, fmax=long.maxf * sr,
                              bins_per_octave=long.noct, hop_length=long.tdeci,
                              oversampling=long.over, lint=long.lint)
