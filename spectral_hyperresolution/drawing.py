@@ -44,11 +44,12 @@ long_sound, long_tolerance = 1_000_000, 0.05
 
 def _admit(x, sr, qs, settings, tolerance, yes):
     "Refuse, before the first of several pictures, what is too large or takes too long."
+    from spectral_hyperresolution.auto import more_cost, picture_plan
     from spectral_hyperresolution.engine import cost
-    from spectral_hyperresolution.engine.plan import default_plan
     names = "fmin", "fmax", "bins_per_octave", "hop_length", "oversampling"
-    plans = [default_plan(x.shape[1], sr, q, *(settings[name] for name in names)) for q in qs]
+    plans = [picture_plan(x.shape[1], sr, q, *(settings[name] for name in names)) for q in qs]
     how = dict(channels=len(x), pictures=len(qs), itemsize=4, tolerance=tolerance)
+    how |= more_cost(qs[0], 1)
     work = sum(cost.admit(plan, None, **how).work / len(qs) for plan in plans)
     if seconds := cost.too_long(work, None if yes else cost.longest):
         help = cost.advice(plans[0], lambda less: cost.estimate(less, **how).work,

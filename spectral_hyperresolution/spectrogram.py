@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from .auto import auto_work, cells, picture_plan
+from .auto import cells, more_cost, picture_plan
 from .engine import checks
 from .engine.cost import admit, longest
 from .engine.gate import check_gate
@@ -305,15 +305,14 @@ def reassigned_spectrogram(
     if progress is not None: checks.kind("progress", progress, Callable)
     threads = _cores() if threads is None else checks.integer("threads", threads, 1)
     groups = [flat] if pool else flat[:, None]
-    auto = q == "auto"
     admit(plan, limit, channels=len(groups[0]), pictures=len(groups), mode=mode, density=density,
           itemsize=flat.itemsize, tolerance=tolerance, threads=threads,
-          arrays=auto * (len(groups) + 4), times=auto_work if auto else 1.0)
+          **more_cost(q, len(groups)))
     check_gate(gate)
     if calibration is not None:
         calibration = checks.number("calibration", calibration, -1000, 1000)
     shape = plan.shape[::-1] if pool else (*lead, *plan.shape[::-1])
-    tables = np.zeros((2 + auto, len(groups), *plan.shape[::-1]))
+    tables = np.zeros((2 + (q == "auto"), len(groups), *plan.shape[::-1]))
     for i, channels in enumerate(groups):
         part = progress and partial(lambda i, done: progress((i + done) / len(groups)), i)
         found = cells(np.ascontiguousarray(channels), plan, q, mode, boundary, tolerance, density,

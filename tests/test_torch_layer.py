@@ -313,3 +313,13 @@ def test_what_the_layer_refuses():
         LinearReassignment(sr, pad_to=9000)(np.zeros(9001))
     with pytest.raises(ValueError, match=re.escape("x is on cpu, the layer on meta")):
         LinearReassignment(sr).to("meta")(torch.zeros(16000))
+
+
+def test_a_gradient_without_position_is_told():
+    x = sounds(1500).requires_grad_()
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        layer(soft=True)(x)
+        assert not said
+        layer()(x)
+    assert len(said) == 1 and "none through its position" in str(said[0].message)
