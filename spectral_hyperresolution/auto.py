@@ -18,7 +18,7 @@ from scipy.ndimage import gaussian_filter1d
 
 from .engine.gate import open_cells
 from .engine.plan import Plan, default_oversampling, default_plan
-from .engine.reassign import _pooled, check_ways
+from .engine.reassign import _pooled
 from .engine.survey import ladder, reassign_part, survey
 from .engine.survey import survey_hops, survey_rows
 
@@ -203,7 +203,6 @@ def reassign_auto(
     tuple[np.ndarray, np.ndarray, np.ndarray]
         energy, counts, and the Q of each cell, all (rows, columns), highest frequency first
     """
-    check_ways(mode, boundary)
     top, bottom, left, right = window = window or (0, plan.n_times, 0, plan.n_bins)
     chosen, done = choose(survey(x, plan, boundary, threads), plan), survey_share
     energy, counts, octaves = np.zeros((3, bottom - top, right - left))

@@ -20,6 +20,7 @@ from .engine import checks
 from .engine.cost import admit, longest
 from .engine.gate import check_gate
 from .engine.plan import Plan
+from .engine.reassign import check_ways
 from .engine.running import _cores
 from .files import saved
 
@@ -305,6 +306,7 @@ def reassigned_spectrogram(
     if progress is not None: checks.kind("progress", progress, Callable)
     threads = _cores() if threads is None else checks.integer("threads", threads, 1)
     groups = [flat] if pool else flat[:, None]
+    tolerance, density = check_ways(mode, boundary, tolerance, density)
     admit(plan, limit, channels=len(groups[0]), pictures=len(groups), mode=mode, density=density,
           itemsize=flat.itemsize, tolerance=tolerance, threads=threads,
           **more_cost(q, len(groups)))

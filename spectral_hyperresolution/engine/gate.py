@@ -67,6 +67,7 @@ def open_cells(
     """
     check_gate(gate)
     checks.kind("plan", plan, Plan)
+    checks.kind("columns", columns, slice)
     counts = checks.array("counts", counts)
     if gate is None: return np.ones(counts.shape, bool)
     if gate == "global": return counts >= np.sqrt(counts.max(initial=0))

@@ -7,6 +7,7 @@ __all__ = ['modes', 'boundaries', 'check_ways', 'reassign']
 
 # %% ../../nbs/52_reassign.ipynb #143847c5
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -44,10 +45,14 @@ def _cell_window(plan, window):
     return top, bottom, left, right
 
 # %% ../../nbs/52_reassign.ipynb #8ec127de
-def check_ways(mode: str, boundary: str) -> None:
-    "Raise a ValueError for an unknown mode or boundary."
+def check_ways(mode: Any, boundary: Any, tolerance: Any, density: Any) -> tuple[Any, Any]:
+    """Tolerance and density as plain numbers. Raises a ValueError for an unknown mode or boundary,
+    or where one of the two is no number; the fast mode checks their range itself."""
     checks.choice("mode", mode, modes)
     checks.choice("boundary", boundary, boundaries)
+    if mode != "parity": return _plain("tolerance", tolerance), _plain("density", density)
+    return (checks.number("tolerance", tolerance, 0, 1),     # which it doesn't need
+            None if density is None else checks.number("density", density, 0))
 
 def _plain(name, value):
     "A number by which tables can be kept, or None; `scan_groups` checks its range."
@@ -55,13 +60,8 @@ def _plain(name, value):
     return checks.number(name, value, 0) if v is None and value is not None else v
 
 def _engine(x, plan, mode, boundary, tolerance=0.01, density=None, silence=True, window=None):
-    check_ways(mode, boundary)
-    if mode == "parity":                       # which needs neither, and takes neither if wrong
-        checks.number("tolerance", tolerance, 0, 1)
-        if density is not None: checks.number("density", density, 0)
-        return _Exact(x.astype(float), plan, boundary, silence)
-    return _Fast(x, plan, boundary, _plain("tolerance", tolerance), _plain("density", density),
-                 silence, window)
+    if mode == "parity": return _Exact(x.astype(float), plan, boundary, silence)
+    return _Fast(x, plan, boundary, tolerance, density, silence, window)
 
 def _summed(engine, window, threads, progress=None):
     "The sum of an engine's tiles in a window: energy and counts."
@@ -137,6 +137,7 @@ def reassign(
     threads = _cores() if threads is None else checks.integer("threads", threads, 1)
     if window is not None: window = _cell_window(plan, window)
     signal = _signal(x, plan)
+    tolerance, density = check_ways(mode, boundary, tolerance, density)
     admit(plan, limit, pictures=0, channels=len(signal), mode=mode, itemsize=signal.itemsize,
           density=density, tolerance=tolerance, threads=threads, window=window)
     return _pooled(signal, plan, mode, boundary, tolerance, density, silence, threads,

@@ -125,13 +125,13 @@ class LinearReassignment(torch.nn.Module):
         long = default_plan(2**40, sr, q, fmin, fmax, bins_per_octave, hop_length, oversampling,
                             lint)
         _checked(mode, boundary)
+        tolerance, density = _fineness(tolerance, density)
         admit(replace(long, n_samples=max(2, round(2 * long.q / long.minf))), mode=mode,
               density=density, tolerance=tolerance, otherwise="other settings")
         self.settings = dict(sr=sr, q=long.q, fmin=long.minf * sr, fmax=long.maxf * sr,
                              bins_per_octave=long.noct, hop_length=long.tdeci,
                              oversampling=long.over, lint=long.lint)
         if max_memory is not None: checks.number("max_memory", max_memory, 0)
-        tolerance, density = _fineness(tolerance, density)
         self.how = dict(mode=mode, boundary=boundary, tolerance=tolerance, density=density,
                         soft=_softness(soft), max_memory=max_memory)
         self.gate = gate
