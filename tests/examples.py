@@ -5,6 +5,10 @@ from functools import wraps
 
 import pytest
 from hypothesis import HealthCheck, settings
+from hypothesis.internal.conjecture import providers
+
+# Hypothesis also takes numbers from the source of what is imported: other examples in every process
+if hasattr(providers, "is_local_module_file"): providers.is_local_module_file = lambda path: False
 
 _seen: Counter[str] = Counter()
 
