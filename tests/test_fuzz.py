@@ -10,9 +10,9 @@ import pytest
 SHORT = {
     fuzz.files: (150, dict(read=30, refused=30, salvaged=10)),
     fuzz.cuts: (100, {"refused": 15, "no length to tell": 15}),
-    fuzz.calls: (80, dict(answered=15, refused=30)),
+    fuzz.calls: (120, dict(answered=15, refused=40)),
     fuzz.pictures: (150, dict(refused=100)),
-    fuzz.requests: (150, {"200": 20, "400": 20}),
+    fuzz.requests: (150, {"200": 20, "400": 20, "403": 10}),
 }
 
 
