@@ -20,7 +20,8 @@ import soundfile
 def _timed(url, t0, t1):
     "Seconds until the ordinary spectrogram, the first and the last reassigned picture of a window are there."
     begun, seen = time.perf_counter(), {}
-    with urlopen(f"{url}picture?t0={t0}&t1={t1}&f0=84&f1=21600&q=2.8&width=1200&height=600") as stream:
+    address, token = url.split("?")
+    with urlopen(f"{address}picture?{token}&t0={t0}&t1={t1}&f0=84&f1=21600&q=2.8&width=1200&height=600") as stream:
         while length := stream.read(4):
             about = json.loads(stream.read(int.from_bytes(length, "little")))
             stream.read(2 * about.get("rows", 0) * about.get("columns", 0))

@@ -137,6 +137,13 @@ def prose(text, page, link):
     return anchored(link(relink(text, beside)), page)
 
 
+def unites(before, cell):
+    "Whether a folded cell follows one that is folded and shows nothing: they stand in one fold."
+    last = before[-1] if before else None
+    folded = dict(tags=["hide-input"])
+    return bool(last and last.cell_type == "code" and last.metadata == cell.metadata == folded and not last.outputs)
+
+
 def stage(path):
     "Process one notebook for Sphinx."
     processors = [populate_language, add_show_docs, describe_exports, strip_ansi, hide_line, filter_stream_,
@@ -157,6 +164,7 @@ def stage(path):
             if cell.get("targets"): result.cells.append(nbformat.v4.new_markdown_cell(cell["targets"]))
             plain = nbformat.v4.new_code_cell(cell.source, metadata=cell["metadata"])
             plain["outputs"] = [nbformat.from_dict(dict(output)) for output in cell.get("outputs", [])]
+            if unites(result.cells, plain): plain.source = f"{result.cells.pop().source}\n\n{plain.source}"
             result.cells.append(plain)
     for i, cell in enumerate(result.cells): cell["id"] = f"cell-{i}"
     return result

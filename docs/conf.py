@@ -52,7 +52,7 @@ _PAGES = {
     "None": f"{_PYTHON}constants.html#None",
     "collections.abc.*": f"{_PYTHON}collections.abc.html#{{}}",
     "argparse.*": f"{_PYTHON}argparse.html#{{}}", "datetime.*": f"{_PYTHON}datetime.html#{{}}",
-    "pathlib.*": f"{_PYTHON}pathlib.html#{{}}",
+    "pathlib.*": f"{_PYTHON}pathlib.html#{{}}", "socket.*": f"{_PYTHON}socket.html#{{}}",
     "os.*": f"{_PYTHON}os.html#{{}}",
     "numpy.typing.*": "https://numpy.org/doc/stable/reference/typing.html#{}",
     "numpy.*": "https://numpy.org/doc/stable/reference/generated/{}.html",

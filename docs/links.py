@@ -16,7 +16,8 @@ NUMBER = re.compile(r"(?:\\q?quad\s*\\text|\\tag\*?)\{\(Eq\. (\d+)\)\}")
 FORMULA = re.compile(r"^\$\$.*?\$\$", re.DOTALL | re.MULTILINE)
 # what is left as it is: code, formulas, links, roles, headings, quotations, tags
 KEPT = r"""^[ ]*(?P<fence>```+).*?^[ ]*(?P=fence)[^\n]*$ | \$\$.*?\$\$ | \$[^$\n]+\$ | \{[\w:]+\}`[^`]*` |
-    !?\[(?:[^\]\[`]|`[^`\n]*`)*\]\([^)\n]*\) | (?P<ticks>`+)[^`\n]+(?P=ticks) | ^[#>][^\n]*$ | <[^>\n]+>"""
+    !?\[(?:[^\]\[`]|`[^`\n]*`)*\]\([^)\n]*\) | (?P<ticks>`+)[^`\n]+(?P=ticks) | ^[#>][^\n]*$ | <[^>\n]+> |
+    ^\([\w-]+\)=$"""
 NAME = re.compile(r"`([A-Za-z_][\w.]*)(?:\(\))?`")
 
 

@@ -18,7 +18,10 @@ __all__ = list(_homes)
 
 def __getattr__(name):
     if name not in _homes: raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_homes[name]}"), name)
+    try: return getattr(import_module(f"{__name__}.{_homes[name]}"), name)
+    except ModuleNotFoundError as error:
+        if error.name != "torch": raise
+        raise ImportError(f"{name} needs torch:  pip install 'spectral_hyperresolution[torch]'", name="torch") from None
 
 
 def __dir__(): return sorted({*globals(), *__all__})

@@ -4,21 +4,21 @@
 
 # %% auto #0
 __all__ = ['pool_octaves', 'pool_hops', 'pool_periods', 'click_octaves', 'click_share', 'patience', 'unit_q', 'survey_share',
-           'choose', 'picture_plan', 'reassign_auto', 'cells', 'draw_q_map']
+           'choose', 'more_cost', 'picture_plan', 'reassign_auto', 'cells', 'draw_q_map']
 
 # %% ../nbs/18_auto.ipynb #5145f2c2
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from math import log, log2, pi
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
 from .engine.gate import open_cells
 from .engine.plan import Plan, default_oversampling, default_plan
-from .engine.reassign import _pooled, check_ways
+from .engine.reassign import _pooled
 from .engine.survey import ladder, reassign_part, survey
 from .engine.survey import survey_hops, survey_rows
 
@@ -104,6 +104,10 @@ def _weights(chosen, plan, n):
 
 # %% ../nbs/18_auto.ipynb #916e487d
 unit_q = 5.6     # the Q in whose unit energy and counts are given
+
+def more_cost(q: float | str, pictures: int) -> dict[str, Any]:
+    "What a picture takes more than one at one Q, as arguments of `estimate` and `admit`."
+    return dict(arrays=pictures + 4, times=4.0) if q == "auto" else {}
 
 def picture_plan(
     n_samples: int,      # length of the sound [samples]
@@ -199,7 +203,6 @@ def reassign_auto(
     tuple[np.ndarray, np.ndarray, np.ndarray]
         energy, counts, and the Q of each cell, all (rows, columns), highest frequency first
     """
-    check_ways(mode, boundary)
     top, bottom, left, right = window = window or (0, plan.n_times, 0, plan.n_bins)
     chosen, done = choose(survey(x, plan, boundary, threads), plan), survey_share
     energy, counts, octaves = np.zeros((3, bottom - top, right - left))

@@ -111,6 +111,7 @@ def _drawing_options(verb):
              "Q")
     add("--pixels", action="store_true", help="no axes: one bin a pixel, highest frequency on top")
     add("--compare", action="store_true", help="the ordinary spectrogram above, on the same axes")
+    add("--yes", action="store_true", help="go on however long it takes")
     add("--quiet", action="store_true", help="no progress bar")
 
 # %% ../nbs/15_command_line.ipynb #ffab5b6a
@@ -175,8 +176,6 @@ def _tell(about):
 
 def _explore(args):
     from spectral_hyperresolution.explore import server
-    if args.port is not None and not 0 <= args.port < 65536:
-        raise ValueError(f"port={args.port} is not within 0 … 65535")
     server.serve(args.sound, args.port, args.host, not args.no_browser)
 
 def _demo(args):

@@ -43,6 +43,7 @@ def footprint(
     np.ndarray
         true where the picture has something, the shape of its energy
     """
+    checks.kind("S", S, ReassignedSpectrogram)
     density = checks.number("density", density, 0)
     lit = (S.energy > 0) & (S.counts >= density / gate_density * local_threshold(S.plan)[::-1,
         None])
@@ -126,17 +127,18 @@ def consensus(
     >>> C = consensus(x, sr, qs=(1.4, 2.8, 5.6))
     >>> C.plot()
     """
-    qs = np.asarray(qs, dtype=float)
-    if qs.ndim != 1 or qs.size == 0 or not (np.isfinite(qs).all()
-                                            and (np.diff(qs, prepend=0) > 0).all()):
-        raise ValueError(f"qs={qs.tolist()} are not finite numbers > 0, increasing")
+    row = checks.numbers("qs", qs, "iuf")
+    if row.ndim != 1 or row.size == 0 or not (np.isfinite(row).all()
+                                              and (np.diff(row, prepend=0) > 0).all()):
+        raise ValueError(f"qs={checks.shown(row.tolist())} are not finite numbers > 0, increasing")
     if "q" in settings: raise ValueError(f"q={settings['q']!r}: a consensus takes qs instead")
     sizes = {k: settings[k] for k in ("fmin", "fmax", "bins_per_octave", "hop_length")
              if k in settings}
-    flat, _ = checks.as_channels(x)
+    flat, lead = checks.as_channels(x)
+    x = flat.reshape(*lead, -1)
     # the longest wavelet sets the range for all
-    settings["fmin"] = default_plan(flat.shape[1], sr, qs[-1], **sizes).minf * sr
-    pictures = tuple(reassigned_spectrogram(x, sr, q=q, **settings) for q in qs)
+    settings["fmin"] = default_plan(flat.shape[1], sr, row[-1], **sizes).minf * sr
+    pictures = tuple(reassigned_spectrogram(x, sr, q=q, **settings) for q in row)
     prints = np.stack([footprint(S, density, floor) for S in pictures])
     units = [pictures[0].plan.over / pictures[0].plan.q * S.plan.q / S.plan.over for S in pictures]
     members, support = agreement(prints, tolerance, agree)
@@ -146,4 +148,4 @@ def consensus(
     first, pair = pictures[0], tuple(np.broadcast_to(tolerance, 2).tolist())
     return Consensus(energy, counts, first.plan, first.sr, first.gate, first.calibration,
                      support=support, pictures=pictures, tolerance=pair,
-                     agree=len(qs) if agree is None else agree)
+                     agree=len(row) if agree is None else agree)

@@ -81,8 +81,25 @@ def chosen_range(
 # samples of all channels; more are drawn with a larger tolerance
 long_sound, long_tolerance = 1_000_000, 0.05
 
-def _analyse(x, sr, qs, settings, quiet):
+def _admit(x, sr, qs, settings, tolerance, yes):
+    "Refuse, before the first of several pictures, what is too large or takes too long."
+    from spectral_hyperresolution.auto import more_cost, picture_plan
+    from spectral_hyperresolution.engine import cost
+    names = "fmin", "fmax", "bins_per_octave", "hop_length", "oversampling"
+    plans = [picture_plan(x.shape[1], sr, q, *(settings[name] for name in names)) for q in qs]
+    how = dict(channels=len(x), pictures=len(qs), itemsize=4, tolerance=tolerance)
+    how |= more_cost(qs[0], 1)
+    work = sum(cost.admit(plan, None, **how).work / len(qs) for plan in plans)
+    if seconds := cost.too_long(work, None if yes else cost.longest):
+        help = cost.advice(plans[0], lambda less: cost.estimate(less, **how).work,
+                           work * cost.longest / seconds)
+        raise ValueError(f"{len(qs)} pictures of {x.shape[1] / sr:.0f} s take about {seconds:.0f} "
+                         f"s, not <= {cost.longest:g} s. Take {help}, or --yes")
+
+def _analyse(x, sr, qs, settings, quiet, yes=False):
     "A picture for each Q, with one progress bar for all that appears after two seconds."
+    tolerance = 0.01 if x.size <= long_sound else long_tolerance
+    _admit(x, sr, qs, settings, tolerance, yes)
     from tqdm import tqdm
 
     from spectral_hyperresolution.spectrogram import (
@@ -93,10 +110,9 @@ def _analyse(x, sr, qs, settings, quiet):
     with tqdm(total=100 * len(qs), unit="%", delay=2, disable=quiet, leave=False,
               bar_format="{l_bar}{bar}| {elapsed}<{remaining}") as bar:
         def progress(done): bar.update(max(0, int(100 * (len(pictures) + done)) - bar.n))
-        tolerance = 0.01 if x.size <= long_sound else long_tolerance
         for q in qs:
             pictures += [reassigned_spectrogram(x, sr, q=q, tolerance=tolerance, progress=progress,
-                                                **settings)]
+                                                limit=None, **settings)]
     return pictures
 
 # %% ../nbs/74_drawing.ipynb #c868b927
@@ -106,7 +122,7 @@ def _write(args, x, sr, target, title, source):
     if args.calibration is not None and (len(qs) == 3 or args.pixels):
         raise ValueError(f"calibration={args.calibration:g} dB is for the colour bar of a picture "
                          f"with axes and one q, as with --q 2")
-    pictures = _analyse(x, sr, qs, settings, args.quiet)
+    pictures = _analyse(x, sr, qs, settings, args.quiet, args.yes)
     from spectral_hyperresolution import plot
     if args.pixels:
         if note and not args.quiet: targets.say(f"hyperres: note: {title}: {note}", sys.stderr)

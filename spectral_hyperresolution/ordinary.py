@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import scipy.fft
 
+from .engine import checks
 from .engine.running import _extend
 
 if TYPE_CHECKING:
@@ -156,8 +157,12 @@ def beside(
     tuple[np.ndarray, int]
         power, (n_frequencies, n_times) [full scale²], window's length
     """
-    x = np.atleast_2d(x)
-    if window is None:
+    from spectral_hyperresolution.spectrogram import ReassignedSpectrogram
+    checks.kind("S", S, ReassignedSpectrogram)
+    x = checks.as_channels(x)[0]
+    if np.abs(x).max() > 1e15: x = x.astype(float)                   # whose square float32 can hold
+    if window is not None: window = checks.integer("window", window, 1)
+    else:
         window = matching_window(S.plan.q, sqrt(S.frequencies[0] * S.frequencies[-1]), S.sr)
         window = min(window, max(16, x.shape[-1]))
     slices = ordinary_spectrogram(lambda first, n: _extend(x, first, n, "zero"), S.sr,

@@ -15,18 +15,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from .auto import cells, picture_plan
+from .auto import cells, more_cost, picture_plan
 from .engine import checks
+from .engine.cost import admit, longest
 from .engine.gate import check_gate
 from .engine.plan import Plan
+from .engine.reassign import check_ways
 from .engine.running import _cores
+from .files import saved
 
 if TYPE_CHECKING:
     import xarray
     from matplotlib.axes import Axes
-
-# %% ../nbs/10_spectrogram.ipynb #3a2ab604
-_stored = ("n_samples", "q", "tdeci", "over", "noct", "minf", "maxf", "lint")
 
 # %% ../nbs/10_spectrogram.ipynb #b7e700c2
 @dataclass(frozen=True, eq=False)
@@ -98,8 +98,7 @@ class ReassignedSpectrogram:
         ref: float | None = None,  # power that is 0 dB [full scale²]; None: what `unit` says
         floor: float = -80.0,      # lowest value, relative to the picture's largest [dB]
     ) -> np.ndarray:               # (…, n_frequencies, n_times) [dB]
-        """Level of each cell: its power in decibels. Raises ValueError unless ref is a number
-        > 0.
+        """Level of each cell: its power in decibels. Raises ValueError for a bad ref or floor.
 
         Parameters
         ----------
@@ -113,10 +112,9 @@ class ReassignedSpectrogram:
         np.ndarray
             (…, n_frequencies, n_times) [dB]
         """
-        ref = 10 ** (-(self.calibration or 0) / 10) if ref is None else ref
-        number = np.isscalar(ref) and np.isreal(ref)
-        if not (number and 0 < ref < np.inf):
-            raise ValueError(f"ref={ref!r} is not a finite number > 0")
+        ref = (10 ** (-(self.calibration or 0) / 10) if ref is None
+               else checks.number("ref", ref, 0))
+        floor = checks.number("floor", floor, -np.inf, 0, high_open=False)
         largest = self.power.max(initial=0.0) or ref
         return (10 * np.log10(np.maximum(self.power / largest, 10 ** (floor / 10)))
                 + 10 * np.log10(largest / ref))
@@ -196,18 +194,14 @@ class ReassignedSpectrogram:
         path : str | PathLike[str]
             file to write, NumPy's npz
         """
-        qs: dict[str, Any] = {} if self.q_map is None else dict(q_map=self.q_map)
-        known = np.nan if self.calibration is None else self.calibration
-        with checks.atomic_write(path) as whole, open(whole, "wb") as file:
-            np.savez_compressed(file, **qs, energy=self.energy, counts=self.counts, sr=self.sr,
-                                gate=str(self.gate), calibration=known,
-                                plan=np.array([getattr(self.plan, k) for k in _stored], float))
+        saved.write(path, saved.Kept(*(getattr(self, part) for part in saved.Kept._fields)))
 
     @staticmethod
     def load(
         path: str | PathLike[str],  # file written by `save`
     ) -> "ReassignedSpectrogram":
-        """Read a picture that `save` has kept. Raises ValueError for any other file.
+        """Read a picture that `save` has kept. Raises ValueError for any other file,
+        MemoryError for one that is too large.
 
         Parameters
         ----------
@@ -218,22 +212,7 @@ class ReassignedSpectrogram:
         -------
         ReassignedSpectrogram
         """
-        try: kept = np.load(path, allow_pickle=False)
-        except (ValueError, OSError, EOFError) as error:
-            if isinstance(error, FileNotFoundError): raise
-            raise ValueError(f"{path} is not a picture kept by save") from error
-        if not isinstance(kept, np.lib.npyio.NpzFile) or "plan" not in kept:
-            raise ValueError(f"{path} is not a picture kept by save")
-        with kept:
-            gate = None if kept["gate"] == "None" else str(kept["gate"])
-            plan, sr, energy = Plan(*kept["plan"]), float(kept["sr"]), kept["energy"]
-            calibration = None
-            # kept before energies had a unit
-            if "calibration" not in kept: energy = energy * (plan.energy_scale / sr)
-            elif np.isfinite(kept["calibration"]): calibration = float(kept["calibration"])
-            return ReassignedSpectrogram(energy, kept["counts"], plan, sr, gate, calibration,
-                                         kept.get("q_map"))
-
+        return ReassignedSpectrogram(*saved.read(path))
 
 # %% ../nbs/10_spectrogram.ipynb #9d22b555
 def reassigned_spectrogram(
@@ -257,10 +236,12 @@ def reassigned_spectrogram(
     dtype: DTypeLike | None = None,  # float32 or float64 to compute in; None follows x
     threads: int | None = None,      # None takes all cores
     progress: Callable[[float], None] | None = None,  # called with the fraction done
+    limit: float | None = longest,   # longest that it may take [s]; None: as long as it takes
 ) -> ReassignedSpectrogram:  # energy [full scale² s] and counts, each of the shape
                             # (n_frequencies, n_times) after x's leading axes
-    """Linear reassignment of a sound (Gardner & Magnasco 2006). Raises ValueError, or
-    MemoryError before it starts.
+    """Linear reassignment of a sound (Gardner & Magnasco 2006). Raises ValueError or
+    MemoryError, also where it would take longer than `limit` or more memory than there is,
+    before it starts.
 
     Parameters
     ----------
@@ -302,6 +283,8 @@ def reassigned_spectrogram(
         None takes all cores
     progress : Callable[[float], None] | None, default: None
         called with the fraction done
+    limit : float | None, default: longest
+        longest that it may take [s]; None: as long as it takes
 
     Returns
     -------
@@ -317,17 +300,19 @@ def reassigned_spectrogram(
     >>> S.plot()
     """
     flat, lead = checks.as_channels(x, dtype)
-    n = flat.shape[1]
-    hint = (f"; x has shape {np.shape(x)}, and time is the last axis" if np.ndim(x) > 1
-            and n < len(flat) else "")
-    try: plan = picture_plan(n, sr, q, fmin, fmax, bins_per_octave, hop_length, oversampling, lint)
-    except ValueError as error: raise ValueError(f"{error}{hint}") from None
+    plan = picture_plan(flat.shape[1], sr, q, fmin, fmax, bins_per_octave, hop_length, oversampling,
+                        lint)
+    pool = checks.truth("pool", pool)
+    if progress is not None: checks.kind("progress", progress, Callable)
     threads = _cores() if threads is None else checks.integer("threads", threads, 1)
     groups = [flat] if pool else flat[:, None]
-    plan.check_memory(len(groups), arrays=(q == "auto") * (len(groups) + 4))
+    tolerance, density = check_ways(mode, boundary, tolerance, density)
+    admit(plan, limit, channels=len(groups[0]), pictures=len(groups), mode=mode, density=density,
+          itemsize=flat.itemsize, tolerance=tolerance, threads=threads,
+          **more_cost(q, len(groups)))
     check_gate(gate)
     if calibration is not None:
-        calibration = checks.number("calibration", calibration, -np.inf)
+        calibration = checks.number("calibration", calibration, -1000, 1000)
     shape = plan.shape[::-1] if pool else (*lead, *plan.shape[::-1])
     tables = np.zeros((2 + (q == "auto"), len(groups), *plan.shape[::-1]))
     for i, channels in enumerate(groups):

@@ -1,10 +1,16 @@
 """Property tests that say how many of their examples must come as far as the assertion."""
 
 from collections import Counter
+from contextlib import suppress
 from functools import wraps
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+# newer versions of Hypothesis also take numbers from the source of what is imported: other examples in every process
+with suppress(ImportError):
+    from hypothesis.internal.conjecture import providers
+    if hasattr(providers, "is_local_module_file"): providers.is_local_module_file = lambda path: False
 
 _seen: Counter[str] = Counter()
 

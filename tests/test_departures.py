@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from spectral_hyperresolution.engine import departures
+from spectral_hyperresolution.engine.cost import work
 from spectral_hyperresolution.engine.departures import per_sigma_f, scan_groups, spacings
 from spectral_hyperresolution.engine.plan import Plan, default_plan
-from spectral_hyperresolution.explore.window import _over, work
+from spectral_hyperresolution.explore.window import _over
 
 FULL = Plan(288001, 2, 450, 20, 12, 4e-3, 0.45)     # the authors' own case
 

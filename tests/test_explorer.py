@@ -2,12 +2,20 @@
 
 import http.client
 import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
 import threading
 import time
 import zipfile
 from dataclasses import replace
 from io import BytesIO
-from urllib.parse import urlencode
+from pathlib import Path
+from urllib.parse import unquote, urlencode, urlsplit
+from urllib.request import urlopen
 
 import numpy as np
 import pytest
@@ -53,8 +61,9 @@ def server(files):
     running.stop()
 
 
-def ask(server, path, method="GET", **headers):
+def ask(server, path, method="GET", token=True, **headers):
     "Status, headers and body of one request; the path is sent as it is."
+    if token: headers.setdefault("Authorization", f"token {server.token}")
     connection = http.client.HTTPConnection(*server.sockets[0].getsockname()[:2], timeout=60)
     try:
         connection.request(method, path, headers=headers)
@@ -246,6 +255,10 @@ def test_nothing_else_is_served(server, path):
         dict(Host="evil.example"),
         dict(Host="127.0.0.1.evil.example:80"),
         dict(Host="10.0.0.1"),
+        dict(Host="cafe"),
+        dict(Host="dead:80"),
+        dict(Host="1.2.3"),
+        dict(Host=""),
         dict(Origin="https://evil.example"),
         dict(Origin="null"),
         {"Sec-Fetch-Site": "cross-site"},
@@ -297,7 +310,8 @@ def test_a_page_that_leaves_stops_its_work(files):
     try:
         running.warmed.result(120)
         connection = http.client.HTTPConnection(*running.sockets[0].getsockname()[:2], timeout=60)
-        connection.request("GET", "/picture?" + urlencode(GOOD | dict(t0=0, t1=60, width=1200, height=600)))
+        long = GOOD | dict(t0=0, t1=60, width=1200, height=600, token=running.token)
+        connection.request("GET", "/picture?" + urlencode(long))
         connection.getresponse().read(100)
         connection.close()
         assert picture(running)[-1][0]["last"]
@@ -403,3 +417,208 @@ def test_every_frame_has_the_scale_of_its_picture_so_far(monkeypatch):
         np.testing.assert_allclose((about["scale"]["low"], about["scale"]["high"]),
                                    scale(10 ** (kept[picture] / 10)), atol=0.02)
     assert len(kept) >= 3 and len({len(levels) for levels in kept.values()}) > 1
+
+
+@pytest.mark.parametrize("path", ["/", "/page/style.css", "/page/axes.js", "/about", "/picture?" + urlencode(GOOD),
+                                  "/sound.wav?" + urlencode(GOOD), "/data.zip?" + urlencode(GOOD), "/nothing"])
+def test_every_address_needs_the_token(server, path):
+    and_ = "&" if "?" in path else "?"
+    for headers in ({}, dict(Authorization="token "), dict(Authorization=f"token {server.token[:-1]}"),
+                    dict(Cookie=f"token={server.token}")):
+        status, _, body = ask(server, path, token=False, **headers)
+        assert status == 403 and "the token is missing or wrong" in json.loads(body)["error"]
+    assert ask(server, f"{path}{and_}token={server.token}x", token=False)[0] == 403
+    good = 404 if path == "/nothing" else 200
+    assert ask(server, f"{path}{and_}token={server.token}", token=False)[0] == good
+    assert ask(server, path)[0] == good
+
+
+def test_each_server_has_a_token_of_its_own(server, files):
+    other = serving.Server([Sound(files / "one.wav")])
+    try: assert len(other.token) > 30 and ask(other, "/about", token=False,
+                                              Authorization=f"token {server.token}")[0] == 403
+    finally: other.stop()
+
+
+def test_hosts_on_all_addresses(files):
+    running = serving.Server([Sound(files / "one.wav")], host="0.0.0.0")
+    try:
+        for host, status in (("192.168.7.7", 200), ("[fe80::7]:80", 200), ("LOCALHOST:1", 200), ("127.0.0.1", 200),
+                             ("cafe", 403), ("dead:8765", 403), ("1.2.3.4.5", 403), ("a.example", 403), ("", 403)):
+            assert ask(running, "/", Host=host)[0] == status, host
+        assert running.url.startswith("http://127.0.0.1:")
+    finally: running.stop()
+
+
+@pytest.mark.parametrize("host", ["", " ", "nowhere.invalid", "256.1.1.1", "a" * 300])
+def test_a_host_that_is_none(files, capsys, host):
+    from spectral_hyperresolution.cli import main
+    assert main(["explore", str(files / "one.wav"), "--no-browser", "--host", host]) == 2
+    assert capsys.readouterr().err == f"hyperres: host={host!r} is not an address or a name of this machine\n"
+
+
+def command(*arguments):
+    code = "import sys; from spectral_hyperresolution.cli import main; sys.exit(main())"
+    return subprocess.Popen([sys.executable, "-c", code, "explore", *map(str, arguments), "--port", "0"], text=True,
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+@pytest.mark.parametrize("host, warned", [("0.0.0.0", True), ("127.0.0.1", False), ("localhost", False)])
+def test_a_warning_beyond_this_machine(files, host, warned):
+    process = command(files / "one.wav", "--no-browser", "--host", host)
+    url = process.stdout.readline().strip()
+    with urlopen(url, timeout=60) as page: assert page.status == 200
+    process.send_signal(signal.SIGINT)
+    said = process.communicate(timeout=60)[1]
+    assert ("other machines can reach 0.0.0.0" in said) == warned and said.endswith("hyperres: interrupted\n")
+
+
+def test_the_browser_is_not_told_the_token_in_public(files, monkeypatch, tmp_path):
+    from spectral_hyperresolution.explore import access
+    opened = []
+    def look(url):
+        page = Path(unquote(urlsplit(url).path))
+        opened.append((url, page.read_text(), page.parent.stat().st_mode & 0o777))
+        raise KeyboardInterrupt
+    monkeypatch.setattr(access.webbrowser, "open", look)
+    monkeypatch.setattr(access.sys, "platform", "linux")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with pytest.raises(KeyboardInterrupt): serving.serve([files / "one.wav"], 0)
+    (url, text, mode), = opened
+    token = re.search(r"token=([\w-]+)", text)[1]
+    assert token not in url and mode == 0o700 and list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def long():
+    "A server of two minutes, whose exports in three colours take many seconds."
+    running = serving.Server([Sound(np.tile(noise(10.0)[0], 12), SR)])
+    running.warmed.result(120)
+    yield running
+    running.stop()
+
+
+WHOLE = GOOD | dict(t0=0, t1=120, q="1.4,2.8,5.6", width=1200, height=600)
+
+
+def begin(server, path):
+    "Send a request and leave its answer for later."
+    connection = http.client.HTTPConnection(*server.sockets[0].getsockname()[:2], timeout=120)
+    connection.request("GET", path, headers=dict(Authorization=f"token {server.token}"))
+    return connection
+
+
+def until(happened, seconds=20):
+    begun = time.monotonic()
+    while not happened() and time.monotonic() - begun < seconds: time.sleep(0.02)
+    assert happened()
+    return time.monotonic() - begun
+
+
+def test_long_work_never_blocks_the_server(long, monkeypatch):
+    "A watchdog: exports and pictures at work, and everything else is still answered."
+    from spectral_hyperresolution.explore import takeaway
+    monkeypatch.setattr(takeaway, "longest", 1e9)
+    busy = [begin(long, f"/data.zip?{urlencode(WHOLE)}") for _ in range(2)]
+    busy += [begin(long, f"/picture?{urlencode(WHOLE | dict(anyway=1))}") for _ in range(2)]
+    until(lambda: long.state.busy["exports"] == 2)
+    waited, lag = {}, []
+    for path in ("/about", "/page/style.css", "/sound.wav?" + urlencode(GOOD), "/picture?" + urlencode(GOOD)) * 2:
+        begun = time.monotonic()
+        assert ask(long, path)[0] == 200
+        waited[path] = max(waited.get(path, 0), time.monotonic() - begun)
+        begun, event = time.monotonic(), threading.Event()
+        long.loop.call_soon_threadsafe(event.set)
+        event.wait(60)
+        lag.append(time.monotonic() - begun)
+    assert long.state.busy == dict(exports=2, pictures=2, sounds=0)     # all of that beside them
+    assert max(lag) < 1 and max(waited.values()) < 8, (lag, waited)
+    status, _, body = ask(long, f"/data.zip?{urlencode(GOOD)}")
+    assert status == 429 and json.loads(body)["error"].startswith("2 exports are being computed already")
+    for connection in busy: connection.close()
+    until(lambda: not long.state.busy["exports"] and not long.state.busy["pictures"])
+    assert ask(long, f"/data.zip?{urlencode(GOOD)}")[0] == 200
+
+
+@pytest.mark.parametrize("kind, path", [("exports", "data.zip"), ("sounds", "sound.wav"), ("pictures", "picture")])
+def test_work_ends_when_nobody_waits(long, monkeypatch, kind, path):
+    from spectral_hyperresolution.explore import takeaway
+    monkeypatch.setattr(takeaway, "longest", 1e9)
+    monkeypatch.setattr(takeaway, "heard_block", 2**12)
+    changes = dict(speed=0.04, band=1, loudest=1) if kind == "sounds" else {}
+    connection = begin(long, f"/{path}?{urlencode(WHOLE | changes)}")
+    until(lambda: long.state.busy[kind])
+    time.sleep(0.3)
+    assert long.state.busy[kind]
+    connection.close()
+    until(lambda: not long.state.busy[kind], 3)
+
+
+def test_a_server_that_stops_ends_its_work(long, monkeypatch):
+    from spectral_hyperresolution.explore import takeaway
+    monkeypatch.setattr(takeaway, "longest", 1e9)
+    begin(long, f"/data.zip?{urlencode(WHOLE)}")
+    until(lambda: long.state.busy["exports"])
+    long.stop()
+    until(lambda: not any(thread.is_alive() for thread in long.state.pool._threads), 5)
+
+
+def test_an_interruption_ends_an_export(tmp_path):
+    soundfile.write(tmp_path / "long.wav", np.tile(noise(10.0)[0], 12), SR)
+    process = command(tmp_path / "long.wav", "--no-browser")
+    where, token = process.stdout.readline().strip().split("?")
+    address = urlsplit(where)
+    connection = http.client.HTTPConnection(address.hostname, address.port, timeout=60)
+    connection.request("GET", f"/data.zip?{token}&{urlencode(WHOLE | dict(t1=60))}")
+    time.sleep(2)
+    process.send_signal(signal.SIGINT)
+    begun = time.monotonic()
+    process.communicate(timeout=60)
+    assert process.returncode == 130 and time.monotonic() - begun < 5
+
+
+@pytest.mark.parametrize("how", ["replaced", "rewritten", "appended"])
+def test_a_file_that_changes_is_noticed(tmp_path, how):
+    path = tmp_path / "one.wav"
+    soundfile.write(path, noise()[0], SR)
+    running = serving.Server([Sound(path)])
+    try:
+        assert ask(running, "/sound.wav?" + urlencode(GOOD))[0] == 200
+        before = path.stat()
+        if how == "appended":
+            with open(path, "ab") as file: file.write(bytes(100))
+        else:
+            other = tmp_path / "other.wav" if how == "replaced" else path
+            soundfile.write(other, noise(seed=5)[0], SR)
+            if how == "replaced":                       # of the same size and age, but another file
+                os.utime(other, ns=(before.st_atime_ns, before.st_mtime_ns))
+                other.replace(path)
+        for kind in ("sound.wav", "data.zip", "picture"):
+            status, _, body = ask(running, f"/{kind}?" + urlencode(GOOD))
+            assert status == 400
+            assert json.loads(body)["error"] == "one.wav: the file has changed since it was opened; open it again"
+    finally: running.stop()
+
+
+def test_a_file_that_changes_while_it_is_read(tmp_path, monkeypatch):
+    from spectral_hyperresolution import audio
+    soundfile.write(tmp_path / "one.wav", noise()[0], SR)
+    sound, read = Sound(tmp_path / "one.wav"), audio.read
+
+    def slow(*arguments):
+        part = read(*arguments)
+        os.utime(tmp_path / "one.wav", (1, 1))
+        return part
+    monkeypatch.setattr(audio, "read", slow)
+    with pytest.raises(ValueError, match="the file has changed"): sound.cut(0, 100)
+
+
+def test_who_may_show_it_in_a_frame(server, files):
+    policy = ask(server, "/")[1]["Content-Security-Policy"]
+    assert policy.endswith("frame-ancestors 'none'")
+    frame = serving.show(str(files / "one.wav"))
+    try:
+        assert frame.src == frame.server.url
+        policy = ask(frame.server, "/")[1]["Content-Security-Policy"]
+        assert policy.endswith("frame-ancestors http://127.0.0.1:* http://localhost:*")
+    finally: frame.server.stop()

@@ -1,9 +1,14 @@
 """The explorer as a person uses it, in a real browser. The fixture `new_page` is that of browser.py."""
 
+import os
 import re
+import subprocess
+from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
+import soundfile
+from browser import serve
 
 from spectral_hyperresolution.explore.server import Server
 from spectral_hyperresolution.explore.window import Sound
@@ -22,7 +27,7 @@ def address():
         [Sound(x, SR, "tone & click <b>.wav"), Sound(np.stack([x[:SR], x[:SR] / 2]), SR, "two.wav")]
     )
     running.warmed.result(120)
-    yield running.url
+    yield running.url                    # with the token
     running.stop()
 
 
@@ -101,7 +106,7 @@ def test_a_box_zooms_onto_the_tone_and_the_cursor_reads_it(visit):
             found[float(page.get_attribute("#readout", "data-f"))] = float(level[1])
     at = max(found, key=found.get)
     assert abs(at - TONE) <= 1.5 * (f1 - f0) / h, (at, (f1 - f0) / h)
-    assert found[at] == pytest.approx(20 * np.log10(0.25), abs=0.5)
+    assert found[at] == pytest.approx(10 * np.log10(0.25**2 / 2), abs=0.5)
 
 
 def test_the_cursor_finds_the_click(visit):
@@ -268,3 +273,79 @@ def test_dark_and_light(visit):
     assert dark == "rgb(19, 19, 22)"
     page.click("#theme")
     assert page.evaluate(paper) == "rgb(255, 255, 255)"
+
+
+NAMES = ["call $(touch x).wav", "it's `touch x`; \"touch x\" & touch x.wav", "-o x \\ $HOME %PATH%.wav",
+         "a\ntouch x\n.wav"]
+
+
+def pasted(command, folder):
+    "The arguments that hyperres gets from a command that is pasted into a shell."
+    (folder / "hyperres").write_text("#!/bin/sh\nprintf '%s\\0' \"$@\"\n")
+    (folder / "hyperres").chmod(0o755)
+    ran = subprocess.run(["bash", "-c", command], cwd=folder, capture_output=True, check=True,
+                         env=dict(os.environ, PATH=f"{folder}:{os.environ['PATH']}"))
+    return os.fsdecode(ran.stdout).split("\0")[:-1]
+
+
+def test_the_copied_command_names_the_file_and_nothing_runs(new_page, tmp_path):
+    for name in NAMES: soundfile.write(tmp_path / name, 0.1 * np.sin(np.arange(SR) * 0.7), SR)
+    (tmp_path / "bin").mkdir()
+    running = Server([Sound(tmp_path / name) for name in NAMES])
+    try:
+        running.warmed.result(120)
+        for index, name in enumerate(NAMES):
+            page = new_page()
+            page.goto(f"{running.url}#sound={index}&t0=0.25&t1=0.75&f0=1000&f1=20000&q=4")
+            done(page)
+            page.click("#command")
+            page.wait_for_function("() => document.getElementById('state').textContent.includes('hyperres draw')")
+            said = page.evaluate("() => document.getElementById('state').textContent")
+            arguments = pasted(said.removeprefix("Command copied: "), tmp_path / "bin")
+            assert arguments[:2] == ["draw", str(tmp_path / name)] and arguments[2:4] == ["--start", "0.250000"]
+            assert list((tmp_path / "bin").iterdir()) == [tmp_path / "bin" / "hyperres"]
+    finally: running.stop()
+
+
+def test_samples_in_memory_have_no_command(visit):
+    page = visit()
+    page.click("#command")
+    assert "there is no file to draw" in page.inner_text("#state")
+
+
+def test_in_a_frame_of_a_page_of_another_site(browser, tmp_path):
+    "The notebook's page is at localhost, the explorer at 127.0.0.1: two sites, so that nothing may hang on cookies."
+    x = 0.1 * np.sin(np.arange(SR) * 0.7)
+    other, here = serve(tmp_path)                       # the notebook's server
+    port = urlsplit(here).port
+    allowed = Server([Sound(x, SR)], frames=[f"http://localhost:{port}"])
+    closed = Server([Sound(x, SR)])
+    context = browser.new_context()
+    try:
+        for running, shown in ((allowed, True), (closed, False)):
+            running.warmed.result(120)
+            (tmp_path / "notebook.html").write_text(f'<iframe src="{running.url}" width="900" height="700"></iframe>')
+            page = context.new_page()
+            page.goto(f"http://localhost:{port}/notebook.html")
+            frame = page.frames[1]
+            if shown:
+                frame.wait_for_selector("body[data-stage=done]", timeout=30_000)
+                assert "Reassigned" in frame.inner_text("#state")
+            else:
+                page.wait_for_timeout(1000)
+                assert not frame.url.startswith("http") or not frame.query_selector("#picture")
+        assert context.cookies() == []
+    finally:
+        for server in (allowed, closed): server.stop()
+        context.close()
+        other.shutdown()
+
+
+def test_without_the_token_there_is_no_page(browser, address):
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(address)
+    done(page)
+    again = context.new_page()                      # of the same browser: it has kept nothing
+    assert again.goto(address.split("?")[0]).status == 403 and "the token is missing" in again.content()
+    context.close()

@@ -33,3 +33,10 @@ def test_unknown_names_are_refused():
     import spectral_hyperresolution
     with pytest.raises(AttributeError, match="no_such_name"): _ = spectral_hyperresolution.no_such_name
     assert "reassigned_spectrogram" in dir(spectral_hyperresolution)
+
+
+def test_what_needs_torch_says_how_to_get_it():
+    code = "import sys; sys.modules['torch'] = None\nfrom spectral_hyperresolution import LinearReassignment"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    last = done.stderr.splitlines()[-1]
+    assert last == ("ImportError: LinearReassignment needs torch:  pip install 'spectral_hyperresolution[torch]'")

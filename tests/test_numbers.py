@@ -20,7 +20,7 @@ OTHERWISE = {
     "12_advice": {"103": "the last of four seeds"},
     "13_sound_files": {"384": "a rate that hydrophones have"},
     "16_explorer": {"2.8": "benchmarks/explorer.py"},
-    "82_from_the_port": {"1.24": "NumPy's version", "1.8": "torch's version"},
+    "86_from_the_port": {"1.24": "NumPy's version", "1.8": "torch's version"},
     "19_levels": {"18405": "the number of a standard", "0.7": "tests/test_energy.py"},
     "43_plan": {"1.5": "the authors' recording", "3.4": "tests/test_energy.py"},
     "46_definition": {"288001": "the length of the authors' recording"},
@@ -84,7 +84,7 @@ def unfounded(cells, otherwise=()):
 def cells(path): return json.loads(path.read_text(encoding="utf-8"))["cells"]
 
 
-@pytest.mark.parametrize("path", [p for p in CHAPTERS if p.stem not in ("index", "80_benchmark")], ids=lambda p: p.stem)
+@pytest.mark.parametrize("path", [p for p in CHAPTERS if p.stem not in ("index", "83_benchmark")], ids=lambda p: p.stem)
 def test_a_number_in_the_text_is_computed(path):
     assert not unfounded(cells(path), OTHERWISE.get(path.stem, ()))
 
@@ -128,7 +128,7 @@ def test_the_papers_table_says_what_the_chapters_say():
 def test_reference_cases_differ_by_the_same_in_every_table():
     "Parity against MATLAB, in the chapter of the published functions and in the one that verifies all engines."
     one = dict(re.findall(r"^(\w+) +(\d\.\de-1\d)$", said("54_published"), re.MULTILINE))
-    other = dict(re.findall(r"^\| `(\w+)` \| [\d.]+ \| (\d\.\de-1\d) \| same", said("79_verify"), re.MULTILINE))
+    other = dict(re.findall(r"^\| `(\w+)` \| [\d.]+ \| (\d\.\de-1\d) \| same", said("82_verify"), re.MULTILINE))
     assert len(one) == 8 and one == other
 
 

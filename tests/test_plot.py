@@ -153,7 +153,7 @@ def test_pixels_stand_with_the_highest_frequency_on_top(S, tmp_path):
 
 def test_an_ending_that_is_none_is_refused(S, tmp_path, ax):
     for ending in (".txt", ""):
-        with pytest.raises(ValueError, match=f"the ending '{ending}' is not one of .jpeg"):
+        with pytest.raises(ValueError, match=f"the ending '{ending}' is not one of \\."):
             plot.save_pixels(tmp_path / f"a{ending}", S)
         with pytest.raises(ValueError, match="is not one of"): plot.save_figure(tmp_path / f"a{ending}", ax.figure)
     plot.save_figure(tmp_path / "A.PNG", ax.figure)

@@ -46,6 +46,8 @@ def test_the_vectorized_name_is_matlabs(name):
     answer = vectorized.high_resolution_spectrogram(*arguments(case), chunks=40).numpy()
     check_close(answer, case["result"], rtol=1e-13)
     assert ((answer > 0) == (case["result"] > 0)).all()
+    single = vectorized.high_resolution_spectrogram(*arguments(case), dtype=torch.float32)
+    assert single.dtype == torch.float32 and difference(single.double().numpy(), case["result"]) < 1e-4
 
 
 def test_parity_in_blocks():

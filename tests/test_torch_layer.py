@@ -124,7 +124,7 @@ def test_short_sounds_are_as_at_the_front_door(n, boundary):
     x = np.random.default_rng(n).standard_normal(n)
     settings = dict(fmax=4000, bins_per_octave=12, boundary=boundary)
     picture, counts = LinearReassignment(16000, **settings)(x, counts=True)
-    front = reassigned_spectrogram(x, 16000, density=2.5, **settings)
+    front = reassigned_spectrogram(x, 16000, **settings)
     rows = front.shape[0]
     assert rows <= len(picture) == 97 and not picture[:-rows].any()
     assert (picture[-rows:].numpy() == front.energy).all() and (counts[-rows:].numpy() == front.counts).all()
@@ -309,5 +309,17 @@ def test_what_the_layer_refuses():
         (dict(max_memory=0), "max_memory=0 is not"),
     ]:
         with pytest.raises(ValueError, match=re.escape(says)): LinearReassignment(sr, **wrong)
+    with pytest.raises(ValueError, match="a sound of 9001 samples is longer than pad_to=9000"):
+        LinearReassignment(sr, pad_to=9000)(np.zeros(9001))
     with pytest.raises(ValueError, match=re.escape("x is on cpu, the layer on meta")):
         LinearReassignment(sr).to("meta")(torch.zeros(16000))
+
+
+def test_a_gradient_without_position_is_told():
+    x = sounds(1500).requires_grad_()
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        layer(soft=True)(x)
+        assert not said
+        layer()(x)
+    assert len(said) == 1 and "none through its position" in str(said[0].message)

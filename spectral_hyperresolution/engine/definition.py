@@ -11,6 +11,7 @@ from math import pi
 import numpy as np
 from numpy.typing import ArrayLike
 
+from . import checks
 from .plan import Plan
 
 # %% ../../nbs/46_definition.ipynb #dbf00634
@@ -34,7 +35,11 @@ def literal_loop(
     tuple[np.ndarray, np.ndarray]
         energy and counts before the gate, both (n_times, n_bins), highest frequency first
     """
-    x = np.asarray(x, float).reshape(plan.n_samples, -1)
+    checks.kind("plan", plan, Plan)
+    x = checks.real_samples(x)
+    if x.ndim > 2 or len(x) != plan.n_samples:
+        raise ValueError(f"x has shape {x.shape}: not ({plan.n_samples},) or ({plan.n_samples}, C)")
+    x = x.reshape(plan.n_samples, -1).astype(float)
     energy, counts = np.zeros(plan.shape), np.zeros(plan.shape, int)
     f = np.arange(plan.n_samples) / plan.n_samples
     # f = 0.5 itself stays positive

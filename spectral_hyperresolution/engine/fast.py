@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import scipy.fft
 
-from .batches import _batches, _time_reach
+from .batches import _batches, _time_reach, shared_scans
 from .departures import _columns, band_tail, silence_margin
 from .filling import _bench, _segment, _send_filled, near
 from .running import _extend
@@ -111,8 +111,7 @@ class _Fast:
 
     def groups(self, plan, tolerance, density):
         "The groups of scans, each with its batches."
-        # tables of very many scans aren't cached
-        shared = _batches if plan.n_scans <= 20_000 else _batches.__wrapped__
+        shared = _batches if plan.n_scans <= shared_scans else _batches.__wrapped__
         return shared(plan, self.real, tolerance, density)
 
     def block(self, g, begin, channel):

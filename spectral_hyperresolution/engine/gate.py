@@ -10,6 +10,7 @@ from math import log, pi
 
 import numpy as np
 
+from . import checks
 from .plan import Plan
 
 # %% ../../nbs/53_gate.ipynb #58cccd84
@@ -39,7 +40,7 @@ def local_threshold(
 def check_gate(gate: str | None) -> None:
     "Raise a ValueError for an unknown gate."
     if not (gate is None or isinstance(gate, str) and gate in ("local", "global")):
-        raise ValueError(f"gate={gate!r} is not 'local', 'global' or None")
+        raise ValueError(f"gate={checks.shown(gate)} is not 'local', 'global' or None")
 
 def open_cells(
     counts: np.ndarray,  # reassigned points, (…, n_times, n_bins)
@@ -64,7 +65,12 @@ def open_cells(
     np.ndarray
         True where a cell stays in the picture, same shape
     """
+    check_gate(gate)
+    checks.kind("plan", plan, Plan)
+    checks.kind("columns", columns, slice)
+    counts = checks.array("counts", counts)
     if gate is None: return np.ones(counts.shape, bool)
     if gate == "global": return counts >= np.sqrt(counts.max(initial=0))
-    check_gate(gate)
-    return counts >= local_threshold(plan)[columns]
+    if counts.shape[-1:] != (len(level := local_threshold(plan)[columns]),):
+        raise ValueError(f"counts has shape {counts.shape}, not (…, {len(level)})")
+    return counts >= level

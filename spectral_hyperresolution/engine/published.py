@@ -19,6 +19,13 @@ from .plan import Plan
 from .reassign import _engine, _signal, reassign
 from .running import _cores, _in_order
 
+# %% ../../nbs/54_published.ipynb #54a00001
+def _authors(x) -> np.ndarray:
+    "A signal (N,) or (N, C), as numbers; not one that lies the other way."
+    x = checks.real_samples(x)
+    if x.ndim == 2 and (hint := checks.turned(x.shape, -2)): raise ValueError(hint)
+    return x
+
 # %% ../../nbs/54_published.ipynb #73b652f2
 def high_resolution_spectrogram(
     x: ArrayLike,       # signal, (N,) or (N, C), real; channels are pooled
@@ -57,7 +64,7 @@ def high_resolution_spectrogram(
     np.ndarray
         energy, (n_times, n_bins), highest frequency first
     """
-    x = checks.real_samples(x)
+    x = _authors(x)
     plan = Plan(len(x), q, tdeci, over, noct, minf, maxf, lint)
     energy, counts = reassign(x, plan, mode="parity", silence=False)
     return np.where(open_cells(counts, plan, "global"), energy, 0.0)
@@ -115,7 +122,7 @@ def high_resolution_spectrogram_sparse(
     sparse.csc_array
         energy, (n_times, n_bins), highest frequency first
     """
-    x = checks.real_samples(x)
+    x = _authors(x)
     plan = Plan(len(x), q, tdeci, over, noct, minf, maxf, lint)
     # the widest strip: the lowest scan's
     low, high = _columns(plan, 0, 1)

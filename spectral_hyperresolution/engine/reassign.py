@@ -7,11 +7,13 @@ __all__ = ['modes', 'boundaries', 'check_ways', 'reassign']
 
 # %% ../../nbs/52_reassign.ipynb #143847c5
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from . import checks
+from .cost import admit, longest
 from .fast import _Fast
 from .parity import _Exact
 from .plan import Plan
@@ -24,8 +26,9 @@ def _signal(x, plan):
     if x.ndim > 2 or len(x) != plan.n_samples:
         raise ValueError(f"x has shape {x.shape}: not (n_samples,) or (n_samples, C) with "
                          f"n_samples={plan.n_samples}")
-    dtype = x.dtype if x.dtype == np.float32 else np.float64
-    x = np.ascontiguousarray(x.reshape(plan.n_samples, -1).T, dtype)
+    if x.size == 0: raise ValueError(f"x has shape {x.shape}: an empty sound")
+    x = np.ascontiguousarray(x.reshape(plan.n_samples, -1).T,
+                             np.float32 if x.dtype == np.float32 else np.float64)
     checks.check_samples(x)
     return x
 
@@ -34,25 +37,30 @@ modes, boundaries = ("fast", "parity"), ("zero", "reflect", "wrap")
 
 def _cell_window(plan, window):
     "A window of a plan's cells, checked: first row, end, first column, end."
-    top, bottom, left, right = (checks.integer("window", edge, 0) for edge in window)
+    top, bottom, left, right = (checks.integer("window", edge, 0) for edge in
+                                checks.several("window", window, 4, "four integers"))
     if not (top < bottom <= plan.n_times and left < right <= plan.n_bins):
         raise ValueError(f"window={(top, bottom, left, right)} is not within the plan's "
                          f"{plan.n_times} × {plan.n_bins} cells")
     return top, bottom, left, right
 
 # %% ../../nbs/52_reassign.ipynb #8ec127de
-def check_ways(mode: str, boundary: str) -> None:
-    "Raise a ValueError for an unknown mode or boundary."
-    if mode not in modes: raise ValueError(f"mode={mode!r} is not one of {modes}")
-    if boundary not in boundaries:
-        raise ValueError(f"boundary={boundary!r} is not one of {boundaries}")
+def check_ways(mode: Any, boundary: Any, tolerance: Any, density: Any) -> tuple[Any, Any]:
+    """Tolerance and density as plain numbers. Raises a ValueError for an unknown mode or boundary,
+    or where one of the two is no number; the fast mode checks their range itself."""
+    checks.choice("mode", mode, modes)
+    checks.choice("boundary", boundary, boundaries)
+    if mode != "parity": return _plain("tolerance", tolerance), _plain("density", density)
+    return (checks.number("tolerance", tolerance, 0, 1),     # which it doesn't need
+            None if density is None else checks.number("density", density, 0))
+
+def _plain(name, value):
+    "A number by which tables can be kept, or None; `scan_groups` checks its range."
+    v = checks.real(value)
+    return checks.number(name, value, 0) if v is None and value is not None else v
 
 def _engine(x, plan, mode, boundary, tolerance=0.01, density=None, silence=True, window=None):
-    check_ways(mode, boundary)
-    if mode == "parity":                       # which needs neither, and takes neither if wrong
-        checks.number("tolerance", tolerance, 0, 1)
-        if density is not None: checks.number("density", density, 0)
-        return _Exact(x.astype(float), plan, boundary, silence)
+    if mode == "parity": return _Exact(x.astype(float), plan, boundary, silence)
     return _Fast(x, plan, boundary, tolerance, density, silence, window)
 
 def _summed(engine, window, threads, progress=None):
@@ -86,10 +94,12 @@ def reassign(
     threads: int | None = None,      # None takes all cores; the result is the same
     progress: Callable[[float], None] | None = None,  # called with the fraction done
     window: tuple[int, int, int, int] | None = None,  # rows [0]:[1], columns [2]:[3]; None: all
+    limit: float | None = longest,   # longest that it may take [s]; None: as long as it takes
 ) -> tuple[np.ndarray, np.ndarray]:  # energy and counts before any gate, both
                                      # (n_times, n_bins), highest frequency first
-    """Reassign a signal and histogram the points (Gardner & Magnasco 2006). Raises ValueError
-    for a wrong shape, type, mode or value.
+    """Reassign a signal and histogram the points (Gardner & Magnasco 2006). Before it starts,
+    raises ValueError for a wrong shape, type, mode or value, or where it would take longer
+    than `limit`, and MemoryError where it would take more memory than there is.
 
     Parameters
     ----------
@@ -113,14 +123,22 @@ def reassign(
         called with the fraction done
     window : tuple[int, int, int, int] | None, default: None
         rows [0]:[1], columns [2]:[3]; None: all
+    limit : float | None, default: longest
+        longest that it may take [s]; None: as long as it takes
 
     Returns
     -------
     tuple[np.ndarray, np.ndarray]
         energy and counts before any gate, both (n_times, n_bins), highest frequency first
     """
+    checks.kind("plan", plan, Plan)
+    if progress is not None: checks.kind("progress", progress, Callable)
+    silence = checks.truth("silence", silence)
     threads = _cores() if threads is None else checks.integer("threads", threads, 1)
-    if window is None: plan.check_memory()
-    else: window = _cell_window(plan, window)
-    return _pooled(_signal(x, plan), plan, mode, boundary, tolerance, density, silence, threads,
+    if window is not None: window = _cell_window(plan, window)
+    signal = _signal(x, plan)
+    tolerance, density = check_ways(mode, boundary, tolerance, density)
+    admit(plan, limit, pictures=0, channels=len(signal), mode=mode, itemsize=signal.itemsize,
+          density=density, tolerance=tolerance, threads=threads, window=window)
+    return _pooled(signal, plan, mode, boundary, tolerance, density, silence, threads,
                    progress, window)

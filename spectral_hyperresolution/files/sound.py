@@ -170,10 +170,13 @@ class Sound:
 
     def _view(self, pieces, raw=None):
         "Open a part of the file, as samples without a header or by what it begins with."
+        import soundfile
         how = {} if raw is None else dict(format="RAW", samplerate=raw.sr, channels=raw.channels,
                                           subtype=raw.encoding, endian=raw.order.upper())
         self.views.append(chunks.View(self.path, pieces))
-        self.files.append(_decoder(self.views[-1], **how))
+        try: self.files.append(_decoder(self.views[-1], **how))
+        except soundfile.SoundFileError:
+            self.fault = self.fault or "the file is damaged: a part of it can't be decoded"
 
     def _from_chunks(self, file, samples):
         "WAV and its kin: as many samples as the file holds."

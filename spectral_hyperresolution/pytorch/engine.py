@@ -14,8 +14,9 @@ import torch
 from numpy.typing import ArrayLike, DTypeLike
 
 from ..engine import checks
+from ..engine.cost import admit, longest
 from ..engine.gradient import gradient
-from ..engine.gate import local_threshold
+from ..engine.gate import check_gate, local_threshold
 from ..engine.plan import Plan
 from ..engine.reassign import boundaries, modes
 from ..engine.reassign import reassign as engine_reassign
@@ -23,9 +24,9 @@ from ..engine.soft import soft_pictures
 from .fast import _lift, _work
 from .kernel import _fused
 from .parity import _gradient, _in_order, _second
-from .steps import (_followed, _function, _over_batch,
-                                                    _own_precision, _refuse_infinite, _signal,
-                                                    _tangent, _taping, _tensor, _wide)
+from .steps import (
+    _as_tensor, _followed, _function, _limit, _over_batch, _own_precision, _refuse_infinite,
+    _signal, _tangent, _taping, _tensor, _wide)
 
 # %% ../../nbs/61_torch_engine.ipynb #50b14754
 def _lent(x, plan, boundary, tolerance, density, silence, soft):
@@ -33,7 +34,8 @@ def _lent(x, plan, boundary, tolerance, density, silence, soft):
     counts."""
     rule, threads = (boundary, tolerance, density, silence), torch.get_num_threads()
     each = [soft_pictures(s, plan, soft, *rule, threads) if soft
-            else engine_reassign(s.T, plan, "fast", *rule, threads) for s in x.detach().numpy()]
+            else engine_reassign(s.T, plan, "fast", *rule, threads, limit=None)
+            for s in x.detach().numpy()]
     return tuple(torch.from_numpy(np.stack(a)) for a in zip(*each, strict=True))
 
 def _lent_back(x, energy, counts, plan, boundary, tolerance, density, silence, soft):
@@ -50,9 +52,11 @@ def _number(*rule):
     "`checks.number`, which a compiled graph need not contain."
     return checks.number(*rule)
 
+_integer = torch.compiler.assume_constant_result(lambda *rule: checks.integer(*rule))
+
 def _softness(soft):
     "0 for the hard histogram, or a width in cells."
-    if isinstance(soft, bool): return float(soft)
+    if isinstance(soft, (bool, np.bool_)): return float(soft)
     return _number("soft", soft, 0, 1, False, False)
 
 def _fineness(tolerance, density):
@@ -61,9 +65,8 @@ def _fineness(tolerance, density):
             None if density is None else _number("density", density, 0))
 
 def _checked(mode, boundary):
-    if mode not in modes: raise ValueError(f"mode={mode!r} is not one of {modes}")
-    if boundary not in boundaries:
-        raise ValueError(f"boundary={boundary!r} is not one of {boundaries}")
+    checks.choice("mode", mode, modes)
+    checks.choice("boundary", boundary, boundaries)
     if mode == "parity" and boundary != "wrap":
         raise ValueError(f"boundary={boundary!r}: the parity mode has 'wrap' alone")
 
@@ -75,7 +78,8 @@ def _compute(x, plan, *how):
     "Energy and counts of signals (pictures, C, N), both (pictures, n_times, n_bins)."
     waits = x.device.type == "cpu" or torch.is_anomaly_enabled()
     if waits: _refuse_infinite(x)
-    plan, (*rule, _, _, compiled) = Plan(x.shape[-1], *plan), how
+    plan, (*rule, _, step, compiled) = Plan(x.shape[-1], *plan), how
+    _admit(x, plan, rule[0], rule[2], rule[3], step)
     with _own_precision(x):
         if compiled and x.device.type == "cpu": both = _lent(x, plan, *rule[1:])
         else:
@@ -86,9 +90,16 @@ def _compute(x, plan, *how):
     energy, counts = (a.reshape(len(x), *plan.shape).to(x.dtype) for a in both)
     return energy if waits else _marked(energy, x), counts
 
+def _admit(x, plan, mode, tolerance, density, step, limit=None):
+    "Refuse, before it starts, what a CPU takes too long for or has no memory for."
+    if x.device.type == "cpu":      # a graphics card has its own rules
+        admit(plan, limit, channels=x.shape[1], pictures=len(x), mode=mode, density=density,
+              itemsize=max(4, x.element_size()), tolerance=tolerance, torch=True, step=step)
+
 def _marked(energy, x):
-    "Pictures of signals that are not finite are NaN: what a graphics card says without a wait."
-    return energy.masked_fill(~torch.isfinite(x).all(-1).all(-1)[:, None, None], torch.nan)
+    "Pictures of signals that would be refused are NaN: what a graphics card says without a wait."
+    good = (x.abs() <= _limit(x)).all(-1).all(-1)
+    return energy.masked_fill(~good[:, None, None], torch.nan)
 
 _forward = torch.library.custom_op(
     "spectral_hyperresolution::reassign", _compute, mutates_args=(),
@@ -192,6 +203,7 @@ def reassign(
     max_memory: float | None = None,  # bytes for work, at least one block; None asks the device
     step: int | None = None,  # scans at a time, parity mode only; None fills max_memory
     compiled: bool = True,    # fast mode: let a compiled kernel take over where it can
+    limit: float | None = longest,  # longest that a CPU may take [s]; None: as long as it takes
 ) -> tuple[torch.Tensor, torch.Tensor]:  # energy and counts before any gate, both (…,
                                          # n_times, n_bins), highest frequency first
     """Reassign signals and histogram the arrivals (Gardner & Magnasco 2006, Eq. 6). Raises
@@ -225,6 +237,8 @@ def reassign(
         scans at a time, parity mode only; None fills max_memory
     compiled : bool, default: True
         fast mode: let a compiled kernel take over where it can
+    limit : float | None, default: longest
+        longest that a CPU may take [s]; None: as long as it takes
 
     Returns
     -------
@@ -232,12 +246,16 @@ def reassign(
         energy and counts before any gate, both (…, n_times, n_bins), highest frequency
         first
     """
+    checks.kind("plan", plan, Plan)
     _checked(mode, boundary)
+    silence, compiled = checks.truth("silence", silence), checks.truth("compiled", compiled)
     soft = _softness(soft)
     tolerance, density = _fineness(tolerance, density)
+    if step is not None: step = _integer("step", step, 1)
+    if max_memory is not None: max_memory = _number("max_memory", max_memory, 0)
     x, lead = _signal(x, plan, device, dtype)
-    if max_memory is not None: _number("max_memory", max_memory, 0)
-    both = _pictures(x, _numbers(plan), mode, boundary, tolerance, density, bool(silence), soft,
+    if not torch.compiler.is_compiling(): _admit(x, plan, mode, tolerance, density, step, limit)
+    both = _pictures(x, _numbers(plan), mode, boundary, tolerance, density, silence, soft,
                      max_memory, step, compiled)
     return tuple(a.reshape(*lead, *plan.shape) for a in both)
 
@@ -262,18 +280,21 @@ def open_cells(
     torch.Tensor
         True where a cell stays in the picture, same shape
     """
+    check_gate(gate)
+    checks.kind("plan", plan, Plan)
+    counts = _as_tensor("counts", counts, partial(checks.numbers, "counts"))
     if gate is None: return torch.ones_like(counts, dtype=torch.bool)
     if gate == "global": return counts >= counts.amax((-2, -1), keepdim=True).sqrt()
-    if gate == "local":
-        return counts >= torch.as_tensor(local_threshold(plan), dtype=counts.dtype,
-                                         device=counts.device)
-    raise ValueError(f"gate={gate!r} is not 'local', 'global' or None")
+    if counts.shape[-1:] != (plan.n_bins,):
+        raise ValueError(f"counts has shape {tuple(counts.shape)}, not (…, {plan.n_bins})")
+    return counts >= torch.as_tensor(local_threshold(plan)).to(counts)
 
 # %% ../../nbs/61_torch_engine.ipynb #c853b5a4
 def _published(x, q, tdeci, over, noct, minf, maxf, device, dtype, lint, chunks=None):
     """The authors' function: parity mode, whole signal, global gate; scans in at most `chunks`
     parts."""
     x = _tensor(x, device, dtype)
+    if hint := checks.turned(x.shape, -2): raise ValueError(hint)
     plan = Plan(x.shape[max(-2, -x.ndim)] if x.ndim else 0, q, tdeci, over, noct, minf, maxf, lint)
     step = None if chunks is None else ceil(plan.n_scans / checks.integer("chunks", chunks, 1))
     energy, counts = reassign(x, plan, mode="parity", silence=False, step=step)

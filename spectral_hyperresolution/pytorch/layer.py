@@ -17,12 +17,13 @@ import torch
 from numpy.typing import ArrayLike
 
 from ..engine import checks
+from ..engine.cost import admit
 from ..engine.gate import local_threshold
 from ..engine.plan import Plan, default_plan
 from .engine import (
     _checked, _fineness, _numbers, _pictures, _softness, open_cells)
 from spectral_hyperresolution.pytorch.output import (
-    _by_length, _checked_lengths, _differences, _fitting, _level_settings, _padded, _pcm,
+    _by_length, _checked_lengths, _differences, _fitting, _integers, _level_settings, _padded, _pcm,
     _refuse_learned, levels)
 
 # %% ../../nbs/65_torch_layer.ipynb #2a676740
@@ -70,11 +71,11 @@ class LinearReassignment(torch.nn.Module):
     max_memory : float | None, default: None
         bytes for work; None asks the device
     scale : str, default: 'power'
-        "power", "magnitude" (its root), "log1p" or "db"
+        of energies, "magnitude" (their root), "log1p"; or "db"
     norm : str | None, default: None
         each picture "peak": largest cell 1; "standard": mean 0, ±1
     floor : float, default: -80.0
-        scale="db": lowest level [dB]
+        scale="db": lowest [dB re full scale²; of a norm, re peak]
     gain : float, default: 1.0
         scale="log1p": log(1 + gain · energy)
     pad_to : int | None, default: None
@@ -109,25 +110,28 @@ class LinearReassignment(torch.nn.Module):
         lint: float = 0.5,                # largest displacement |eta/chi| that enters the picture
         soft: float = False,  # width of a cell's soft edge, 0 (False) to 1 (True, bilinear) [cells]
         max_memory: float | None = None,  # bytes for work; None asks the device
-        scale: str = "power",         # "power", "magnitude" (its root), "log1p" or "db"
+        scale: str = "power",         # of energies, "magnitude" (their root), "log1p"; or "db"
         norm: str | None = None,      # each picture "peak": largest cell 1; "standard": mean 0, ±1
-        floor: float = -80.0,         # scale="db": lowest level [dB]
+        floor: float = -80.0,         # scale="db": lowest [dB re full scale²; of a norm, re peak]
         gain: float = 1.0,            # scale="log1p": log(1 + gain · energy)
         pad_to: int | None = None,    # pictures as wide as a sound this long [samples]
     ) -> None:
         super().__init__()
         _refuse_learned(sr=sr, q=q, fmin=fmin, fmax=fmax, lint=lint, density=density, soft=soft)
+        sr = checks.number("sr", sr, 0)
         self.level = _level_settings(scale, norm, floor, gain)
         self.pad_to = None if pad_to is None else checks.integer("pad_to", pad_to, 1)
         self.narrow = fmin is None                   # short sounds: no wavelets longer than they
         long = default_plan(2**40, sr, q, fmin, fmax, bins_per_octave, hop_length, oversampling,
                             lint)
         _checked(mode, boundary)
-        self.settings = dict(sr=float(sr), q=long.q, fmin=long.minf * sr, fmax=long.maxf * sr,
+        tolerance, density = _fineness(tolerance, density)
+        admit(replace(long, n_samples=max(2, round(2 * long.q / long.minf))), mode=mode,
+              density=density, tolerance=tolerance, otherwise="other settings")
+        self.settings = dict(sr=sr, q=long.q, fmin=long.minf * sr, fmax=long.maxf * sr,
                              bins_per_octave=long.noct, hop_length=long.tdeci,
                              oversampling=long.over, lint=long.lint)
         if max_memory is not None: checks.number("max_memory", max_memory, 0)
-        tolerance, density = _fineness(tolerance, density)
         self.how = dict(mode=mode, boundary=boundary, tolerance=tolerance, density=density,
                         soft=_softness(soft), max_memory=max_memory)
         self.gate = gate
@@ -165,6 +169,7 @@ class LinearReassignment(torch.nn.Module):
         -------
         Plan
         """
+        n_samples = checks.integer("n_samples", n_samples, 2)
         return Plan(n_samples, *_fitting(_numbers(self._long), n_samples, self.narrow))
 
     def n_times(
@@ -223,7 +228,9 @@ class LinearReassignment(torch.nn.Module):
         torch.Tensor
             (…, n_times), True at columns of the sound itself
         """
-        ends = self.n_times(torch.as_tensor(lengths, device=self.frequencies.device))
+        if not torch.compiler.is_compiling():
+            n_samples = checks.integer("n_samples", n_samples, 1)
+        ends = self.n_times(_integers("lengths", lengths).to(self.frequencies.device))
         return torch.arange(self.n_times(n_samples), device=ends.device) < ends[..., None]
 
     def forward(
@@ -249,8 +256,10 @@ class LinearReassignment(torch.nn.Module):
         Any
             levels (…, n_frequencies, n_times), of energies in full scale² s; with counts, both
         """
-        x = _pcm(x)
+        x, counts = _pcm(x), checks.truth("counts", counts)
         n = x.shape[-1]
+        if not torch.compiler.is_compiling() and (hint := checks.turned(x.shape)):
+            warnings.warn(hint, stacklevel=2)
         if x.device != self.frequencies.device:
             raise ValueError(f"x is on {x.device}, the layer on {self.frequencies.device}: move "
                              f"one with .to()")
@@ -268,7 +277,8 @@ class LinearReassignment(torch.nn.Module):
         both = torch.where(lit, energy * self._scale, 0), arrivals
         both = tuple(self._wide(a.flip(-1).mT.reshape(*x.shape[:-1], *a.mT.shape[-2:]))
                      for a in both)
-        picture = levels(both[0], **self.level, inside=inside)
+        per_second = self.settings["sr"] / self._long.tdeci if self.level["scale"] == "db" else 1
+        picture = levels(both[0] * per_second, **self.level, inside=inside)
         return (picture, both[1]) if counts else picture
 
     def _energy(self, x, lengths):
@@ -309,6 +319,7 @@ class LinearReassignment(torch.nn.Module):
         -------
         LinearReassignment
         """
+        checks.kind("config", config, Mapping)
         known = set(signature(LinearReassignment).parameters)
         if "sr" not in config or not known >= set(config):
             raise ValueError(f"config has {sorted(config)}: not 'sr' and others of {sorted(known)}")

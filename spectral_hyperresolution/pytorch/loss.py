@@ -9,12 +9,12 @@ __all__ = ['reductions', 'ReassignedLoss']
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 
 from ..engine import checks
 from .layer import LinearReassignment
-from .output import _refuse_learned
-from .output import _one, _or_one
+from .output import _or_one, _pcm, _refuse_learned
 
 # %% ../../nbs/66_torch_loss.ipynb #a0c3e879
 def _shares(energy):
@@ -69,10 +69,11 @@ class ReassignedLoss(torch.nn.Module):
     ) -> None:
         super().__init__()
         self.level = checks.number("level", level, 0, low_open=False)
-        self.reduction = _one("reduction", reduction, reductions)
-        self.bins_per_octave = bins_per_octave
+        self.reduction = checks.choice("reduction", reduction, reductions)
+        self.bins_per_octave = checks.integer("bins_per_octave", bins_per_octave, 1)
         _refuse_learned(q=q)
-        if not q: raise ValueError(f"q={q!r} has no wavelet")
+        q = tuple(q) if np.iterable(q) else (q,)
+        if not q: raise ValueError(f"q={checks.shown(q)} has no wavelet")
         settings = dict(dict(soft=True, gate=None, bins_per_octave=bins_per_octave), **settings)
         self.layers = torch.nn.ModuleList(LinearReassignment(sr, q=each, **settings) for each in q)
 
@@ -98,6 +99,7 @@ class ReassignedLoss(torch.nn.Module):
         torch.Tensor
             distance [octaves]: a number, or (…,)
         """
+        x, y = _pcm(x), _pcm(y)
         if x.shape != y.shape:
             raise ValueError(f"x has shape {tuple(x.shape)}, y {tuple(y.shape)}: not the same")
         each = torch.stack([_distance(layer(x, lengths), layer(y, lengths),

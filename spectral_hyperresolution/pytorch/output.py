@@ -6,6 +6,7 @@
 __all__ = ['scales', 'norms', 'levels']
 
 # %% ../../nbs/64_torch_output.ipynb #ba12f17d
+from functools import partial
 from math import inf
 
 import torch
@@ -13,12 +14,12 @@ import torch
 from ..engine import checks
 from ..engine.plan import Plan
 from .engine import _how, _number, _pictures
-from .steps import _refuse_infinite, _taping, _tensor
+from .steps import _as_tensor, _refuse_infinite, _taping, _tensor
 
 # %% ../../nbs/64_torch_output.ipynb #f064b61c
 def _pcm(x) -> torch.Tensor:
     "Samples of (…, time), integers scaled to ±1."
-    if not isinstance(x, torch.Tensor): x = torch.tensor(checks.floating(x))
+    x = _as_tensor("x", x, checks.floating)
     if x.ndim == 0 or x.numel() == 0:
         raise ValueError(f"x has shape {tuple(x.shape)}: an empty sound")
     if x.dtype in (torch.int8, torch.int16, torch.int32):
@@ -32,13 +33,9 @@ def _pcm(x) -> torch.Tensor:
 scales = "power", "magnitude", "log1p", "db"
 norms = None, "peak", "standard"
 
-def _one(name, value, known):
-    if not (value is None or isinstance(value, str)) or value not in known:
-        raise ValueError(f"{name}={value!r} is not one of {known}")
-    return value
-
 def _level_settings(scale, norm, floor, gain):
-    return dict(scale=_one("scale", scale, scales), norm=_one("norm", norm, norms),
+    return dict(scale=checks.choice("scale", scale, scales),
+                norm=checks.choice("norm", norm, norms),
                 floor=_number("floor", floor, -inf, 0), gain=_number("gain", gain, 0))
 
 # %% ../../nbs/64_torch_output.ipynb #070253cc
@@ -46,7 +43,7 @@ def levels(
     energy: torch.Tensor,      # pictures, (…, n_frequencies, n_times)
     scale: str = "power",      # "power", "magnitude" (its root), "log1p" or "db"
     norm: str | None = None,   # "peak": largest cell 1, or 0 dB; "standard": mean 0, deviation 1
-    floor: float = -80.0,      # scale="db": lowest level [dB]
+    floor: float = -80.0,      # scale="db": lowest level [dB], with a norm below the largest
     gain: float = 1.0,         # scale="log1p": log(1 + gain · energy)
     inside: torch.Tensor | None = None,  # False at columns after a sound's end, (…, n_times)
 ) -> torch.Tensor:             # the same shape; columns after the end are as silence
@@ -62,7 +59,7 @@ def levels(
     norm : str | None, default: None
         "peak": largest cell 1, or 0 dB; "standard": mean 0, deviation 1
     floor : float, default: -80.0
-        scale="db": lowest level [dB]
+        scale="db": lowest level [dB], with a norm below the largest
     gain : float, default: 1.0
         scale="log1p": log(1 + gain · energy)
     inside : torch.Tensor | None, default: None
@@ -74,7 +71,10 @@ def levels(
         the same shape; columns after the end are as silence
     """
     _level_settings(scale, norm, floor, gain)
-    if norm == "peak": energy = energy / _or_one(energy.amax((-2, -1), keepdim=True))
+    energy = _as_tensor("energy", energy, partial(checks.numbers, "energy"))
+    if inside is not None: inside = _as_tensor("inside", inside, partial(checks.array, "inside"))
+    if norm == "peak" or (norm == "standard" and scale == "db"):
+        energy = energy / _or_one(energy.amax((-2, -1), keepdim=True))
     if scale == "magnitude": energy = _or_one(energy).sqrt() * (energy > 0)
     elif scale == "log1p": energy = torch.log1p(gain * energy)
     elif scale == "db": energy = 10 * torch.log10(energy.clamp(min=10 ** (floor / 10)))
@@ -92,10 +92,18 @@ def _standard(level, inside):
     return level / _or_one(mean(level**2)).sqrt()
 
 # %% ../../nbs/64_torch_output.ipynb #689efef5
+def _integers(name, values):
+    "Integers, as a tensor."
+    given = (torch.as_tensor(values) if torch.compiler.is_compiling()
+             else _as_tensor(name, values, partial(checks.array, name)))
+    if given.is_floating_point() or given.is_complex() or given.dtype == torch.bool:
+        raise ValueError(f"{name} is {given.dtype} of shape {tuple(given.shape)}: not integers")
+    return given.long()
+
 def _checked_lengths(lengths, shape):
     "How many samples of each sound are its own, (pictures,), for sounds of a shape (…, time)."
-    given = torch.as_tensor(lengths)
-    if given.shape != shape[:-1] or given.is_floating_point() or given.dtype == torch.bool:
+    given = _integers("lengths", lengths)
+    if given.shape != shape[:-1]:
         raise ValueError(f"lengths is {given.dtype} of shape {tuple(given.shape)}: not one integer "
                          f"for each sound, {tuple(shape[:-1])}")
     return given.reshape(-1)

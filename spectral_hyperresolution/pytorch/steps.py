@@ -6,57 +6,81 @@
 __all__ = []
 
 # %% ../../nbs/55_torch_steps.ipynb #a426e1ee
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 from math import log2, pi
 
 import numpy as np
 import torch
 
+from ..engine import checks
 
 # %% ../../nbs/55_torch_steps.ipynb #38af2c03
 def _precision(dtype):
     "A torch dtype: float32 or float64, from torch's or NumPy's names for them."
-    if not isinstance(dtype, torch.dtype):
-        with suppress(TypeError, AttributeError): dtype = getattr(torch, np.dtype(dtype).name)
-    if dtype not in (torch.float32, torch.float64):
-        raise ValueError(f"dtype={dtype!r} is not float32 or float64")
-    return dtype
+    if isinstance(dtype, torch.dtype) and dtype in (torch.float32, torch.float64): return dtype
+    return getattr(torch, checks.precision(dtype).name)
 
 def _place(device):
     "A device of this machine."
     try:
         if torch.device(device).type == "meta": raise RuntimeError("it holds no numbers")
         return torch.empty(0, device=device).device
-    except (RuntimeError, AssertionError, TypeError) as error:
-        raise ValueError(
-            f"device={device!r} can't be used here: {str(error).splitlines()[0]}") from None
+    except (RuntimeError, AssertionError, TypeError, ValueError, OverflowError) as error:
+        raise ValueError(f"device={checks.shown(device)} can't be used here: "
+                         f"{str(error).splitlines()[0]}") from None
 
 # %% ../../nbs/55_torch_steps.ipynb #edca1519
+def _as_tensor(name, x, convert) -> torch.Tensor:
+    """A tensor as it is, several of them stacked, or what `convert` reads, as an array of torch's
+    own."""
+    if isinstance(x, (list, tuple)) and x and all(isinstance(a, torch.Tensor) for a in x):
+        if any(a.shape != x[0].shape or a.device != x[0].device for a in x):
+            raise ValueError(f"{name} is {len(x)} tensors of several shapes or devices")
+        x = torch.stack([checks.tensor(name, a, torch) for a in x])
+    if isinstance(x, torch.Tensor): return checks.tensor(name, x, torch)
+    x = convert(x)
+    if x.dtype.kind not in "biufc": raise ValueError(f"{name} is {x.dtype}: not numbers")
+    if x.itemsize > 8 and x.dtype.kind == "f": x = checks.narrowed(name, x, float)
+    return torch.from_numpy(np.array(x, x.dtype.newbyteorder("=")))
+
+def _beyond(x, dtype):
+    "Refuse what another precision can't hold, unless a graph is compiled."
+    if torch.compiler.is_compiling() or not x.is_floating_point(): return
+    if dtype.itemsize >= x.dtype.itemsize: return
+    worst = x.detach().abs().max().item() if x.numel() else 0
+    if torch.finfo(dtype).max < worst < torch.inf:
+        raise ValueError(f"x reaches {worst:.3g}: beyond the range of {dtype}")
+
 def _tensor(x, device=None, dtype=None) -> torch.Tensor:
     "`x` as a real tensor in float32 or float64; device and dtype follow it unless they are given."
-    if not isinstance(x, torch.Tensor):
-        x = np.asarray(x)
-        if x.dtype.kind not in "fiub": raise ValueError(f"x is {x.dtype}: not real numbers")
-        x = torch.from_numpy(np.array(x, x.dtype.newbyteorder("=") if x.dtype.itemsize <= 8
-                                      else np.float64))
+    x = _as_tensor("x", x, checks.real_samples)
     if x.is_complex() or x.dtype == torch.bool:
         raise ValueError(f"x is {x.dtype}: not real numbers")
-    if x.is_meta: raise ValueError("x is on the device 'meta': it holds no numbers")
     if dtype is None:
         dtype = (torch.float32 if x.is_floating_point() and x.dtype != torch.float64
                  else torch.float64)
-    return x.to(x.device if device is None else _place(device), _precision(dtype))
+    else:
+        dtype = _precision(dtype)
+        _beyond(x, dtype)
+    return x.to(x.device if device is None else _place(device), dtype)
+
+def _limit(x): return 1e100 if x.dtype == torch.float64 else 1e15  # whose energy can be counted
 
 def _refuse_infinite(x):
-    """Raise a ValueError that names the first sample of x (pictures, C, N) that is not finite,
-    and its sound where there are several."""
-    sounds = (~torch.isfinite(x.detach())).any(1)
+    """Raise a ValueError that names the first sample of x (pictures, C, N) that is not finite, and
+    its sound where there are several; or the largest, where its energy can't be counted."""
+    x = x.detach()
+    sounds = (~torch.isfinite(x)).any(1)
     bad = sounds.any(0)
     if bad.any():
         first = int(bad.nonzero()[0])
         which = f" of sound {int(sounds[:, first].nonzero()[0])}" if len(sounds) > 1 else ""
         raise ValueError(f"x is not finite at {int(bad.sum())} of {len(bad)} samples, first at "
                          f"sample {first}{which}")
+    largest = float(x.abs().max()) if x.numel() else 0
+    if largest > _limit(x):
+        raise ValueError(f"x reaches {largest:.3g}: not within ±{_limit(x):.0e}, its energy can't "
+                         f"be counted in {x.dtype}")
 
 # %% ../../nbs/55_torch_steps.ipynb #ad86583d
 def _signal(x, plan, device=None, dtype=None) -> tuple[torch.Tensor, tuple[int, ...]]:

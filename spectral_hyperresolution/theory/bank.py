@@ -6,7 +6,6 @@
 __all__ = ['carry', 'column_sums', 'admissibility', 'Bank']
 
 # %% ../../nbs/26_phase.ipynb #7e885098
-import sys
 from dataclasses import dataclass
 from math import log, pi, sqrt
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -15,9 +14,10 @@ import numpy as np
 import scipy.fft
 
 from ..engine import checks
+from ..engine.checks import torch_of as _torch
 from ..engine.parity import exact_tail
 from ..engine.departures import silence_margin
-from ..engine.plan import Plan
+from ..engine.plan import Plan, _trapezoid
 from .gabor import gabor_transform, reassign
 from .histogram import deposit
 
@@ -57,10 +57,7 @@ def carry(
     exp: Any = torch.exp if (torch := _torch(chi)) else np.exp
     return chi * exp(1j * pi * (f + f_ins) * (t_ins - t))
 
-def _torch(x):
-    "The module torch where `x` is a tensor, else None; it is never imported from here."
-    torch = sys.modules.get("torch")
-    return torch if torch is not None and isinstance(x, torch.Tensor) else None
+
 
 # %% ../../nbs/26_phase.ipynb #e72557c5
 def column_sums(
@@ -123,7 +120,7 @@ def admissibility(
     # below, a wavelet passes zero frequency too, and the integral has no end
     q = checks.number("q", q, 0.3)
     r = np.geomspace(0.01, 1 + 9 / (2 * pi * q), 20001)
-    return float(np.trapezoid(np.exp(-((2 * pi * q * (r - 1)) ** 2) / 2), np.log(r)))
+    return _trapezoid(np.exp(-((2 * pi * q * (r - 1)) ** 2) / 2), np.log(r))
 
 # %% ../../nbs/26_phase.ipynb #3ed3c407
 @dataclass(frozen=True, eq=False)
@@ -243,12 +240,17 @@ def _arrive(chi, eta, t, f, sigma_f, floor):
 def _sound(x):
     "A sound (n,), n >= 2, of finite real numbers: float64, or a tensor of its own precision."
     if torch := _torch(x):
-        if x.ndim != 1 or len(x) < 2 or x.dtype not in (torch.float32, torch.float64):
-            raise ValueError(f"x is {x.dtype} of shape {tuple(x.shape)}, not float32 or float64 of "
-                             f"shape (n,) with n >= 2")
+        x = checks.tensor("x", x, torch)
+        if x.is_complex() or x.dtype == torch.bool:
+            raise ValueError(f"x is {x.dtype}: not real numbers")
+        if x.ndim != 1 or len(x) < 2 or not x.is_floating_point():
+            raise ValueError(f"x is {x.dtype} of shape {tuple(x.shape)}, not real numbers of shape "
+                             f"(n,) with n >= 2")
         if not torch.isfinite(x.detach()).all(): raise ValueError("x is not finite")
+        x = x if x.dtype == torch.float64 else x.float()
+        if x.detach().abs().max() > 1e100: raise ValueError("x is not within ±1e100")
         return x
-    x = np.asarray(checks.vector("x", checks.real_samples(x)), float)
+    x = checks.vector("x", checks.real_samples(x))
     if len(x) < 2: raise ValueError(f"x has shape {x.shape}, not (n,) with n >= 2")
     checks.check_samples(x[None])
     return x

@@ -86,11 +86,12 @@ def agreement(
     tuple[np.ndarray, np.ndarray]
         agreeing pictures in each cell (n, …, F, T); their longest run (…, F, T)
     """
-    wide = np.asarray(footprints, bool)
+    wide = checks.array("footprints", footprints).astype(bool)
     if wide.ndim < 3 or len(wide) == 0:
         raise ValueError(f"footprints has shape {wide.shape}, not (n, …, F, T) with n >= 1")
-    if np.shape(tolerance) not in ((), (2,)):
-        raise ValueError(f"tolerance={tolerance!r} is not one number or two")
+    tolerance = checks.array("tolerance", tolerance)
+    if tolerance.shape not in ((), (2,)):
+        raise ValueError(f"tolerance={tolerance.tolist()!r} is not one number or two")
     f_tol, t_tol = (checks.integer("tolerance", v, 0)
                     for v in np.broadcast_to(tolerance, 2).tolist())
     agree = len(wide) if agree is None else checks.integer("agree", agree, 1)

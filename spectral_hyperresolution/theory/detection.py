@@ -119,5 +119,5 @@ def detected(
         share of tones found (A, 4)
     """
     checks.number("false_alarm", false_alarm, 0, 1)
-    threshold = np.quantile(np.asarray(noise), 1 - false_alarm, axis=0)
-    return (np.asarray(tones) > threshold).mean(axis=1)
+    threshold = np.quantile(checks.numbers("noise", noise), 1 - false_alarm, axis=0)
+    return (checks.numbers("tones", tones) > threshold).mean(axis=1)

@@ -66,7 +66,7 @@ def steady(
     Callable[..., np.ndarray]
         of the four transforms that `drift` takes; true where points stay
     """
-    most = checks.number("most", most, 0)
+    most, across = checks.number("most", most, 0), checks.truth("across", across)
     def stays(*moments: np.ndarray) -> np.ndarray:
         v, angle = drift(*moments)
         return np.abs((v * np.exp(-1j * angle)).imag if across else v) < most

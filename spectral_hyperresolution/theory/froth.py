@@ -75,8 +75,8 @@ def froth(
         (n, n) complex128; rows are frequencies, 2π/n apart, columns samples
     """
     x = checks.vector("x", x); checks.whole(1, density=density)
-    if method not in ("nearest", "bilinear"):
-        raise ValueError(f"method={method!r} is not 'nearest' or 'bilinear'")
+    carried = checks.truth("carried", carried)
+    checks.choice("method", method, ("nearest", "bilinear"))
     n, sigma_t, out = len(x), isotropic_sigma(len(x)), np.zeros((len(x), len(x)), complex)
     parts = (np.arange(density) + 0.5) / density - 0.5
     rows = (np.arange(n)[:, None] + parts).ravel()
@@ -103,7 +103,7 @@ def entropy(
     float
         0 for a flat picture, −(1−γ) = −0.42278 for exp(−E), lower if few cells hold all
     """
-    energy = np.asarray(energy, float)
+    energy = checks.numbers("energy", energy, "iuf")
     if not (energy.size and np.isfinite(energy).all() and energy.min() >= 0 and energy.max() > 0):
         raise ValueError("energy is not a non-empty array of finite numbers >= 0, some > 0")
     even = energy / energy.mean()

@@ -31,8 +31,9 @@ def _bands(spectrum, nu, omegas, sigma_t, shifts, order):
 # %% ../../nbs/01_map.ipynb #36b6f2b6
 def _each(shifts, n_rows):
     "One shift for each frequency, as a column."
-    if np.shape(shifts) not in ((), (n_rows,)):
-        raise ValueError(f"shifts has shape {np.shape(shifts)}, not (F,)")
+    shifts = checks.numbers("shifts", shifts, "iuf")
+    if shifts.shape not in ((), (n_rows,)):
+        raise ValueError(f"shifts has shape {shifts.shape}, not (F,)")
     return checks.vector("shifts", np.broadcast_to(shifts, n_rows))[:, None]
 
 def gabor_transform(
@@ -87,7 +88,7 @@ def _check_fit(chi, eta, times, omegas, floor):
     shapes = f"omegas {omegas.shape} and times {times.shape} do not fit chi {chi.shape}"
     if omegas.shape != chi.shape[:1] or times.shape not in (chi.shape, chi.shape[1:]):
         raise ValueError(shapes)
-    if not 0 <= floor < 1: raise ValueError(f"floor={floor!r} is not in [0, 1)")
+    checks.number("floor", floor, 0, 1, low_open=False)
 
 # %% ../../nbs/01_map.ipynb #f88c060e
 def reassign(
@@ -121,8 +122,8 @@ def reassign(
         t_ins [samples], omega_ins [rad/sample]: (F, T) float64 each
     """
     checks.window(sigma_t)
-    chi, eta = np.asarray(chi), np.asarray(eta)
-    times, omegas = np.asarray(times), np.asarray(omegas)
+    chi, eta = checks.numbers("chi", chi), checks.numbers("eta", eta)
+    times, omegas = checks.numbers("times", times), checks.numbers("omegas", omegas)
     _check_fit(chi, eta, times, omegas, floor)
     known = np.abs(chi) > floor * np.abs(chi).max(initial=0)
     m = np.divide(eta, chi, out=np.full(chi.shape, complex(np.nan, np.nan)), where=known)

@@ -29,8 +29,7 @@ def _shares(values, edges, method):
 
 # %% ../../nbs/03_histogram.ipynb #11bf48fa
 def _check_deposit(t, f, weight, method):
-    if method not in ("nearest", "bilinear"):
-        raise ValueError(f"method={method!r} is not 'nearest' or 'bilinear'")
+    checks.choice("method", method, ("nearest", "bilinear"))
     if t.shape != f.shape:
         raise ValueError(f"t {t.shape} and f {f.shape} have not the same shape")
     if np.shape(weight) not in ((), t.shape):
@@ -70,7 +69,8 @@ def deposit(
         (F, T), float64 or complex128; lowest frequency first
     """
     times, freqs = checks.edges("t_edges", t_edges), checks.edges("f_edges", f_edges)
-    t, f = np.asarray(t), np.asarray(f)
+    t, f = checks.numbers("t", t, "iuf"), checks.numbers("f", f, "iuf")
+    weight = checks.numbers("weight", weight)
     _check_deposit(t, f, weight, method)
     there = _inside(t, times) & _inside(f, freqs)
     w = np.broadcast_to(weight, t.shape)[there]
@@ -102,8 +102,8 @@ def _departures(n, grid, golden):
 # %% ../../nbs/03_histogram.ipynb #ab367593
 def _sent(x, sigma_t, grid, golden=False, order=1) -> Iterator[Any]:
     "The whole departure grid in batches: reassigned t and ω, transforms, the area of one point."
-    if np.shape(grid) != (2,): raise ValueError(f"grid={grid!r} is not two whole numbers >= 1")
-    for points in grid: checks.whole(1, grid=points)
+    for points in checks.several("grid", grid, 2, "two whole numbers >= 1"):
+        checks.whole(1, grid=points)
     x = checks.vector("x", x)
     checks.window(sigma_t)
     n, step_t, step_w = len(x), len(x) / grid[0], 2 * np.pi / grid[1]
@@ -119,7 +119,7 @@ def _sent(x, sigma_t, grid, golden=False, order=1) -> Iterator[Any]:
         yield _wrap(t, n), _wrap(w, 2 * np.pi), moments, step_t * step_w
 
 # %% ../../nbs/03_histogram.ipynb #215ffb09
-_WEIGHTS = ["counts", "energy", "complex"]
+_WEIGHTS = ("counts", "energy", "complex")
 
 def _carried(weight, chi):
     if weight == "counts": return np.ones(chi.shape)
@@ -162,7 +162,8 @@ def reassigned_histogram(
     np.ndarray
         (F, T); its sum approaches the integral of the weight over the plane
     """
-    if weight not in _WEIGHTS: raise ValueError(f"weight={weight!r} is not one of {_WEIGHTS}")
+    checks.choice("weight", weight, _WEIGHTS)
+    golden = checks.truth("golden", golden)
     out = np.zeros(())
     for t, w, (chi, _), area in _sent(x, sigma_t, grid, golden):
         out = out + deposit(t, w, _carried(weight, chi) * area, t_edges, f_edges, method)

@@ -90,7 +90,7 @@ def syrinx(
         position x (n,), in units in which d is b, so about 2√(p/b − 1)
     """
     checks.positive(sr=sr, friction=friction); checks.whole(0, seed=seed)
-    p, k = np.asarray(pressure, float), np.asarray(stiffness, float)
+    p, k = checks.numbers("pressure", pressure), checks.numbers("stiffness", stiffness)
     if p.ndim != 1 or p.shape != k.shape or p.size == 0:
         raise ValueError(f"pressure {p.shape}, stiffness {k.shape}: not both (n,)")
     if not (np.isfinite(p).all() and np.isfinite(k).all() and k.min() >= 0):

@@ -78,6 +78,9 @@ def complex_histogram(
         sound
     """
     x, hop, density = _sound(x), checks.integer("hop", hop, 1), checks.number("density", density, 0)
+    checks.kind("bank", bank, Bank)
+    second_order, centre, linear = (checks.truth(*pair) for pair in (
+        ("second_order", second_order), ("centre", centre), ("linear", linear)))
     if bank.n_samples != len(x):
         raise ValueError(f"x has {len(x)} samples, not bank.n_samples={bank.n_samples}")
     if len(x) % hop: raise ValueError(f"hop={hop} does not divide the sound's {len(x)} samples")
@@ -103,8 +106,8 @@ def complex_histogram(
 # %% ../../nbs/27_complex.ipynb #3d7f8973
 def _front(n, sr, q, sigma_t, fmin, fmax, per_sigma, boundary, hop, noct, bins):
     "The bank for a sound of n samples with parameters in Hz and s."
-    if boundary not in ("zero", "wrap"):
-        raise ValueError(f"boundary={boundary!r} is not 'zero' or 'wrap'")
+    checks.choice("boundary", boundary, ("zero", "wrap"))
+    noct = checks.integer("bins_per_octave", noct, 1)
     if q is not None and sigma_t is not None:
         raise ValueError(f"q={q!r} and sigma_t={sigma_t!r}: give one of them")
     per_sigma = checks.number("per_sigma", per_sigma, 0.5, low_open=False)
@@ -243,7 +246,7 @@ def phase_colours(
         red, green and blue, z's shape and 3, 0 … 1
     """
     from matplotlib.colors import hsv_to_rgb
-    z, span = np.asarray(z), checks.number("span", span, 0)
+    z, span = checks.numbers("z", z), checks.number("span", span, 0)
     size = np.abs(z) / (np.abs(z).max(initial=0) or 1)
     level = np.clip(1 + 20 * np.log10(np.maximum(size, 1e-300)) / span, 0, 1)
     return hsv_to_rgb(np.stack([np.angle(z) / (2 * pi) % 1, np.full(z.shape, 0.9), level], -1))

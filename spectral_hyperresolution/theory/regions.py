@@ -62,7 +62,7 @@ def in_cells(
     Callable[[np.ndarray, np.ndarray], np.ndarray]
         a region, for `Sources.select`
     """
-    mask, te, fe = (np.asarray(mask, bool), checks.edges("time_edges", time_edges),
+    mask, te, fe = (checks.array("mask", mask).astype(bool), checks.edges("time_edges", time_edges),
                     checks.edges("frequency_edges", frequency_edges))
     if mask.shape != (shape := (len(fe) - 1, len(te) - 1)):
         raise ValueError(f"mask has shape {mask.shape}, not {shape}")

@@ -71,7 +71,8 @@ class Sources:
     def synthesise(self, mask: ArrayLike | None = None) -> np.ndarray:
         """The sound (n,) of all points, or of those in a mask (P,) of False and True or 0 … 1. What
         the band passes send beyond the sound's ends is cut off: see `analyse`."""
-        mask = np.ones(self.chi.shape, bool) if mask is None else np.asarray(mask)
+        mask = (np.ones(self.chi.shape, bool) if mask is None
+                else checks.array("mask", mask))
         if mask.shape != self.chi.shape:
             raise ValueError(f"mask has shape {mask.shape}, not {self.chi.shape}")
         if mask.dtype.kind not in "biuf" or not np.isfinite(mask).all():
@@ -121,7 +122,7 @@ def analyse(
     number, MemoryError.
 
     With constant Q and boundary="zero", the sound in its band lasts longer than the sound; what
-    `synthesise` returns is that, cut to the sound's length: up to 1 % off in the sound's own
+    `synthesise` returns is that, cut to the sound's length: up to 1.4 % off in the sound's own
     spectrum, 6 % where q is 16 and the lowest wavelet as long as the sound. Silence added around
     the sound, for instance by np.pad, keeps all of it.
 

@@ -173,10 +173,11 @@ def _newton(x, t, omegas, sigma_t, rms):
 # %% ../../nbs/23_zeros.ipynb #19a2c69e
 def _span(name, span, period) -> tuple[float, float, bool]:
     "A range as two numbers, and whether it is a whole period."
-    low, high = ((0.0, period) if span is None else np.asarray(span, float).reshape(-1)
-                 if np.size(span) == 2 else (0, 0))
-    if not (np.isfinite([low, high]).all() and 0 < high - low <= period * (1 + 1e-12)):
-        raise ValueError(f"{name}={span!r} is not two numbers, increasing by at most {period:.6g}")
+    try: low, high = (0.0, period) if span is None else checks.vector(name, span).real
+    except ValueError: low = high = 0.0
+    rule = f"two numbers, increasing by at most {period:.6g}"
+    if not 0 < high - low <= period * (1 + 1e-12):
+        raise ValueError(f"{name}={checks.shown(span)} is not {rule}")
     return float(low), float(high), bool(high - low > period * (1 - 1e-12))
 
 def _lattice(low, high, whole, step):

@@ -1,5 +1,8 @@
-import { clock, frequencyTicks, hertz, timeTicks } from "./axes.js";
-import { frames, paint } from "./picture.js";
+const { search } = new URL(import.meta.url), token = new URLSearchParams(search).get("token");
+const { clock, frequencyTicks, hertz, timeTicks } = await import(`./axes.js${search}`);
+const { frames, paint } = await import(`./picture.js${search}`);
+// the token in a header, not a cookie: in a notebook this page is of another site
+const get = (path, more) => fetch(path, { headers: { Authorization: `token ${token}` }, ...more });
 
 const $ = id => document.getElementById(id), { log2, max, min, round, abs } = Math;
 const client = Array.from(crypto.getRandomValues(new Uint32Array(2)), n => n.toString(36)).join("");
@@ -147,7 +150,7 @@ async function fetchPicture(anyway) {
     draw();
   };
   try {
-    const response = await fetch("picture?" + query({ width: min(4096, max(16, round(a.w * r))), height: min(2000, max(16, round(a.h * r))), client, anyway }), { signal: mine.signal });
+    const response = await get("picture?" + query({ width: min(4096, max(16, round(a.w * r))), height: min(2000, max(16, round(a.h * r))), client, anyway }), { signal: mine.signal });
     if (!response.ok) { say(await told(response), true); return; }
     for await (const f of frames(response)) {
       if (mine.signal.aborted) return;
@@ -249,10 +252,10 @@ const forward = () => { if (future.length) { past.push(view); go(future.pop(), {
 // ---------- sound
 async function play() {
   if (playing) return stop();
-  const v = { ...view }, mine = playing = {};
+  const v = { ...view }, mine = playing = { asked: new AbortController() };
   $("play").textContent = "■ Stop";
   try {
-    const response = await fetch("sound.wav?" + query({ speed: $("speed").value, band: +$("band").checked, loudest: +$("loudest").checked, client }));
+    const response = await get("sound.wav?" + query({ speed: $("speed").value, band: +$("band").checked, loudest: +$("loudest").checked, client }), { signal: mine.asked.signal });
     if (!response.ok) { say(await told(response), true); return stop(); }
     mine.context = new AudioContext();
     const buffer = await mine.context.decodeAudioData(await response.arrayBuffer());
@@ -268,9 +271,10 @@ async function play() {
       mine.at = v.t0 + (mine.context.currentTime - began) * +$("speed").value; draw(); requestAnimationFrame(step);
     };
     step();
-  } catch (error) { say(`This sound can't be played here: ${error.message}`, true); stop(); }
+  } catch (error) { if (playing === mine) { say(`This sound can't be played here: ${error.message}`, true); stop(); } }
 }
 function stop() {
+  playing?.asked.abort();
   playing?.context?.close().catch(() => 0);
   playing = null; $("play").textContent = "▶ Play";
   if (view) draw();
@@ -285,11 +289,11 @@ const stem = () => `${sound.name.replace(/\.\w+$/, "")}_${view.t0.toFixed(3)}s`;
 function savePicture() { const at = cursor; cursor = null; draw(); $("picture").toBlob(b => { download(b, stem() + ".png"); cursor = at; draw(); }); }
 async function saveData() {
   say("Computing the numbers …");
-  const a = area(), response = await fetch("data.zip?" + query({ width: round(a.w), height: round(a.h) }));
+  const a = area(), response = await get("data.zip?" + query({ width: round(a.w), height: round(a.h) }));
   if (!response.ok) return say(await told(response), true);
   download(await response.blob(), stem() + ".zip"); say("Saved: energy and counts of each Q (npz), settings, and a program that makes them again.");
 }
-const shellCommand = () => `hyperres draw "${sound.path || sound.name}" --start ${view.t0.toFixed(6)} --duration ${(view.t1 - view.t0).toFixed(6)} --fmin ${view.f0.toFixed(3)} --fmax ${view.f1.toFixed(3)} --q ${qs().join(",")}` + ($("channel").value ? ` --channel ${$("channel").value}` : "");
+const shellCommand = () => `${sound.command} --start ${view.t0.toFixed(6)} --duration ${(view.t1 - view.t0).toFixed(6)} --fmin ${view.f0.toFixed(3)} --fmax ${view.f1.toFixed(3)} --q ${qs().join(",")}` + ($("channel").value ? ` --channel ${$("channel").value}` : "");
 async function copy(text, what) {
   try { await navigator.clipboard.writeText(text); say(`${what} copied: ${text}`); } catch { say(text); }
 }
@@ -381,10 +385,11 @@ function keys(e) {
 }
 
 // ---------- beginning
+const remembered = name => { try { return localStorage.getItem(name); } catch { return null; } };
 function theme(next) {
-  const dark = next ?? localStorage.getItem("theme") ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
+  const dark = next ?? remembered("theme") ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
   document.documentElement.dataset.theme = dark;
-  if (next) localStorage.setItem("theme", next);
+  if (next) try { localStorage.setItem("theme", next); } catch { /* a frame that may keep nothing */ }
   if (view) draw();
 }
 function choose(index, first = null) {
@@ -404,14 +409,14 @@ function choose(index, first = null) {
 async function overviewOnly() {            // the strip above, when the page opens on a part
   const w = full(), list = [], at = which;
   try {
-    const response = await fetch("picture?" + new URLSearchParams({ sound: which, ...w, q: 2.8, width: 1000, height: 100, only: 1, client: client + "map" }));
+    const response = await get("picture?" + new URLSearchParams({ sound: which, ...w, q: 2.8, width: 1000, height: 100, only: 1, client: client + "map" }));
     for await (const f of frames(response)) { if (f.kind !== "ordinary") break; list.push(make([f], list)); if (f.end) break; }
   } catch { return; }
   if (at === which && list.length) { repaint(list); base = list; draw(); }
 }
 async function open() {
   theme();
-  const response = await fetch("about");
+  const response = await get("about");
   if (!response.ok) return say(await told(response), true);
   rules = await response.json();
   const first = location.hash.length > 1 ? new URLSearchParams(location.hash.slice(1)) : null;
@@ -439,7 +444,7 @@ async function open() {
     go({ t0, t1, f0, f1 });
   };
   for (const [id, act] of Object.entries({ back, forward, play, whole: () => go(full()), in: () => zoom(.5), out: () => zoom(2), png: savePicture, data: saveData,
-    link: () => copy(location.href, "Link"), command: () => copy(shellCommand(), "Command"), help: () => $("keys").showModal(),
+    link: () => copy(location.href, "Link"), command: () => sound.command ? copy(shellCommand(), "Command") : say("These samples are in memory: there is no file to draw.", true), help: () => $("keys").showModal(),
     theme: () => theme(document.documentElement.dataset.theme === "dark" ? "light" : "dark") })) $(id).onclick = act;
   document.addEventListener("keydown", keys);
   $("map").addEventListener("keydown", e => { if (e.key === "Enter") $("picture").focus(); });
