@@ -340,7 +340,8 @@ def test_what_is_lent_and_what_is_not(monkeypatch):
     plan, lent = Plan(600, 1, 32, 2, 3, 0.05, 0.4), []
     for name in ("soft_pictures", "engine_reassign", "gradient"):
         loop = getattr(engine, name)
-        monkeypatch.setattr(engine, name, lambda *args, name=name, loop=loop: lent.append(name) or loop(*args))
+        spy = lambda *args, name=name, loop=loop, **how: lent.append(name) or loop(*args, **how)
+        monkeypatch.setattr(engine, name, spy)
     x = sounds(600, dtype=torch.float64)
     for soft, forward in ((0.0, "engine_reassign"), (1.0, "soft_pictures")):
         energy = lambda x, soft=soft: engine.reassign(x, plan, soft=soft)[0].sum()

@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike
 
 from ..engine import checks
 from ..engine.cost import admit
-from ..engine.gate import local_threshold
+from ..engine.gate import check_gate, local_threshold
 from ..engine.plan import Plan, default_plan
 from .engine import (
     _checked, _fineness, _numbers, _pictures, _softness, open_cells)
@@ -135,7 +135,7 @@ class LinearReassignment(torch.nn.Module):
         self.how = dict(mode=mode, boundary=boundary, tolerance=tolerance, density=density,
                         soft=_softness(soft), max_memory=max_memory)
         self.gate = gate
-        open_cells(torch.zeros(1, long.n_bins), long, gate)          # refuses an unknown gate
+        check_gate(gate)
         self._long = default_plan(2**40, **self.settings)
         self._least = 2 * long.q * self.settings["sr"] / self.settings["fmin"]
         self._scale = long.energy_scale / self.settings["sr"]        # to full scale² s

@@ -64,7 +64,7 @@ def _tensor(x, device=None, dtype=None) -> torch.Tensor:
         _beyond(x, dtype)
     return x.to(x.device if device is None else _place(device), dtype)
 
-def _limit(x): return 1e100 if x.dtype == torch.float64 else 1e15  # whose energy can be counted
+def _limit(x): return 1e100 if x.dtype == torch.float64 else 1e16  # whose energy can be counted
 
 def _refuse_infinite(x):
     """Raise a ValueError that names the first sample of x (pictures, C, N) that is not finite, and
