@@ -33,7 +33,8 @@ begin = time.time()
 act(folder / f"again{ending}")
 once, rng = time.time() - begin, np.random.default_rng(int(sys.argv[4]))
 target, there, partly = folder / f"picture{ending}", 0, 0
-for trial in range(30):
+for trial in range(120):          # 30, and on a busy machine as many more as reach both
+    if trial >= 30 and there >= 5 and (what == "draw" or partly >= 5): break
     if trial % 3 == 0: target.unlink(missing_ok=True)
     before = len(list(folder.iterdir()))
     pid = os.fork()
