@@ -50,7 +50,7 @@ def above_background(
     highest, parts = sr / 2 if fmax is None else fmax, _excerpts(sound)
     lowest = min(max(min(audible, highest / 256), 5.6001 * sr / len(parts[0])), highest / 2)
     pictures = [reassigned_spectrogram(part, sr, q=2.8, fmin=lowest, fmax=highest, gate=None,
-                                       tolerance=0.1) for part in parts]
+                                       tolerance=0.1, limit=None) for part in parts]
     edges = pictures[0].frequency_edges
     tones: list[float] = []
     found = list(zip(*(blocks(S, half_octave) for S in pictures), strict=True))

@@ -199,7 +199,8 @@ def test_one_calibration_everywhere(tmp_path):
     soundfile.write(tmp_path / "s.wav", x, sr)
     command = ["draw", str(tmp_path / "s.wav"), "--calibration", "176", "-o", str(tmp_path / "s.png")]
     assert main([*command, "--q", "2", "--compare"]) == 0 and (tmp_path / "s.png").stat().st_size > 0
-    assert main(command) == 2 and main([*command, "--q", "2", "--pixels"]) == 2
+    assert main(command) == 0                                           # one picture, q="auto"
+    assert main([*command, "--q", "1,2,4"]) == 2 and main([*command, "--q", "2", "--pixels"]) == 2
 
 
 def test_a_picture_kept_before_energies_had_a_unit(tmp_path):

@@ -33,7 +33,7 @@ begin = time.time()
 act(folder / f"again{ending}")
 once, rng = time.time() - begin, np.random.default_rng(int(sys.argv[4]))
 target, there, partly = folder / f"picture{ending}", 0, 0
-for trial in range(120):          # 30, and on a busy machine as many more as reach both
+for trial in range(300):          # 30, and on a busy machine as many more as reach both
     if trial >= 30 and there >= 5 and (what == "draw" or partly >= 5): break
     if trial % 3 == 0: target.unlink(missing_ok=True)
     before = len(list(folder.iterdir()))
@@ -41,7 +41,7 @@ for trial in range(120):          # 30, and on a busy machine as many more as re
     if pid == 0:
         sys.stdout = open(os.devnull, "w")
         while True: act(target)
-    time.sleep(rng.uniform(0, 1.3 * once))
+    time.sleep(rng.uniform(0, 1.3 * once * (1 + trial / 60)))
     os.kill(pid, signal.SIGKILL)
     assert os.waitpid(pid, 0)[1] == signal.SIGKILL
     if target.exists():

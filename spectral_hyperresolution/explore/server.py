@@ -216,7 +216,8 @@ def serve(paths: Iterable[str | Path], port: int | None = None, host: str = "127
                   f"way", file=sys.stderr, flush=True)
         with tempfile.TemporaryDirectory(prefix="hyperres-") as folder:
             if browser: open_page(server.url, Path(folder))
-            server.thread.join()
+            # a signal just before a wait without an end would not be heard
+            while server.thread.is_alive(): server.thread.join(0.2)
     finally: server.stop()
 
 def show(x: str | Path | ArrayLike, sr: float | None = None, height: int = 720) -> "IFrame":
