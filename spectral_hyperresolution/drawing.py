@@ -93,10 +93,9 @@ def _admit(x, sr, qs, settings, tolerance, yes):
     if seconds := cost.too_long(work, None if yes else cost.longest):
         help = cost.advice(plans[0], lambda less: cost.estimate(less, **how).work,
                            work * cost.longest / seconds)
-        many = len(qs) > 1
-        raise ValueError(f"{len(qs)} picture{'s' * many} of {x.shape[1] / sr:.0f} s "
-                         f"take{'s' * (not many)} about {seconds:.0f} s, not <= {cost.longest:g} s. "
-                         f"Take {help}, or --yes")
+        asked, take = ("a picture", "takes") if len(qs) == 1 else (f"{len(qs)} pictures", "take")
+        raise ValueError(f"{asked} of {x.shape[1] / sr:.0f} s {take} about {seconds:.0f} s, not "
+                         f"<= {cost.longest:g} s. Take {help}, or --yes")
 
 def _analyse(x, sr, qs, settings, quiet, yes=False):
     "A picture for each Q, with one progress bar for all that appears after two seconds."

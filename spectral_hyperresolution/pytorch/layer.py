@@ -268,13 +268,13 @@ class LinearReassignment(torch.nn.Module):
                           "position; soft=True has both", stacklevel=2)
         if self.pad_to is not None and n > self.pad_to:
             raise ValueError(f"a sound of {n} samples is longer than pad_to={self.pad_to}")
-        energy, arrivals = self._energy(x, lengths)
-        lit = (arrivals >= self.threshold.to(arrivals.dtype) if self.gate == "local"
-               else open_cells(arrivals, self._long, self.gate))
+        energy, found = self._energy(x, lengths)
+        lit = (found >= self.threshold.to(found.dtype) if self.gate == "local"
+               else open_cells(found, self._long, self.gate))
         inside = None
         if self.level["norm"] == "standard" and (lengths is not None or self.pad_to is not None):
             inside = self.mask(n if lengths is None else lengths, self.pad_to or n)
-        both = torch.where(lit, energy * self._scale, 0), arrivals
+        both = torch.where(lit, energy * self._scale, 0), found
         both = tuple(self._wide(a.flip(-1).mT.reshape(*x.shape[:-1], *a.mT.shape[-2:]))
                      for a in both)
         per_second = self.settings["sr"] / self._long.tdeci if self.level["scale"] == "db" else 1
