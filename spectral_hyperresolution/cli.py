@@ -23,7 +23,8 @@ Draw a sound as a reassigned spectrogram: time-frequency pictures far sharper th
   hyperres draw whale.wav --q 1.4,2.8,5.6           three wavelets in red, green and blue
   hyperres draw whale.wav --q 4          one wavelet: a large Q follows tones, a small one clicks
   hyperres draw night/ calls/*.wav -o pictures/     all of them, each its own picture
-  hyperres draw day.flac --start 3600 --duration 20 --fmin 2000 --fmax 20000 -o calls.png
+  hyperres draw day.flac --start 1:30:00 --duration 20 --fmin 2000 --fmax 20000 -o calls.png
+  hyperres draw 20240503_210000.wav --start @21:15:30 --duration 1:00    by the recorder's clock
   hyperres draw whale.wav --pixels       the picture alone, one bin a pixel, to zoom into
   hyperres explore whale.wav             in the browser: zoom, listen, read off, save
 """
@@ -67,11 +68,11 @@ def _parser():
         verb.add_argument("--overwrite", action="store_true",
                           help="replace a file that is not a picture of the same sound")
         _drawing_options(verb)
-    for option, kind, text in (("start", float, "where to begin [s]"),
-                               ("duration", float, "how much to draw [s]"),
-                               ("channel", int, "one channel, from 1; default: all, pooled")):
-        draw.add_argument(f"--{option}", type=kind, metavar="S" if kind is float else "N",
-                          help=text)
+    draw.add_argument("--start", type=_time, metavar="TIME", help="where to begin: seconds, m:ss "
+                      "or h:mm:ss, or the clock's @hh:mm:ss or yyyy-mm-ddThh:mm:ss")
+    draw.add_argument("--duration", type=_time, metavar="TIME", help="how much to draw: seconds, "
+                      "m:ss or h:mm:ss")
+    draw.add_argument("--channel", type=int, metavar="N", help="one, from 1; default: all, pooled")
     draw.add_argument("--salvage", action="store_true",
                       help="draw what is left of a file that is cut short or damaged")
     for verb in (draw, info):
@@ -124,6 +125,12 @@ def _qs(text):
         raise argparse.ArgumentTypeError(
             f"{text!r} is not one number, or three separated by commas, or auto")
     return values
+
+def _time(text):
+    "Seconds or a moment, from `49.5`, `1:30:00` or `@21:15`."
+    from spectral_hyperresolution.files.times import parse
+    try: return parse(text)
+    except ValueError as error: raise argparse.ArgumentTypeError(str(error)) from None
 
 def _raw(text):
     "Rate, channels, encoding, order, bytes to skip, from `48000` or `48000,2,PCM_24,big,512`."

@@ -236,7 +236,7 @@ def reassigned_spectrogram(
     density: float | None = None,    # instead: departure points per critical spacing
     lint: float = 0.5,               # largest displacement |eta/chi| that enters the picture
     calibration: float | None = None,  # received level of a sample of 1.0 [dB re 1 µPa]
-    start: float = 0.0,              # where the first sample lies in its recording [s]
+    start: float | None = None,      # where the first sample lies in its recording [s]
     dtype: DTypeLike | None = None,  # float32 or float64 to compute in; None follows x
     threads: int | None = None,      # None takes all cores
     progress: Callable[[float], None] | None = None,  # called with the fraction done
@@ -281,7 +281,7 @@ def reassigned_spectrogram(
         largest displacement |eta/chi| that enters the picture
     calibration : float | None, default: None
         received level of a sample of 1.0 [dB re 1 µPa]
-    start : float, default: 0.0
+    start : float | None, default: None
         where the first sample lies in its recording [s]
     dtype : DTypeLike | None, default: None
         float32 or float64 to compute in; None follows x
@@ -319,7 +319,7 @@ def reassigned_spectrogram(
     check_gate(gate)
     if calibration is not None:
         calibration = checks.number("calibration", calibration, -1000, 1000)
-    start = checks.number("start", start, -np.inf)
+    begin = 0.0 if start is None else checks.number("start", start, -np.inf)
     shape = plan.shape[::-1] if pool else (*lead, *plan.shape[::-1])
     tables = np.zeros((2 + (q == "auto"), len(groups), *plan.shape[::-1]))
     for i, channels in enumerate(groups):
@@ -330,4 +330,4 @@ def reassigned_spectrogram(
     tables[0] *= plan.energy_scale / float(sr)
     energy, counts, *q_map = (table.reshape(shape) for table in tables)
     return ReassignedSpectrogram(energy, counts, plan, float(sr), gate, calibration,
-                                 *(q_map or [None]), start)
+                                 q_map[0] if q_map else None, begin)
