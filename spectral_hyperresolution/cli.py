@@ -112,6 +112,7 @@ def _drawing_options(verb):
              "Q")
     add("--pixels", action="store_true", help="no axes: one bin a pixel, highest frequency on top")
     add("--compare", action="store_true", help="the ordinary spectrogram above, on the same axes")
+    add("--full", action="store_true", help="all of a long sound at full density")
     add("--yes", action="store_true", help="go on however long it takes")
     add("--quiet", action="store_true", help="no progress bar")
 

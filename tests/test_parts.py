@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from spectral_hyperresolution import audio, reassigned_spectrogram
+from spectral_hyperresolution import audio, parts, reassigned_spectrogram
 from spectral_hyperresolution.cli import main
+from spectral_hyperresolution.engine import coarse
 from spectral_hyperresolution.files.times import parse, spoken
 from spectral_hyperresolution.ordinary import beside
 from spectral_hyperresolution.parts import Part, part_plan, picture
@@ -100,6 +101,69 @@ def test_the_ordinary_spectrogram_has_the_same_surroundings_and_times():
     np.testing.assert_allclose(power, beside(noise, whole, window)[0][:, 100:150], rtol=1e-3, atol=1e-12)
     later = reassigned_spectrogram(noise, SR, q=2.8, pool=True, start=9.5, **SETTINGS)
     np.testing.assert_allclose(beside(noise, later)[0], beside(noise, whole)[0], rtol=1e-3, atol=1e-12)
+
+
+# ---- few points for large cells
+
+
+def sounds_like_a_night(seconds, sr=4000):
+    "Noise, a hum, and calls now and then."
+    t = np.arange(seconds * sr) / sr
+    calls = np.sin(2 * np.pi * (600 * t + 100 * np.sin(2 * np.pi * 3 * t))) * (np.sin(2 * np.pi * t / 7.3) > 0.8)
+    noise = np.random.default_rng(1).standard_normal(len(t))
+    return Sound((0.05 * noise + 0.1 * np.sin(2 * np.pi * 310 * t) + 0.3 * calls).astype(np.float32), sr)
+
+
+@pytest.mark.parametrize("q", [1.4, 5.6, "auto"])
+def test_few_points_tell_what_all_tell(q):
+    sound = sounds_like_a_night(120)
+    part = Part(sound, 0, sound.frames)
+    plan = part_plan(part, q, 40, 1900, 48, 30000)
+    full, few = picture(part, plan, q), picture(part, plan, q, points=coarse.enough)
+    assert l1(few.energy, full.energy) < 0.05 and l1(few.counts, full.counts) < 0.1
+    if q == "auto": assert (few.q_map == full.q_map).mean() > 0.9
+    pieces = picture(part, plan, q, points=coarse.enough, threads=2, most=100_000)
+    assert l1(pieces.energy, full.energy) < 0.05
+
+
+@pytest.mark.parametrize("q", [2.8, "auto"])
+def test_excerpts_of_columns_tell_what_is_steady(monkeypatch, q):
+    "A third of each column is looked at; noise and a hum are the same there as elsewhere."
+    t = np.arange(120 * 4000) / 4000
+    x = 0.1 * np.random.default_rng(2).standard_normal(len(t)) + 0.2 * np.sin(2 * np.pi * 310 * t)
+    sound = Sound(x.astype(np.float32), 4000)
+    part = Part(sound, 4000, sound.frames - 4000)
+    plan = part_plan(part, q, 80, 1900, 12, 30000)
+    full = picture(part, plan, q, points=coarse.enough)
+    monkeypatch.setattr(parts, "most_visited", sound.frames / 3)
+    seen = []
+    cut = Sound.cut
+    monkeypatch.setattr(Sound, "cut", lambda *a, **k: seen.append(a[2]) or cut(*a, **k))
+    few = picture(part, plan, q, points=coarse.enough)
+    assert few.energy.sum() == pytest.approx(full.energy.sum(), rel=0.03) and l1(few.energy, full.energy) < 0.2
+    assert few.shape == full.shape and (few.energy > 0).mean() > 0.95
+    assert max(seen) < 60_000
+
+
+def test_a_long_part_is_never_in_memory(monkeypatch):
+    sound = sounds_like_a_night(300)
+    part = Part(sound, 0, sound.frames)
+    seen = []
+    cut = Sound.cut
+    monkeypatch.setattr(Sound, "cut", lambda *a, **k: seen.append(a[2]) or cut(*a, **k))
+    monkeypatch.setattr(parts, "coarse_piece", 100_000)
+    picture(part, part_plan(part, 2.8, 200, 1900, 12, 60000), 2.8, points=100.0)
+    assert max(seen) < 250_000 < sound.frames and sum(seen) < 2 * sound.frames
+
+
+def test_few_points_of_silence_and_of_two_channels():
+    silent = Part(Sound(np.zeros((2, 400_000), np.float32), 4000), 0, 400_000)
+    for q in (2.8, "auto"):
+        plan = part_plan(silent, q, 200, 1900, 12, 40_000)
+        assert not picture(silent, plan, q, points=200.0).energy.any()
+    x = np.random.default_rng(5).standard_normal((2, 400_000)).astype(np.float32)
+    both, one = (picture(Part(Sound(x, 4000), 0, 400_000, c), plan, 2.8, points=800.0).energy for c in (None, 2))
+    assert both.sum() == pytest.approx(2 * one.sum(), rel=0.02)
 
 
 # ---- true times of a picture
@@ -280,3 +344,22 @@ def test_clock_times_need_a_clock(night, tmp_path, capsys):
     (tmp_path / night).rename("a.wav")
     assert main(["draw", "a.wav", "--start", "@21:00", *SMALL]) == 2
     assert "a.wav: @21:00:00 is a clock time, and nothing tells when" in capsys.readouterr().err
+
+
+def test_a_long_sound_is_drawn_with_few_points_unless_all_are_asked_for(night, monkeypatch):
+    from spectral_hyperresolution import drawing
+    made = []
+    monkeypatch.setattr(drawing, "picture", lambda *a, **how: made.append(how["points"]) or picture(*a, **how))
+    options = ["draw", night, "--q", "3", "--pixels", *SMALL]
+    assert main(options) == 0
+    monkeypatch.setattr(drawing, "few_from", 40_000)
+    assert main(options) == 0 and main([*options, "--full"]) == 0
+    assert made == [None, coarse.enough, None]
+
+
+def test_the_title_says_how_much_was_looked_at(night, drawn, monkeypatch):
+    from spectral_hyperresolution import drawing
+    monkeypatch.setattr(drawing, "few_from", 40_000)
+    monkeypatch.setattr(parts, "most_visited", 12_000)
+    assert main(["draw", night, "--q", "3", "--fmin", "200", *SMALL]) == 0
+    assert "25% of each column looked at" in drawn[0][1].axes[0].get_title("left")
