@@ -227,7 +227,7 @@ def draw(
 def demo(
     args: Namespace,        # what the command's options say
 ) -> int:                   # 0
-    """Draw a synthetic sound and print the picture's path.
+    """Draw the recording that comes with the package, and print the picture's path.
 
     Parameters
     ----------
@@ -240,13 +240,10 @@ def demo(
         0
     """
     from spectral_hyperresolution import plot
-    from spectral_hyperresolution.theory import sounds
     target = targets.picture_paths([Path("hyperres-demo")], args.output)[0]
     marked = targets.mark("hyperres demo")
     targets.check_target(target, plot.pixel_endings if args.pixels else plot.figure_endings(),
                          marked, args.overwrite)
-    if args.fmin is None: args.fmin = 1500.0
-    _write(args, sounds.dolphin_like(1.5, seed=1)[None], 96000, target,
-           "whistles and clicks a synthetic sound", marked)
+    _write(args, *audio.read(audio.example), target, "calls of a mouse, a real recording", marked)
     targets.say(str(target.resolve()))
     return 0
