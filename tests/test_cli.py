@@ -185,6 +185,7 @@ def drawing(folder):
     return subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, text=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number, status", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_an_interruption_of_the_work(long, number, status):
     process = drawing(long)
@@ -265,6 +266,7 @@ def test_the_demo(tmp_path):
     assert Path(said.stdout.splitlines()[-1]) == (tmp_path / "hyperres-demo.png").resolve()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["whale.wav", "dolphin.wav"])
 def test_real_recordings(reference_folder, tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)

@@ -309,6 +309,7 @@ def test_a_click_near_an_end(boundary, end):
 # ---- real recordings
 
 
+@pytest.mark.slow
 def test_recordings_sum_to_their_own_energy():
     "The picture's sum against the file's own spectrum in the band; lint leaves a share that depends on the sound."
     folder = Path(os.environ.get("HYPERRES_RECORDINGS", ROOT.parent / "shared" / "recordings"))

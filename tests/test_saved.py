@@ -291,6 +291,7 @@ def test_a_failed_save_leaves_the_old_file(path, picture, monkeypatch):
     assert path.read_bytes() == whole and os.listdir(path.parent) == [path.name]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="no SIGKILL")
 def test_a_save_that_is_killed_leaves_the_old_file_or_the_new(path, picture):
     "Killed at moments from the start of a save of some 0.1 s to after its end."

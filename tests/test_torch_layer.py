@@ -78,6 +78,7 @@ def test_a_padded_batch_is_each_sound_alone(how):
         assert not gradient[k, n:].any() and (n < 100 or theirs.abs().sum() > 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["aot_eager", "inductor"])
 def test_padded_batches_compile(backend):
     torch._dynamo.reset()
@@ -164,6 +165,7 @@ def test_wrong_levels_are_refused(wrong, says):
     with pytest.raises(ValueError, match=re.escape(says)): layer(**wrong)
 
 
+@pytest.mark.slow
 def test_an_exported_layer_is_kept_in_a_file(tmp_path):
     model, x = layer(fmin=500, scale="db", norm="peak", soft=True).eval(), sounds(2, 1500)
     time = torch.export.Dim("time", min=1000, max=4000)
