@@ -145,7 +145,8 @@ def _zero(args, S):
     "The time of day at a picture's 0 s, if it is asked for."
     begun = vars(args).get("begun")
     if begun is None: return None
-    return begun + timedelta(seconds=float((args.start or 0.0) - S.times[0]))
+    first = S.time_edges[0] + 1 / S.sr                                  # sample
+    return begun + timedelta(seconds=float((args.start or 0.0) - first))
 
 # %% ../nbs/74_drawing.ipynb #7c5714cc
 def _read(args, sound):

@@ -204,7 +204,7 @@ def legend(
 
 # %% ../nbs/90_panels.ipynb #d2507509
 def draw_waveform(
-    x: np.ndarray,               # the sound, (N,) or (C, N), which begins at the picture's 0 s
+    x: np.ndarray,               # the sound, (N,) or (C, N), which begins with the picture
     S: "ReassignedSpectrogram",  # the ReassignedSpectrogram whose axis of time to use
     ax: "Axes | None" = None,    # matplotlib axes; None takes the current ones
     start: datetime | None = None,  # the time of day at 0 s; None: seconds
@@ -216,7 +216,7 @@ def draw_waveform(
     Parameters
     ----------
     x : np.ndarray
-        the sound, (N,) or (C, N), which begins at the picture's 0 s
+        the sound, (N,) or (C, N), which begins with the picture
     S : ReassignedSpectrogram
         the ReassignedSpectrogram whose axis of time to use
     ax : Axes | None, default: None
@@ -239,7 +239,7 @@ def draw_waveform(
     flat = checks.as_channels(x)[0]
     n, edges = len(S.times), S.time_edges
     columns = np.append(np.arange(0, n, -(-n // most)), n)
-    first = np.round((edges[columns[:-1]] - S.times[0]) * S.sr).astype(int)
+    first = np.round((edges[columns[:-1]] - edges[0]) * S.sr).astype(int)
     first = np.clip(first, 0, flat.shape[1] - 1)
     lowest = np.minimum.reduceat(flat, first, axis=1).min(axis=0)
     highest = np.maximum.reduceat(flat, first, axis=1).max(axis=0)

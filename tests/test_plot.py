@@ -174,6 +174,20 @@ def test_several_channels_are_refused(ax):
         with pytest.raises(ValueError, match=r"a picture of shape \(2, .* choose a channel, or pool=True"): call()
 
 
+def test_a_click_of_the_waveform_stands_above_that_of_the_picture(ax, monkeypatch):
+    for n, most in ((2000, 2400), (2001, 60), (3999, 7), (0, 2400)):
+        x = np.stack([1.0 * (np.arange(4000) == n), -0.5 * (np.arange(4000) == n)])
+        S = reassigned_spectrogram(x[0], SR, q=0.5, fmin=300, hop_length=25)
+        ax.clear()
+        plot.draw_waveform(x, S, ax, most=most)
+        t, y = ax.collections[0].get_paths()[0].vertices.T
+        together = -(-len(S.times) // most)                            # columns of 25 samples
+        k = n // 25 // together * together
+        there = S.time_edges[k], S.time_edges[min(k + together, len(S.times))]
+        np.testing.assert_allclose((t[y == 1].min(), t[y == 1].max()), there)
+        assert y.min() == -0.5 and ax.get_xlim() == (S.time_edges[0], S.time_edges[-1])
+
+
 # ---- matplotlib's styles
 
 
