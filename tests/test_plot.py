@@ -199,6 +199,7 @@ DRAWINGS = [
     ("ordinary", lambda S, ax: plot.draw_ordinary(np.ones(4000), S, ax, colorbar=True)),
     ("waveform", lambda S, ax: plot.draw_waveform(np.ones(4000), S, ax)),
     ("background", lambda S, ax: plot.background(S)),
+    ("Q", lambda S, ax: replace(S, q_map=np.full(S.shape, 2.0)).plot_q(ax)),
 ]
 
 
