@@ -167,7 +167,9 @@ def _canvas(look, width, height, n):
     pictures = 1 + look.compare
     if look.paper:
         wide, panel, strip = paper_width, 0.8 * paper_width * height / width + 0.45, 0.7
-    else: wide, panel, strip = width / 100 + 1, height / 100 + 0.8, max(0.9, height / 500)
+    else:                                        # letters need some room
+        wide, panel = max(width / 100 + 1, 2.5), max(height / 100 + 0.8, 1.6)
+        strip = max(0.9, height / 500)
     below = 0.7 if n == 3 and wide < 5 else 0.0                        # a legend
     fig = Figure(figsize=(wide, pictures * panel + look.waveform * strip + below))
     FigureCanvasAgg(fig)

@@ -120,6 +120,7 @@ def axes(
     ax = _time(ax, S, start, grid)
     ax.set_ylim(S.frequency_edges[0], S.frequency_edges[-1])
     ticks.frequency_axis(ax)
+    _shorten(ax.yaxis.label, ax.bbox.height)
     return ax
 
 # %% ../nbs/90_panels.ipynb #831fff3e
@@ -139,18 +140,20 @@ def bar(
     chosen : scales.Scale
         its scale
     """
+    from matplotlib import rcParams
     from matplotlib.ticker import MaxNLocator
     low, high = chosen.low, chosen.high
     drawn = ax.figure.colorbar(mesh, ax=ax, label=f"level [{chosen.unit}]", pad=0.01)
-    room = 0.08 * (high - low)
-    inner = [level for level in MaxNLocator(5).tick_values(low, high)
+    labels = ax.bbox.height / ax.figure.dpi * 72 / rcParams["font.size"]   # that fit
+    room = (high - low) * max(0.08, min(1.3 / labels, 0.5))
+    inner = [level for level in MaxNLocator(int(np.clip(labels / 2.5, 1, 5))).tick_values(low, high)
              if low + room < level < high - room]
     _shorten(drawn.ax.yaxis.label, ax.bbox.height)
     drawn.set_ticks([low, *inner, high],
                     labels=[f"≤ {low:.3g}", *(f"{level:g}" for level in inner), f"≥ {high:.3g}"])
 
 def _shorten(label, height):
-    "Break a bar's label, then make its letters smaller, so that it is no longer than the bar."
+    "Break a label, then make its letters smaller, so that it is no longer than its axis."
     if label.get_window_extent().height <= height: return
     label.set_text(label.get_text().replace(" ", "\n", 1))
     label.set_fontsize(label.get_fontsize() * min(1, height / label.get_window_extent().height))

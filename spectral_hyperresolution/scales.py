@@ -91,7 +91,7 @@ def _bands(power, starts, frequencies, span):
     found = [np.quantile(_pieces(e[there], m[there], int(np.clip(periods / (f * span), fewest,
                                                                 longest))), quiet_part)
              for e, m, f in zip(energy, lit, frequencies, strict=True)]
-    return median_filter(found, bands_per_octave + 1, mode="nearest")
+    return median_filter(found, bands_per_octave + 1, mode="mirror")
 
 # %% ../nbs/88_scales.ipynb #eabd0b2f
 def background(

@@ -7,6 +7,7 @@ __all__ = ['palette', 'use_style', 'show', 'name_title']
 
 # %% ../nbs/42_style.ipynb #b471fbcc
 from importlib.resources import files
+from math import ceil
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -118,3 +119,7 @@ def _fit(title, name, more):
         kept -= 1
         shown = name[:kept // 2] + "…" + name[-(kept // 2):]
     title.set_text(shown + more)
+    # three lines of a low figure leave nothing of it
+    while (title.get_fontsize() > 5 and ceil(width(shown + more) / max(room, 1))
+           * 1.2 * title.get_fontsize() * dots > 0.25 * title.figure.bbox.height):
+        title.set_fontsize(0.9 * title.get_fontsize())

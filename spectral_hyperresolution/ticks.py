@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 fewest_ticks = 4
 
 class FrequencyTicks(Locator):
-    "1, 2 and 5 of each decade; fewer of a wide range, more of a narrow one."
+    "1, 2 and 5 of each decade; fewer of a wide range or in little room, more of a narrow range."
     axis: Any
 
     def __call__(self) -> Any:
@@ -31,10 +31,11 @@ class FrequencyTicks(Locator):
     def tick_values(self, vmin: float, vmax: float) -> Any:
         low, high = sorted((max(vmin, 1e-300), max(vmax, 1e-300)))
         decades = 10.0 ** np.arange(floor(log10(low)), ceil(log10(high)) + 1)
+        room = 9 if self.axis is None else max(1, self.axis.get_tick_space())
         for steps in ((1,), (1, 2, 5), (1, 1.5, 2, 3, 4, 5, 7)):
             found = np.outer(decades, steps).ravel()
             found = found[(found >= low * (1 - 1e-9)) & (found <= high * (1 + 1e-9))]
-            if len(found) >= fewest_ticks: return found
+            if len(found) >= min(fewest_ticks, room): return found[::ceil(len(found) / room)]
         return MaxNLocator(6, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
 
 def frequency_axis(
