@@ -99,7 +99,7 @@ def look(
             raise ValueError(f"cmap={wanted.cmap!r} is for one q: three are red, green and blue")
         panels.colour_map(wanted.cmap)
     if wanted.pixels:
-        framed = [name for name in ("grid", "waveform", "clock") if getattr(wanted, name)]
+        framed = [name for name in ("grid", "waveform", "clock", "compare") if getattr(wanted, name)]
         if wanted.style != "screen": framed += ["style"]
         if framed: raise ValueError(f"{framed[0]}={getattr(wanted, framed[0])!r} is for a picture "
                                     f"with axes, not for pixels")

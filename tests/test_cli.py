@@ -373,6 +373,7 @@ def test_the_waveform_the_grid_and_the_clock(bird, monkeypatch):
     (["--pixels", "--grid"], "grid=True is for a picture with axes"),
     (["--pixels", "--waveform"], "waveform=True is for a picture with axes"),
     (["--pixels", "--clock"], "clock=True is for a picture with axes"),
+    (["--pixels", "--compare"], "compare=True is for a picture with axes"),
     (["--pixels", "--style", "paper"], "style='paper' is for a picture with axes"),
 ])
 def test_a_look_that_cannot_be_is_refused_before_a_sound_is_read(bird, capsys, monkeypatch, arguments, says):
