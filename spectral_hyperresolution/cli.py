@@ -19,7 +19,7 @@ from . import looks
 help_text = """\
 Draw a sound as a reassigned spectrogram: time-frequency pictures far sharper than a spectrogram.
 
-  hyperres demo                          a picture of a sound that the program makes itself
+  hyperres demo                          a picture of a recording that comes with it
   hyperres info whale.wav --advise       what a file holds, and how to analyse it
   hyperres draw whale.wav                whale.png, each sound in it at its own Q
   hyperres draw whale.wav --q 1.4,2.8,5.6           three wavelets in red, green and blue
@@ -63,7 +63,7 @@ def _parser():
     info.add_argument("sound", nargs="+")
     info.add_argument("--advise", action="store_true",
                       help="and what `draw` takes by itself, what is advised, and why")
-    demo = verbs.add_parser("demo", help="make a sound, draw it, print the picture's path")
+    demo = verbs.add_parser("demo", help="draw a recording that comes with it")
     for verb in (draw, demo):
         verb.add_argument("-o", "--output", metavar="PICTURE",
                           help="file to write, PNG by its ending unless another is given, or a "

@@ -94,10 +94,9 @@ def _admit(x, sr, qs, settings, tolerance, yes):
     if seconds := cost.too_long(work, None if yes else cost.longest):
         help = cost.advice(plans[0], lambda less: cost.estimate(less, **how).work,
                            work * cost.longest / seconds)
-        many = len(qs) > 1
-        raise ValueError(f"{len(qs)} picture{'s' * many} of {x.shape[1] / sr:.0f} s "
-                         f"take{'s' * (not many)} about {seconds:.0f} s, not <= {cost.longest:g} s. "
-                         f"Take {help}, or --yes")
+        asked, take = ("a picture", "takes") if len(qs) == 1 else (f"{len(qs)} pictures", "take")
+        raise ValueError(f"{asked} of {x.shape[1] / sr:.0f} s {take} about {seconds:.0f} s, not "
+                         f"<= {cost.longest:g} s. Take {help}, or --yes")
 
 def _analyse(x, sr, qs, settings, quiet, yes=False):
     "A picture for each Q, with one progress bar for all that appears after two seconds."
@@ -240,7 +239,7 @@ def draw(
 def demo(
     args: Namespace,        # what the command's options say
 ) -> int:                   # 0
-    """Draw a synthetic sound and print the picture's path.
+    """Draw the recording that comes with the package, and print the picture's path.
 
     Parameters
     ----------
@@ -253,15 +252,12 @@ def demo(
         0
     """
     from spectral_hyperresolution import plot
-    from spectral_hyperresolution.theory import sounds
     look = looks.look(args)
     target = targets.picture_paths([Path("hyperres-demo")], args.output,
                                    ending=".pdf" if look.paper else ".png")[0]
     marked = targets.mark("hyperres demo")
     targets.check_target(target, plot.pixel_endings if args.pixels else plot.figure_endings(),
                          marked, args.overwrite)
-    if args.fmin is None: args.fmin = 1500.0
-    _write(args, sounds.dolphin_like(1.5, seed=1)[None], 96000, target,
-           "whistles and clicks a synthetic sound", marked)
+    _write(args, *audio.read(audio.example), target, "calls of a mouse, a real recording", marked)
     targets.say(str(target.resolve()))
     return 0

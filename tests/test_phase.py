@@ -98,7 +98,7 @@ def test_a_click_and_a_tone_lie_where_the_axes_say(settings, hop):
         assert S.complex.shape == (len(S.frequencies), len(S.times)) and len(S.times) == -(-600 // hop)
         np.testing.assert_allclose(S.times, np.arange(0, 600, hop) / sr)
         weight = np.abs(S.complex).sum(0)
-        most = np.sort(weight.argsort()[-2:])                          # an arrival is shared between two columns
+        most = np.sort(weight.argsort()[-2:])   # a reassigned point is shared by two columns
         assert most[1] - most[0] == 1 and weight[most].sum() > 0.7 * weight.sum()
         centre = (weight * S.times)[most].sum() / weight[most].sum() * sr
         assert centre == pytest.approx(at, abs=0.15 * hop if "q" in settings else 1e-3)

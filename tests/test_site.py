@@ -86,7 +86,7 @@ def test_formulas_carry_the_papers_numbers(page, site):
 
 
 def test_sounds_can_be_played(page, site):
-    open_page(page, f"{site}/22_organs.html")
+    open_page(page, f"{site}/27_organs.html")
     sounds = page.locator("audio")
     assert sounds.count()
     loaded = "a => new Promise(done => { a.onloadedmetadata = () => done(a.duration); a.preload = 'auto'; a.load() })"
@@ -94,8 +94,8 @@ def test_sounds_can_be_played(page, site):
 
 
 @pytest.mark.parametrize("word, page_found", [
-    ("whistle", "21_sounds.html"),
-    ("consensus", "30_consensus.html"),
+    ("whistle", "26_sounds.html"),
+    ("consensus", "35_consensus.html"),
 ])
 def test_search_finds(page, site, word, page_found):
     page.goto(f"{site}/index.html")
@@ -115,7 +115,7 @@ def test_one_switch_opens_all_code(page, site):
     assert page.locator("article .highlight:visible").count() >= 1
     page.get_by_label("Show all code").check()
     assert folds.evaluate_all("all => all.every(one => one.open)")
-    open_page(page, f"{site}/30_consensus.html")
+    open_page(page, f"{site}/35_consensus.html")
     assert page.get_by_label("Show all code").is_checked()
     assert page.locator("article details.hide").evaluate_all("all => all.every(one => one.open)")
     page.get_by_label("Show all code").uncheck()

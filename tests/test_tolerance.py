@@ -20,7 +20,7 @@ KINDS = ("noise", "pink", "tone", "sweep", "clicks", "tones", "wobble", "lowest 
 
 def brute(x, p, boundary, soft=0.0):
     """Energy and counts before the gate, (n_times, n_bins), highest frequency first: the authors' program. With `soft`,
-    an arrival's share of a neighbouring cell rises from 0 to 1 over that many cells about their common edge."""
+    a reassigned point's share of a neighbouring cell rises from 0 to 1 over that many cells about their common edge."""
     N, n_filters = len(x), int(np.ceil(np.ceil(p.noct * np.log2(p.maxf / p.minf) + 1) * p.over))
     rows, columns = int(np.ceil(N / p.tdeci)), int(np.ceil(p.noct * np.log2(p.maxf / p.minf) + 1))
     beyond = 0 if boundary == "wrap" else max(min(int(9 * p.q / p.minf) + 2, 8 * N),
@@ -52,7 +52,7 @@ def brute(x, p, boundary, soft=0.0):
 
 
 def shares(place, size, soft):
-    "The cells that share arrivals at `place` (cell n from n to n + 1), and how much each receives."
+    "The cells that share reassigned points at `place` (cell n from n to n + 1), and how much each receives."
     if not soft: return [(np.floor(place), np.ones(len(place)))]
     edge = np.round(place)
     above = np.clip(0.5 + (place - edge) / soft, 0, 1)

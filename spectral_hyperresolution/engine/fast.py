@@ -83,7 +83,7 @@ def _scaled(x, power):
 class _Fast:
     """The fast mode: blocks and strides that grow as 1/f, one length of inverse FFT, float32 or
     float64."""
-    margin = 0             # cells beside an arrival that it reaches as well
+    margin = 0             # cells beside a reassigned point that it reaches as well
 
     def __init__(self, x, plan, boundary, tolerance, density, silence, window):
         self.x, self.plan, self.boundary = x, plan, boundary

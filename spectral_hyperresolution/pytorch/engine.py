@@ -206,8 +206,8 @@ def reassign(
     limit: float | None = longest,  # longest that a CPU may take [s]; None: as long as it takes
 ) -> tuple[torch.Tensor, torch.Tensor]:  # energy and counts before any gate, both (…,
                                          # n_times, n_bins), highest frequency first
-    """Reassign signals and histogram the arrivals (Gardner & Magnasco 2006, Eq. 6). Raises
-    ValueError for a wrong shape, type, device, mode or value.
+    """Reassign signals and histogram the reassigned points (Gardner & Magnasco 2006, Eq. 6).
+    Raises ValueError for a wrong shape, type, device, mode or value.
 
     Parameters
     ----------
@@ -261,7 +261,7 @@ def reassign(
 
 # %% ../../nbs/61_torch_engine.ipynb #d7776d26
 def open_cells(
-    counts: torch.Tensor,  # arrivals, (…, n_times, n_bins)
+    counts: torch.Tensor,  # reassigned points, (…, n_times, n_bins)
     plan: Plan,
     gate: str | None,      # "local", "global" (the authors' rule, picture by picture), or None
 ) -> torch.Tensor:         # True where a cell stays in the picture, same shape
@@ -270,7 +270,7 @@ def open_cells(
     Parameters
     ----------
     counts : torch.Tensor
-        arrivals, (…, n_times, n_bins)
+        reassigned points, (…, n_times, n_bins)
     plan : Plan
     gate : str | None
         "local", "global" (the authors' rule, picture by picture), or None

@@ -47,7 +47,7 @@ class LinearReassignment(torch.nn.Module):
     fmin : float | None, default: None
         lowest frequency [Hz]; None: eight octaves below fmax
     fmax : float | None, default: None
-        highest frequency [Hz]; None: 0.45 sr
+        highest frequency [Hz]; None: sr / 2
     bins_per_octave : int, default: 48
         output bins per octave
     hop_length : int | None, default: None
@@ -98,7 +98,7 @@ class LinearReassignment(torch.nn.Module):
         *,
         q: float = 2.0,                   # wavelet Q: >> 1 follows tones, << 1 follows clicks
         fmin: float | None = None,        # lowest frequency [Hz]; None: eight octaves below fmax
-        fmax: float | None = None,        # highest frequency [Hz]; None: 0.45 sr
+        fmax: float | None = None,        # highest frequency [Hz]; None: sr / 2
         bins_per_octave: int = 48,        # output bins per octave
         hop_length: int | None = None,    # output time stride [samples]; None: 2.5 ms
         oversampling: int | None = None,  # scans per output bin; None: 20 scans in one sigma_f
@@ -268,13 +268,13 @@ class LinearReassignment(torch.nn.Module):
                           "position; soft=True has both", stacklevel=2)
         if self.pad_to is not None and n > self.pad_to:
             raise ValueError(f"a sound of {n} samples is longer than pad_to={self.pad_to}")
-        energy, arrivals = self._energy(x, lengths)
-        lit = (arrivals >= self.threshold.to(arrivals.dtype) if self.gate == "local"
-               else open_cells(arrivals, self._long, self.gate))
+        energy, found = self._energy(x, lengths)
+        lit = (found >= self.threshold.to(found.dtype) if self.gate == "local"
+               else open_cells(found, self._long, self.gate))
         inside = None
         if self.level["norm"] == "standard" and (lengths is not None or self.pad_to is not None):
             inside = self.mask(n if lengths is None else lengths, self.pad_to or n)
-        both = torch.where(lit, energy * self._scale, 0), arrivals
+        both = torch.where(lit, energy * self._scale, 0), found
         both = tuple(self._wide(a.flip(-1).mT.reshape(*x.shape[:-1], *a.mT.shape[-2:]))
                      for a in both)
         per_second = self.settings["sr"] / self._long.tdeci if self.level["scale"] == "db" else 1
