@@ -13,6 +13,8 @@ import sys
 import threading
 from collections.abc import Sequence
 
+from . import looks
+
 # %% ../nbs/15_command_line.ipynb #a92bcb5e
 help_text = """\
 Draw a sound as a reassigned spectrogram: time-frequency pictures far sharper than a spectrogram.
@@ -24,15 +26,18 @@ Draw a sound as a reassigned spectrogram: time-frequency pictures far sharper th
   hyperres draw whale.wav --q 4          one wavelet: a large Q follows tones, a small one clicks
   hyperres draw night/ calls/*.wav -o pictures/     all of them, each its own picture
   hyperres draw day.flac --start 3600 --duration 20 --fmin 2000 --fmax 20000 -o calls.png
+  hyperres draw a.wav b.wav --ref -70 --range 0,50  two pictures on one scale
+  hyperres draw whale.wav --style paper  whale.pdf, for a journal's single column
   hyperres draw whale.wav --pixels       the picture alone, one bin a pixel, to zoom into
   hyperres explore whale.wav             in the browser: zoom, listen, read off, save
 """
 draw_text = """\
-Draw each SOUND, and all sounds in folders. The colour is the level, each part of the picture is
-analysed at the Q that suits it, and the picture begins above the octaves that hold nothing but
-background; its title says so. With three Qs the colours are red, green and blue, from the
-smallest (clicks) to the largest (tones); what all three agree on is white. The scale is the
-picture's own.
+Draw each SOUND, and all sounds in folders. Each part of the picture is analysed at the Q that suits
+it, and the picture begins above the octaves that hold nothing but background; its title says so.
+The colour is the level above the background of each frequency, so that noise is dim and a faint
+whistle is bright. With three Qs the colours are red, green and blue, from the smallest (clicks) to
+the largest (tones); what all three agree on is white. A scale is the picture's own unless --range
+and --ref fix it.
 """
 
 # %% ../nbs/15_command_line.ipynb #9fbed296
@@ -72,6 +77,8 @@ def _parser():
                                ("channel", int, "one channel, from 1; default: all, pooled")):
         draw.add_argument(f"--{option}", type=kind, metavar="S" if kind is float else "N",
                           help=text)
+    draw.add_argument("--clock", action="store_true",
+                      help="the time of day on the axis, from the file's name or header")
     draw.add_argument("--salvage", action="store_true",
                       help="draw what is left of a file that is cut short or damaged")
     for verb in (draw, info):
@@ -109,6 +116,7 @@ def _drawing_options(verb):
     add("--calibration", type=float, metavar="DB",
         help="received level of a full-scale sample value [dB re 1 µPa], for the colour bar of one "
              "Q")
+    looks.add_options(add)
     add("--pixels", action="store_true", help="no axes: one bin a pixel, highest frequency on top")
     add("--compare", action="store_true", help="the ordinary spectrogram above, on the same axes")
     add("--yes", action="store_true", help="go on however long it takes")
@@ -226,7 +234,7 @@ def main(
     """
     try:
         with _Interruption() as interruption:
-            args = _parser().parse_args(argv)
+            args = _parser().parse_args(looks.joined(sys.argv[1:] if argv is None else argv))
             args.interrupted = lambda: interruption.signal is not None
             verb = dict(draw=_draw, explore=_explore, info=_info, demo=_demo)[args.verb]
             try: return verb(args) or 0

@@ -9,13 +9,14 @@ __all__ = ['fewest_octaves', 'margin_octaves', 'long_sound', 'long_tolerance', '
 import sys
 from argparse import Namespace
 from collections.abc import Callable
+from datetime import timedelta
 from math import log2
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from . import audio, targets
+from . import audio, looks, targets
 
 # %% ../nbs/74_drawing.ipynb #f107eb50
 def _settings(args, x, sr):
@@ -119,33 +120,32 @@ def _analyse(x, sr, qs, settings, quiet, yes=False):
 # %% ../nbs/74_drawing.ipynb #c868b927
 def _write(args, x, sr, target, title, source):
     "Analyse, draw and write the picture; `source` is a note that is kept in it."
+    look = looks.look(args)
     qs, settings, note = _settings(args, x, sr)
     if args.calibration is not None and (len(qs) == 3 or args.pixels):
         raise ValueError(f"calibration={args.calibration:g} dB is for the colour bar of a picture "
                          f"with axes and one q, as with --q 2")
     pictures = _analyse(x, sr, qs, settings, args.quiet, args.yes)
     from spectral_hyperresolution import plot
-    if args.pixels:
-        if note and not args.quiet: targets.say(f"hyperres: note: {title}: {note}", sys.stderr)
-        plot.save_pixels(target, pictures if len(qs) == 3 else pictures[0], source=source)
-        return
-    import matplotlib
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
+    if note and (look.pixels or look.paper) and not args.quiet:
+        targets.say(f"hyperres: note: {title}: {note}", sys.stderr)
+    with looks.style(look):
+        if look.pixels:
+            plot.save_pixels(target, pictures if len(qs) == 3 else pictures[0], look.cmap, source,
+                             **look.scale)
+            return
+        more = (f"   Q = {', '.join(q if q == 'auto' else f'{q:g}' for q in qs)}"
+                + (" in red, green, blue" if len(qs) == 3 else "") + (note and f"   {note}"))
+        fig = looks.figure(pictures, x, look, (args.width, args.height), title, more,
+                           _zero(args, pictures[0]))
+        plot.save_figure(target, fig, source, **(dict(stream="pdf") if look.paper else {}))
 
-    from spectral_hyperresolution.style import name_title, use_style
-    use_style()
-    rows = 1 + args.compare
-    fig, axes = plt.subplots(rows, 1, figsize=(args.width / 100 + 1,
-                                               rows * (args.height / 100 + 0.8)), squeeze=False,
-                                               sharex=True)
-    if args.compare:
-        plot.draw_ordinary(x, pictures[len(qs) // 2], axes[0, 0], colorbar=len(qs) == 1)
-    if len(qs) == 3: plot.draw_three(pictures, axes[-1, 0])
-    else: plot.draw(pictures[0], axes[-1, 0])
-    name_title(axes[-1, 0], title, f"   Q = {', '.join(q if q == 'auto' else f'{q:g}' for q in qs)}"
-               + (" in red, green, blue" if len(qs) == 3 else "") + (note and f"   {note}"))
-    plot.save_figure(target, fig, source)
+def _zero(args, S):
+    "The time of day at a picture's 0 s, if it is asked for."
+    begun = vars(args).get("begun")
+    if begun is None: return None
+    first = S.time_edges[0] + 1 / S.sr                                  # sample
+    return begun + timedelta(seconds=float((args.start or 0.0) - first))
 
 # %% ../nbs/74_drawing.ipynb #7c5714cc
 def _read(args, sound):
@@ -162,8 +162,18 @@ def _read(args, sound):
     targets.say(f"hyperres: warning: {sound}: {fault}; what is left of it is drawn", sys.stderr)
     return x, sr, f" ({fault.removeprefix('the file ')})"
 
+def _begun(args, sound):
+    "When a recording began; ValueError where nothing tells it."
+    raw = None if args.raw is None else audio.RawFormat(*args.raw)
+    begun = audio.info(sound, raw).origin.start
+    if begun is None:
+        raise ValueError(f"{sound}: clock=True needs a start, and neither the file's name nor its "
+                         f"header tells one")
+    return begun
+
 def _draw_one(args, sound, target):
     "Read a sound, draw it, write its picture."
+    if vars(args).get("clock"): args = Namespace(**vars(args) | dict(begun=_begun(args, sound)))
     x, sr, more = _read(args, sound)
     if isinstance(target, Path): target.parent.mkdir(parents=True, exist_ok=True)
     try: _write(args, x, sr, target, sound.name + more, targets.mark(sound))
@@ -192,15 +202,17 @@ def draw(
         0, or 2 where a sound could not be drawn
     """
     from spectral_hyperresolution import plot
+    look = looks.look(args)
     sounds = targets.find_sounds(args.sound)
     end = None if args.duration is None else (args.start or 0.0) + args.duration
-    endings = plot.pixel_endings if args.pixels else plot.figure_endings()
+    endings = plot.pixel_endings if look.pixels else plot.figure_endings()
     paths: list[Any]
     if args.output == "-":
         if len(sounds) > 1: raise ValueError(f"output='-' takes one picture, not {len(sounds)}")
         paths = [sys.stdout.buffer]
     else: paths = list(targets.picture_paths(sounds, args.output,
-                                             targets.part_name(args.start or 0.0, end)))
+                                             targets.part_name(args.start or 0.0, end),
+                                             ".pdf" if look.paper else ".png"))
     failures: dict[Path, str] = {}
 
     def attempt(sound, work, *details):
@@ -240,7 +252,9 @@ def demo(
         0
     """
     from spectral_hyperresolution import plot
-    target = targets.picture_paths([Path("hyperres-demo")], args.output)[0]
+    look = looks.look(args)
+    target = targets.picture_paths([Path("hyperres-demo")], args.output,
+                                   ending=".pdf" if look.paper else ".png")[0]
     marked = targets.mark("hyperres demo")
     targets.check_target(target, plot.pixel_endings if args.pixels else plot.figure_endings(),
                          marked, args.overwrite)
