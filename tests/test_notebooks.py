@@ -13,8 +13,8 @@ NOTEBOOKS = sorted((ROOT / "nbs").glob("*.ipynb"))
 
 # a process for each notebook, forked from one that has imported what they need and done nothing else
 processes = multiprocessing.get_context("forkserver" if hasattr(os, "fork") else "spawn")
-processes.set_forkserver_preload(["nbdev.test", "nbformat", "pytest", "matplotlib.pyplot", "scipy.signal", "numba", "torch",
-                                  "spectral_hyperresolution.spectrogram"])
+processes.set_forkserver_preload(["nbdev.test", "nbformat", "pytest", "matplotlib.pyplot", "scipy.signal", "numba",
+                                  "torch", "spectral_hyperresolution.spectrogram"])
 
 
 def run(notebook, errors):
@@ -34,7 +34,7 @@ def failure(notebook, folder):
     process = processes.Process(target=run, args=(notebook, errors))
     process.start()
     process.join()
-    if process.exitcode: return f"exit status {process.exitcode}\n{errors.read_text(errors='replace')}"
+    return f"exit status {process.exitcode}\n{errors.read_text(errors='replace')}" if process.exitcode else None
 
 
 def test_there_are_notebooks():
