@@ -82,7 +82,7 @@ def test_any_rate():
 
 @pytest.mark.parametrize("n", [1, 2, 10])
 def test_too_few_samples_at_the_door(n):
-    refused(door, x[:n], says=[f"a sound of {n} samples is shorter than the lowest wavelet, 2·q·sr/fmin = 18 samples"])
+    refused(door, x[:n], says=[f"a sound of {n} samples is shorter than the lowest wavelet, 2·q·sr/fmin = 16 samples"])
 
 
 def test_shorter_than_the_lowest_wavelet():
@@ -427,7 +427,7 @@ def test_a_rate_in_few_bits():
 
 def test_a_rate_that_is_not_whole():
     S = reassigned_spectrogram(x, 0.5)
-    assert S.energy.any() and S.frequencies[-1] < 0.25 < S.sr and S.times[-1] > 3990
+    assert S.energy.any() and S.frequencies[-1] == 0.25 and S.times[-1] > 3990
 
 
 WRONG_ON_TORCH = [
