@@ -28,7 +28,6 @@ from inspect import signature
 from pathlib import Path
 from statistics import median
 from time import perf_counter, process_time
-from types import SimpleNamespace
 
 import numpy as np
 from scipy.fft import next_fast_len
@@ -212,16 +211,15 @@ def timed(
 def thinned(
     plan: Plan,  # of all scans
     k: int,  # how many scans to keep
-):  # what the literal loop reads of a plan, with `k` scans spread evenly
-    "A plan's stand-in with fewer scans."
+):  # the plan, with `k` scans spread evenly
+    "A plan with fewer scans."
     chosen = ((np.arange(k) + 0.5) * plan.n_scans / max(k, 1)).astype(int)
-    numbers = {f.name: getattr(plan, f.name) for f in fields(plan)}
-    return SimpleNamespace(
-        **numbers,
-        shape=plan.shape,
-        scan_frequencies=plan.scan_frequencies[chosen],
-        scan_sigma_f=plan.scan_sigma_f[chosen],
-    )
+
+    class Some(Plan):
+        scan_frequencies = plan.scan_frequencies[chosen]
+        scan_sigma_f = plan.scan_sigma_f[chosen]
+
+    return Some(*(getattr(plan, f.name) for f in fields(plan)))
 
 
 def extrapolated(

@@ -12,7 +12,8 @@ import numpy as np
 
 from spectral_hyperresolution.engine import coarse
 from spectral_hyperresolution.engine.running import _cores
-from spectral_hyperresolution.parts import Part, part_plan, picture
+from spectral_hyperresolution.parts import Part, part_plan
+from spectral_hyperresolution.pieces import picture
 from spectral_hyperresolution.recording import Sound
 
 

@@ -350,7 +350,7 @@ def chapter(name: str) -> int:
 
 
 def tests(*arguments: str) -> int:
-    return int(pytest.main(["-n", "0", "-x", "-q", "-p", "no:cacheprovider", "--tb=line", *arguments]))
+    return int(pytest.main(["-n", "0", "-x", "-q", "-p", "no:cacheprovider", "--tb=line", "-m", "", *arguments]))
 
 
 class Judging:

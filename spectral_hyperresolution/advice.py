@@ -186,13 +186,13 @@ def advise(
     if len(qs) == 1: why = "the fewest cells are lit"
     elif q == max(qs): why += '; the largest that was tried, q="auto" goes further'
     found, values = occupied(pictures[q]), dict(q=(q, why))
-    low, high = ((fmin, 0.45 * sr) if found is None
+    low, high = ((fmin, sr / 2) if found is None
                  else (max(found[0] * 2 ** (-1 / 6), fmin),
-                       min(found[1] * 2 ** (1 / 6), 0.45 * sr)))
+                       min(found[1] * 2 ** (1 / 6), sr / 2)))
     values["fmin"] = (low, "nothing below it stands out of the noise" if low > fmin
                       else "eight octaves below fmax, or what the length allows")
-    values["fmax"] = (high, "nothing above it stands out of the noise" if high < 0.45 * sr
-                      else "0.45 of the sampling rate")
+    values["fmax"] = (high, "nothing above it stands out of the noise" if high < sr / 2
+                      else "half the sampling rate")
     values |= _grid(n, sr, q, low, high)
     return Advice({k: v for k, (v, _) in values.items()},
                   {k: why for k, (_, why) in values.items()})

@@ -299,15 +299,15 @@ def draw_q_map(
     Axes
         the axes
     """
-    import matplotlib.pyplot as plt
     from matplotlib.colors import LogNorm
+
+    from spectral_hyperresolution import panels
     if S.q_map is None: raise ValueError("q_map=None: the picture was not made with q=\"auto\"")
-    ax = plt.gca() if ax is None else ax
+    ax = panels.axes(ax, S)
     shown = ax.pcolormesh(S.time_edges, S.frequency_edges, np.squeeze(S.q_map), cmap="viridis",
                           norm=LogNorm(ladder[0], ladder[-1]), rasterized=True)
-    ax.set(yscale="log", xlabel="time [s]", ylabel="frequency [Hz]")
     if colorbar:
-        bar = plt.colorbar(shown, ax=ax, label="Q", ticks=ladder)
+        bar = ax.figure.colorbar(shown, ax=ax, label="Q", ticks=ladder)
         bar.ax.set_yticklabels([f"{q:g}" for q in ladder])
         bar.ax.minorticks_off()
     return ax

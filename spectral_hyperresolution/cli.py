@@ -13,11 +13,13 @@ import sys
 import threading
 from collections.abc import Sequence
 
+from . import looks
+
 # %% ../nbs/15_command_line.ipynb #a92bcb5e
 help_text = """\
 Draw a sound as a reassigned spectrogram: time-frequency pictures far sharper than a spectrogram.
 
-  hyperres demo                          a picture of a sound that the program makes itself
+  hyperres demo                          a picture of a recording that comes with it
   hyperres info whale.wav --advise       what a file holds, and how to analyse it
   hyperres draw whale.wav                whale.png, each sound in it at its own Q
   hyperres draw whale.wav --q 1.4,2.8,5.6           three wavelets in red, green and blue
@@ -25,15 +27,18 @@ Draw a sound as a reassigned spectrogram: time-frequency pictures far sharper th
   hyperres draw night/ calls/*.wav -o pictures/     all of them, each its own picture
   hyperres draw day.flac --start 1:30:00 --duration 20 --fmin 2000 --fmax 20000 -o calls.png
   hyperres draw 20240503_210000.wav --start @21:15:30 --duration 1:00    by the recorder's clock
+  hyperres draw a.wav b.wav --ref -70 --range 0,50  two pictures on one scale
+  hyperres draw whale.wav --style paper  whale.pdf, for a journal's single column
   hyperres draw whale.wav --pixels       the picture alone, one bin a pixel, to zoom into
   hyperres explore whale.wav             in the browser: zoom, listen, read off, save
 """
 draw_text = """\
-Draw each SOUND, and all sounds in folders. The colour is the level, each part of the picture is
-analysed at the Q that suits it, and the picture begins above the octaves that hold nothing but
-background; its title says so. With three Qs the colours are red, green and blue, from the
-smallest (clicks) to the largest (tones); what all three agree on is white. The scale is the
-picture's own.
+Draw each SOUND, and all sounds in folders. Each part of the picture is analysed at the Q that suits
+it, and the picture begins above the octaves that hold nothing but background; its title says so.
+The colour is the level above the background of each frequency, so that noise is dim and a faint
+whistle is bright. With three Qs the colours are red, green and blue, from the smallest (clicks) to
+the largest (tones); what all three agree on is white. A scale is the picture's own unless --range
+and --ref fix it.
 """
 
 # %% ../nbs/15_command_line.ipynb #9fbed296
@@ -59,7 +64,7 @@ def _parser():
     info.add_argument("sound", nargs="+")
     info.add_argument("--advise", action="store_true",
                       help="and what `draw` takes by itself, what is advised, and why")
-    demo = verbs.add_parser("demo", help="make a sound, draw it, print the picture's path")
+    demo = verbs.add_parser("demo", help="draw a recording that comes with it")
     for verb in (draw, demo):
         verb.add_argument("-o", "--output", metavar="PICTURE",
                           help="file to write, PNG by its ending unless another is given, or a "
@@ -73,6 +78,8 @@ def _parser():
     draw.add_argument("--duration", type=_time, metavar="TIME", help="how much to draw: seconds, "
                       "m:ss or h:mm:ss")
     draw.add_argument("--channel", type=int, metavar="N", help="one, from 1; default: all, pooled")
+    draw.add_argument("--clock", action="store_true",
+                      help="the time of day on the axis, from the file's name or header")
     draw.add_argument("--salvage", action="store_true",
                       help="draw what is left of a file that is cut short or damaged")
     for verb in (draw, info):
@@ -110,6 +117,7 @@ def _drawing_options(verb):
     add("--calibration", type=float, metavar="DB",
         help="received level of a full-scale sample value [dB re 1 µPa], for the colour bar of one "
              "Q")
+    looks.add_options(add)
     add("--pixels", action="store_true", help="no axes: one bin a pixel, highest frequency on top")
     add("--compare", action="store_true", help="the ordinary spectrogram above, on the same axes")
     add("--full", action="store_true", help="all of a long sound at full density")
@@ -234,7 +242,7 @@ def main(
     """
     try:
         with _Interruption() as interruption:
-            args = _parser().parse_args(argv)
+            args = _parser().parse_args(looks.joined(sys.argv[1:] if argv is None else argv))
             args.interrupted = lambda: interruption.signal is not None
             verb = dict(draw=_draw, explore=_explore, info=_info, demo=_demo)[args.verb]
             try: return verb(args) or 0

@@ -17,12 +17,13 @@ from typing import Any
 
 import numpy as np
 
-from . import audio, targets
+from . import audio, looks, targets
 from .files.times import Clock, spoken
-from .parts import (
-    Part, at_once, part_plan, picture, surrounded, visited)
+from .parts import Part, part_plan, surrounded
+from .pieces import at_once, picture, visited
 from .recording import Sound
 from .spectrogram import ReassignedSpectrogram
+
 
 # %% ../nbs/74_drawing.ipynb #f107eb50
 def _settings(args, part):
@@ -148,9 +149,10 @@ def _analyse(args, part, qs, settings):
                          for plan, q in zip(around, qs, strict=True))
 
 # %% ../nbs/74_drawing.ipynb #c868b927
-def _write(args, part, target, title, source, said=""):
+def _write(args, part, target, title, source, said="", begun=None):
     """Analyse, draw and write the picture; `source` is a note that is kept in it, `said` the part
-    that is shown."""
+    that is shown, `begun` the time of day at 0 s where it is asked for."""
+    look = looks.look(args)
     qs, settings, note = _settings(args, part)
     if args.calibration is not None and (len(qs) == 3 or args.pixels):
         raise ValueError(f"calibration={args.calibration:g} dB is for the colour bar of a picture "
@@ -158,28 +160,17 @@ def _write(args, part, target, title, source, said=""):
     pictures, share = _analyse(args, part, qs, settings)
     if share < 1: note = "; ".join(filter(None, [note, f"{share:.0%} of each column looked at"]))
     from spectral_hyperresolution import plot
-    if args.pixels:
-        if note and not args.quiet: targets.say(f"hyperres: note: {title}: {note}", sys.stderr)
-        plot.save_pixels(target, pictures if len(qs) == 3 else pictures[0], source=source)
-        return
-    import matplotlib
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    from spectral_hyperresolution.style import name_title, use_style
-    use_style()
-    rows = 1 + args.compare
-    fig, axes = plt.subplots(rows, 1, figsize=(args.width / 100 + 1,
-                                               rows * (args.height / 100 + 0.8)), squeeze=False,
-                                               sharex=True)
-    if args.compare:
-        plot.draw_ordinary(part, pictures[len(qs) // 2], axes[0, 0], colorbar=len(qs) == 1)
-    if len(qs) == 3: plot.draw_three(pictures, axes[-1, 0])
-    else: plot.draw(pictures[0], axes[-1, 0])
-    each = ", ".join(q if q == "auto" else f"{q:g}" for q in qs)
-    if len(qs) == 3: each += " in red, green, blue"
-    name_title(axes[-1, 0], title, f"{said}   Q = {each}" + (note and f"   {note}"))
-    plot.save_figure(target, fig, source)
+    if note and (look.pixels or look.paper) and not args.quiet:
+        targets.say(f"hyperres: note: {title}: {note}", sys.stderr)
+    with looks.style(look):
+        if look.pixels:
+            plot.save_pixels(target, pictures if len(qs) == 3 else pictures[0], look.cmap, source,
+                             **look.scale)
+            return
+        more = (f"{said}   Q = {', '.join(q if q == 'auto' else f'{q:g}' for q in qs)}"
+                + (" in red, green, blue" if len(qs) == 3 else "") + (note and f"   {note}"))
+        fig = looks.figure(pictures, part, look, (args.width, args.height), title, more, begun)
+        plot.save_figure(target, fig, source, **(dict(stream="pdf") if look.paper else {}))
 
 # %% ../nbs/74_drawing.ipynb #7c5714cc
 def _part(args, sound):
@@ -201,14 +192,24 @@ def _salvaged(sound):
                 sys.stderr)
     return f" ({sound.fault.removeprefix('the file ')})"
 
+def _begun(args, sound):
+    "When a recording began, if that is asked for; ValueError where nothing tells it."
+    if not vars(args).get("clock"): return None
+    if sound.origin.start is None:
+        raise ValueError("clock=True needs a start, and neither the file's name nor its header "
+                         "tells one")
+    return sound.origin.start
+
 def _draw_one(args, path, target):
     "Read a sound, draw it, write its picture."
     raw = None if args.raw is None else audio.RawFormat(*args.raw)
     try:
         with Sound(path, None, str(path), raw, args.time_expansion, args.salvage, True) as sound:
             part, said = _part(args, sound)
+            begun = _begun(args, sound)
             if isinstance(target, Path): target.parent.mkdir(parents=True, exist_ok=True)
-            _write(args, part, target, path.name + _salvaged(sound), targets.mark(path), said)
+            _write(args, part, target, path.name + _salvaged(sound), targets.mark(path), said,
+                   begun)
     except (ValueError, MemoryError) as error:
         text = str(error).removeprefix(f"{path}: ")
         raise type(error)(f"{path}: {text}") from error
@@ -235,6 +236,7 @@ def draw(
         0, or 2 where a sound could not be drawn
     """
     from spectral_hyperresolution import plot
+    look = looks.look(args)
     sounds = targets.find_sounds(args.sound)
     length = args.duration
     if isinstance(length, Clock):
@@ -242,13 +244,14 @@ def draw(
                          f"h:mm:ss")
     if length is not None and not 0 < length < np.inf:
         raise ValueError(f"duration={length} s is not a finite number > 0")
-    endings = plot.pixel_endings if args.pixels else plot.figure_endings()
+    endings = plot.pixel_endings if look.pixels else plot.figure_endings()
     paths: list[Any]
     if args.output == "-":
         if len(sounds) > 1: raise ValueError(f"output='-' takes one picture, not {len(sounds)}")
         paths = [sys.stdout.buffer]
     else: paths = list(targets.picture_paths(sounds, args.output,
-                                             targets.part_name(args.start or 0.0, length)))
+                                             targets.part_name(args.start or 0.0, length),
+                                             ".pdf" if look.paper else ".png"))
     failures: dict[Path, str] = {}
 
     def attempt(sound, work, *details):
@@ -275,7 +278,7 @@ def draw(
 def demo(
     args: Namespace,        # what the command's options say
 ) -> int:                   # 0
-    """Draw a synthetic sound and print the picture's path.
+    """Draw the recording that comes with the package, and print the picture's path.
 
     Parameters
     ----------
@@ -288,14 +291,14 @@ def demo(
         0
     """
     from spectral_hyperresolution import plot
-    from spectral_hyperresolution.theory import sounds
-    target = targets.picture_paths([Path("hyperres-demo")], args.output)[0]
+    look = looks.look(args)
+    target = targets.picture_paths([Path("hyperres-demo")], args.output,
+                                   ending=".pdf" if look.paper else ".png")[0]
     marked = targets.mark("hyperres demo")
     targets.check_target(target, plot.pixel_endings if args.pixels else plot.figure_endings(),
                          marked, args.overwrite)
-    if args.fmin is None: args.fmin = 1500.0
-    x = sounds.dolphin_like(1.5, seed=1)
-    _write(args, Part(Sound(x, 96000), 0, len(x)), target, "whistles and clicks a synthetic sound",
+    x, sr = audio.read(audio.example)
+    _write(args, Part(Sound(x, sr), 0, x.shape[-1]), target, "calls of a mouse, a real recording",
            marked)
     targets.say(str(target.resolve()))
     return 0

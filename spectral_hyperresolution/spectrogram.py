@@ -224,9 +224,9 @@ def reassigned_spectrogram(
     *,
     q: float | str = 2.0,  # wavelet Q: >> 1 follows tones, << 1 clicks; "auto": each at its own
     fmin: float | None = None,       # lowest frequency [Hz]; None: eight octaves below fmax
-    fmax: float | None = None,       # highest frequency [Hz]; None: 0.45 sr
+    fmax: float | None = None,       # highest frequency [Hz]; None: sr / 2
     bins_per_octave: int = 48,       # output bins per octave
-    hop_length: int | None = None,   # output time stride [samples]; None: 2.5 ms
+    hop_length: int | None = None,   # output time stride [samples]; None: 2.5 ms, or n/400
     oversampling: int | None = None,  # scans per output bin; None: 20 scans in one sigma_f
     gate: str | None = "local",      # "local", "global" (the authors'), or None
     boundary: str = "zero",          # outside the sound: "zero", "reflect" or "wrap" (the authors')
@@ -258,11 +258,11 @@ def reassigned_spectrogram(
     fmin : float | None, default: None
         lowest frequency [Hz]; None: eight octaves below fmax
     fmax : float | None, default: None
-        highest frequency [Hz]; None: 0.45 sr
+        highest frequency [Hz]; None: sr / 2
     bins_per_octave : int, default: 48
         output bins per octave
     hop_length : int | None, default: None
-        output time stride [samples]; None: 2.5 ms
+        output time stride [samples]; None: 2.5 ms, or n/400
     oversampling : int | None, default: None
         scans per output bin; None: 20 scans in one sigma_f
     gate : str | None, default: 'local'

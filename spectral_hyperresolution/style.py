@@ -7,6 +7,7 @@ __all__ = ['palette', 'use_style', 'show', 'name_title']
 
 # %% ../nbs/42_style.ipynb #b471fbcc
 from importlib.resources import files
+from math import ceil
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def name_title(
     longest: int = 80,  # characters of the name that are shown, the middle is left out
 ) -> None:
     """Set a title that is a name: without mathematics, in a font that has its letters, or with
-    a box for each letter that no installed font has.
+    a box for each letter that no installed font has; in lines no wider than the figure.
 
     Parameters
     ----------
@@ -95,8 +96,30 @@ def name_title(
         path = next((p for p in others if letters <= has(p)), usual)
         there = has(path)
         name = "".join(c if ord(c) in there else "□" for c in name)
-    title = ax.set_title(name + more, parse_math=False)
+    title = ax.set_title(name + more, parse_math=False, wrap=True)
     if path != usual:
         size = title.get_fontsize()
         title.set_fontproperties(font_manager.FontProperties(fname=path))
         title.set_fontsize(size)
+    _fit(title, name, more)
+
+def _fit(title, name, more):
+    "Shorten a name, then the letters, until no word of a title is wider than its figure."
+    from matplotlib.text import Text
+    def width(text):
+        probe = Text(0, 0, text, figure=title.figure, parse_math=False,
+                     fontproperties=title.get_fontproperties())
+        return probe.get_window_extent().width
+    dots = title.figure.dpi / 72
+    room = title.figure.bbox.width - 8 * title.get_fontsize() * dots   # the axis is beside it
+    words = max(map(width, more.split()), default=0.0)
+    if words > room: title.set_fontsize(max(4.0, title.get_fontsize() * max(room, 1) / words))
+    shown, kept = name, len(name)
+    while kept > 4 and width(shown) > room:
+        kept -= 1
+        shown = name[:kept // 2] + "…" + name[-(kept // 2):]
+    title.set_text(shown + more)
+    # three lines of a low figure leave nothing of it
+    while (title.get_fontsize() > 5 and ceil(width(shown + more) / max(room, 1))
+           * 1.2 * title.get_fontsize() * dots > 0.25 * title.figure.bbox.height):
+        title.set_fontsize(0.9 * title.get_fontsize())

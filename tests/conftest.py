@@ -25,6 +25,13 @@ def pytest_configure(config):
         for mode in ("fast", "parity"): reassign(noise.astype(dtype), Plan(2000, 2, 50, 4, 12, 0.05, 0.4), mode)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    "All that needs a browser, or the documentation, is slow."
+    for item in items:
+        if {"browser", "built_site"} & set(getattr(item, "fixturenames", ())): item.add_marker("slow")
+
+
 def pytest_terminal_summary(terminalreporter):
     "One line about what could not be tried on this machine, and how many tests that are."
     reasons = Counter(str(report.longrepr[2]).removeprefix("Skipped: ")

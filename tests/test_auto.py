@@ -93,6 +93,7 @@ def test_channels_are_independent_and_pooling_joins_them():
     assert together.q_map.shape == together.energy.shape == one.energy.shape
 
 
+@pytest.mark.slow
 def test_threads_and_parity_agree():
     sound, look = noise(4000), dict(q="auto", boundary="wrap", bins_per_octave=24, gate=None)
     one, two = (reassigned_spectrogram(sound, SR, threads=k, **look) for k in (1, 2))

@@ -77,12 +77,12 @@ def test_any_rate():
     "The picture of a sound is the same at every rate, but for its units: seconds and hertz, or years."
     for sr in (1e-9, 0.5, 1.0, 1e9):
         S = reassigned_spectrogram(x, sr, hop_length=20)
-        assert S.frequencies[-1] == pytest.approx(0.45 * sr) and S.times[-1] * sr == pytest.approx(1989)
+        assert S.frequencies[-1] == pytest.approx(0.5 * sr) and S.times[-1] * sr == pytest.approx(1989)
 
 
 @pytest.mark.parametrize("n", [1, 2, 10])
 def test_too_few_samples_at_the_door(n):
-    refused(door, x[:n], says=[f"a sound of {n} samples is shorter than the lowest wavelet, 2·q·sr/fmin = 18 samples"])
+    refused(door, x[:n], says=[f"a sound of {n} samples is shorter than the lowest wavelet, 2·q·sr/fmin = 16 samples"])
 
 
 def test_shorter_than_the_lowest_wavelet():
@@ -427,7 +427,7 @@ def test_a_rate_in_few_bits():
 
 def test_a_rate_that_is_not_whole():
     S = reassigned_spectrogram(x, 0.5)
-    assert S.energy.any() and S.frequencies[-1] < 0.25 < S.sr and S.times[-1] > 3990
+    assert S.energy.any() and S.frequencies[-1] == 0.25 and S.times[-1] > 3990
 
 
 WRONG_ON_TORCH = [

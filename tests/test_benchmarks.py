@@ -70,6 +70,16 @@ def test_the_literal_loop_is_extrapolated(engines, monkeypatch):
     assert seconds == pytest.approx(10 + case.plan.n_scans)
 
 
+def test_a_part_of_the_literal_loop(engines):
+    "It takes the plan with some of the scans only, and sends the points of those."
+    case = engines.small_case()
+    record = engines.literal_record(case, 2)
+    assert record["scans"] == 2 and record["seconds"] > 0 and record["kind_seconds"] > 0
+    some, every = (engines.literal_loop(case.x, plan)[1].sum() for plan in
+                   (engines.thinned(case.plan, 3), engines.thinned(case.plan, case.plan.n_scans)))
+    assert 0 < some < every == engines.literal_loop(case.x, case.plan)[1].sum()
+
+
 def test_the_formula_of_instanz():
     "A tone and a click between the points of its grid land where they are."
     torch = pytest.importorskip("torch")

@@ -185,6 +185,7 @@ def drawing(folder):
     return subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, text=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number, status", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_an_interruption_of_the_work(long, number, status):
     process = drawing(long)
@@ -265,12 +266,162 @@ def test_the_demo(tmp_path):
     assert Path(said.stdout.splitlines()[-1]) == (tmp_path / "hyperres-demo.png").resolve()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["whale.wav", "dolphin.wav"])
 def test_real_recordings(reference_folder, tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)
     assert main(["draw", str(reference_folder / name), "--width", "400", "--height", "200"]) == 0
     picture = matplotlib.image.imread(Path(name).with_suffix(".png"))
     assert picture[..., :3].std() > 0.1
+
+
+# ---- how pictures look
+
+
+def figures(monkeypatch):
+    "The figures that are written instead of files, kept with the settings then in force."
+    from spectral_hyperresolution import plot
+    kept = []
+    monkeypatch.setattr(plot, "save_figure", lambda target, figure, source, **more: kept.append(figure))
+    return kept
+
+
+LITTLE = ["--q", "3", "--width", "200", "--height", "100", "--quiet", "--oversampling", "4", "--fmin", "1000"]
+
+
+def test_two_pictures_on_one_scale(bird, monkeypatch):
+    soundfile.write("loud.wav", 4 * soundfile.read(bird)[0], 44100, subtype="FLOAT")
+    kept = figures(monkeypatch)
+    assert main(["draw", bird, "loud.wav", *LITTLE, "--ref", "-70", "--range", "-5,50", "--compare"]) == 0
+    meshes = [ax.collections[0] for fig in kept for ax in fig.axes[:2]]
+    assert len(meshes) == 4 and all(mesh.get_clim() == (-5, 50) for mesh in meshes)
+    first, second = (np.asarray(mesh.get_array()) for mesh in (meshes[1], meshes[3]))
+    both = (first > 0) & (second < 50)
+    assert both.sum() > 100 and np.abs(second[both] - first[both] - 20 * np.log10(4)).mean() < 0.5
+    assert kept[0].axes[3].get_ylabel().replace("\n", " ") == "level [dB above -70 dB re full scale²]"
+
+
+def test_a_comparison_has_the_same_channels_times_and_scale(bird, monkeypatch):
+    "Opposite channels, whose mean is silence, are pooled in both pictures."
+    x = soundfile.read(bird)[0]
+    soundfile.write("pair.wav", np.stack([x, -x], 1), 44100)
+    kept = figures(monkeypatch)
+    assert main(["draw", "pair.wav", *LITTLE, "--compare"]) == 0
+    above, below = (ax.collections[0] for ax in kept[0].axes[:2])
+    assert above.get_clim() == below.get_clim()
+    for mesh in (above, below): assert (np.asarray(mesh.get_array()) > 20).any()
+    np.testing.assert_array_equal(above.get_coordinates(), below.get_coordinates())
+    assert {bar.get_ylabel().replace("\n", " ") for bar in kept[0].axes[2:]} == {"level [dB re background]"}
+
+
+def test_three_colours_are_explained(bird, monkeypatch):
+    kept = figures(monkeypatch)
+    three = [*LITTLE[:1], "1.4,2.8,5.6", *LITTLE[2:]]
+    assert main(["draw", bird, *three]) == 0 and main(["draw", bird, *three, "--width", "700"]) == 0
+    for fig in kept:
+        legend = fig.axes[0].get_legend()
+        said = [text.get_text() for text in legend.get_texts()]
+        assert [line.split("\n")[0] for line in said] == ["Q = 1.4: short, clicks", "Q = 2.8: between",
+                                                          "Q = 5.6: long, tones", "all three"]
+        assert "dB re background" in legend.get_title().get_text()
+        colours = [patch.get_facecolor()[:3] for patch in legend.get_patches()]
+        assert colours == [(1, 0, 0), (0, 1, 0), (0, 0, 1), (1, 1, 1)]
+        fig.draw_without_rendering()
+        box = legend.get_window_extent()
+        assert box.x0 >= 0 and box.x1 <= fig.bbox.width and box.y0 >= 0 and box.y1 <= fig.bbox.height
+
+
+@pytest.mark.parametrize("width", ["60", "200", "1600"])
+def test_no_title_is_cut_off(bird, monkeypatch, width):
+    name = "a_very_long_name_of_a_recording_without_any_space_" * 2 + ".wav"
+    Path(bird).rename(name)
+    kept = figures(monkeypatch)
+    assert main(["draw", name, "--width", width, "--height", "80", "--quiet", "--oversampling", "4", "--compare"]) == 0
+    fig = kept[0]
+    fig.draw_without_rendering()
+    for ax in fig.axes[:2]:
+        box = ax.title.get_window_extent() if ax.get_title() else ax._left_title.get_window_extent()
+        assert box.width > 10 and box.x0 >= 0 and box.x1 <= fig.bbox.width + 1 and box.y1 <= fig.bbox.height + 1
+    assert "Q = auto" in fig.axes[1].get_title("left") and {"…", "."} <= set(fig.axes[1].get_title("left"))
+
+
+def test_the_waveform_the_grid_and_the_clock(bird, monkeypatch):
+    Path(bird).rename("rec_20240531_235959.wav")
+    kept = figures(monkeypatch)
+    wanted = ["--waveform", "--clock", "--grid", "--cmap", "Greys", "--start", "0.25"]
+    assert main(["draw", "rec_20240531_235959.wav", *LITTLE, "--width", "600", *wanted]) == 0
+    wave, picture = kept[0].axes[:2]
+    kept[0].draw_without_rendering()
+    assert wave.get_xlim() == picture.get_xlim() and picture.get_xlabel() == "time of day, 2024-05-31"
+    assert "23:59:59.4 23:59:59.6" in " ".join(label.get_text() for label in picture.get_xticklabels())
+    assert picture.collections[0].get_cmap().name == "Greys"
+    assert all(line.get_visible() for axis in (picture.xaxis, picture.yaxis) for line in axis.get_gridlines())
+    x, _ = soundfile.read("rec_20240531_235959.wav", dtype="float32", start=11025)
+    heights = wave.collections[0].get_paths()[0].vertices[:, 1]
+    assert (heights.min(), heights.max()) == pytest.approx((x.min(), x.max()))
+
+
+@pytest.mark.parametrize(("arguments", "says"), [
+    (["--range", "40,0"], "range='40,0': low=40 dB is not below high=0 dB"),
+    (["--range", "-90"], "range='-90' is not two levels in dB, LOW,HIGH"),
+    (["--range", "0,inf"], "range='0,inf': high=inf is not a finite number"),
+    (["--ref", "loud"], "ref='loud' is not a finite number of dB, or background"),
+    (["--ref", "nan"], "ref='nan' is not a finite number of dB, or background"),
+    (["--cmap", "mauve"], "cmap='mauve' is not the name of one of matplotlib's colour maps"),
+    (["--cmap", "Greys", "--q", "1,2,4"], "cmap='Greys' is for one q"),
+    (["--style", "gothic"], "style='gothic' is not screen, paper,"),
+    (["--style", "bird.wav"], "style='bird.wav' is not screen, paper,"),
+    (["--clock"], "bird.wav: clock=True needs a start, and neither the file's name nor its header"),
+    (["--pixels", "--grid"], "grid=True is for a picture with axes"),
+    (["--pixels", "--waveform"], "waveform=True is for a picture with axes"),
+    (["--pixels", "--clock"], "clock=True is for a picture with axes"),
+    (["--pixels", "--compare"], "compare=True is for a picture with axes"),
+    (["--pixels", "--style", "paper"], "style='paper' is for a picture with axes"),
+])
+def test_a_look_that_cannot_be_is_refused_before_a_sound_is_read(bird, capsys, monkeypatch, arguments, says):
+    from spectral_hyperresolution import audio
+    monkeypatch.setattr(audio, "read", lambda *a, **k: pytest.fail("the sound was read"))
+    assert main(["draw", bird, "-o", "new/a.png", *arguments]) == 2
+    said = capsys.readouterr()
+    assert said.out == "" and len(said.err.splitlines()) == 1 and says in said.err
+    assert names() == [bird]
+
+
+def test_a_figure_for_a_paper(bird, capsys, monkeypatch):
+    "A single column wide, its letters embedded as TrueType, its cells an image, and no title."
+    assert main(["draw", bird, *LITTLE, "--style", "paper"]) == 0
+    path = Path(capsys.readouterr().out.strip())
+    page = path.read_bytes()
+    assert path.name == "bird.pdf" and page[:4] == b"%PDF" and b"/MediaBox [ 0 0 252 " in page
+    assert b"/Subtype /Type0" in page and b"/FontFile2" in page and b"/Type3" not in page
+    assert b"/Subtype /Image" in page
+    assert main(["draw", bird, *LITTLE, "--style", "paper", "-o", "a.svg", "--compare"]) == 0
+    assert b'width="252pt"' in Path("a.svg").read_bytes()
+    done = subprocess.run([*COMMAND, "draw", bird, *LITTLE, "--style", "paper", "-o", "-"], capture_output=True)
+    assert done.stdout.startswith(b"%PDF")
+    kept = figures(monkeypatch)
+    assert main(["draw", bird, *LITTLE, "--style", "paper"]) == 0
+    sizes = {text.get_fontsize() for ax in kept[0].axes for text in (ax.xaxis.label, *ax.get_yticklabels())}
+    assert sizes == {8} and not kept[0].axes[0].get_title("left")
+    assert kept[0].axes[0].collections[0].get_rasterized()
+
+
+def settings():
+    "Everything of matplotlib's that a picture could leave changed."
+    import matplotlib.pyplot as plt
+    return dict(plt.rcParams), matplotlib.get_backend(), plt.get_fignums()
+
+
+@pytest.mark.parametrize("style", ["default", "ggplot"])
+def test_the_command_changes_nothing_of_matplotlib(bird, style):
+    import matplotlib.pyplot as plt
+    with plt.style.context(style):
+        before = settings()
+        for more in ([], ["--compare", "--waveform"], ["--style", "paper"], ["--style", "dark_background"],
+                     ["--pixels"], ["--range", "3,1"], ["--q", "1,2,4"]):
+            main(["draw", bird, *LITTLE, *more])
+            assert settings() == before, more
+        assert main(["demo", *LITTLE]) == 0 and settings() == before
 
 
 # ---- several sounds, names, and where pictures go

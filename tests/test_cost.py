@@ -91,6 +91,7 @@ def run(program, **numbers):
     return map(float, done.stdout.split())
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 @pytest.mark.parametrize("program, numbers", [
     (door, dict(channels=3, n=80_000, hop=2, bins=60, pool=False, dtype="float32")),

@@ -188,7 +188,7 @@ def test_one_calibration_everywhere(tmp_path):
     for draw in (plot.draw, partial(plot.draw_ordinary, x, colorbar=True)):
         for picture in (S, plain):
             fig, ax = plt.subplots()
-            draw(picture, ax=ax)
+            draw(picture, ax=ax, **({} if picture.calibration else {"ref": 0}))
             bar = fig.axes[1]
             # the sine is the loudest of all: the scale's upper end is at or just below it
             assert bar.get_ylabel() == f"level [{picture.unit}]"
@@ -200,6 +200,7 @@ def test_one_calibration_everywhere(tmp_path):
     command = ["draw", str(tmp_path / "s.wav"), "--calibration", "176", "-o", str(tmp_path / "s.png")]
     assert main([*command, "--q", "2", "--compare"]) == 0 and (tmp_path / "s.png").stat().st_size > 0
     assert main(command) == 0                                           # one picture, q="auto"
+    assert main([*command, "--ref", "background"]) == 0
     assert main([*command, "--q", "1,2,4"]) == 2 and main([*command, "--q", "2", "--pixels"]) == 2
 
 
@@ -218,7 +219,7 @@ def test_columns_that_are_drawn_together_are_averaged():
     sine = np.sin(2 * pi * 0.1 * np.arange(12000))
     S = reassigned_spectrogram(sine, 1.0, hop_length=1, fmin=0.05, bins_per_octave=12)
     fig, ax = plt.subplots()
-    plot.draw(S, ax)
+    plot.draw(S, ax, ref=0)
     shown = np.ma.getdata(ax.collections[0].get_array()).reshape(S.shape[0], -1)
     assert shown.shape[1] <= plot.most_columns and abs(np.median(shown.max(axis=0)) - SINE) < 0.3
     plt.close(fig)
@@ -309,6 +310,7 @@ def test_a_click_near_an_end(boundary, end):
 # ---- real recordings
 
 
+@pytest.mark.slow
 def test_recordings_sum_to_their_own_energy():
     "The picture's sum against the file's own spectrum in the band; lint leaves a share that depends on the sound."
     folder = Path(os.environ.get("HYPERRES_RECORDINGS", ROOT.parent / "shared" / "recordings"))

@@ -81,7 +81,7 @@ def pixels(page):
 
 def test_it_opens_with_the_whole(visit):
     page = visit()
-    assert window(page) == [0, 3, 84, 21600]
+    assert window(page) == [0, 3, 94, 24000]
     assert "tone & click <b>.wav" in page.inner_text("#name") and "48000 Hz" in page.inner_text("#facts")
     assert "Reassigned" in page.inner_text("#state")
 
@@ -163,9 +163,9 @@ def test_the_keyboard_does_everything(visit):
     assert after("-")[1] - window(page)[0] == pytest.approx(1, rel=0.01)
     narrow = after("Shift+ArrowRight")
     assert narrow[1] - narrow[0] == pytest.approx(0.8, rel=0.01) and narrow[2:] == pytest.approx(window(page)[2:])
-    assert after("Home") == [0, 3, 84, 21600]
+    assert after("Home") == [0, 3, 94, 24000]
     assert after("Escape") == pytest.approx(narrow)
-    assert after("]") == [0, 3, 84, 21600]
+    assert after("]") == [0, 3, 94, 24000]
     for key in ("w", "a", "Shift+D"):
         page.keyboard.press(key)
     assert "Hz" in page.inner_text("#readout")
@@ -206,7 +206,7 @@ def test_wheel_and_history(visit):
     page.click("#back")
     page.wait_for_timeout(100)
     done(page)
-    assert window(page) == [0, 3, 84, 21600]
+    assert window(page) == [0, 3, 94, 24000]
     page.click("#forward")
     assert window(page) == pytest.approx([t0, t1, f0, f1])
 

@@ -16,6 +16,7 @@ SHORT = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trial", SHORT, ids=lambda trial: trial.__name__)
 def test_no_promise_is_broken(trial):
     count, least = SHORT[trial]
@@ -34,6 +35,7 @@ def faulty(rng, folder):
     return "fine"
 
 
+@pytest.mark.slow
 def test_each_kind_of_failure_is_found():
     outcomes, failures = fuzz.run(faulty, 0, 6, seconds=3)
     assert outcomes == {"fine": 2} and sorted(failures) == [1, 2, 3, 4]

@@ -54,6 +54,7 @@ print(f"{there} there, {partly} killed while writing")
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(__import__("os"), "fork"), reason="no fork: killed processes are not tried here")
 @pytest.mark.parametrize("what", ["draw", "save"])
 def test_what_is_there_is_whole(what, tmp_path):

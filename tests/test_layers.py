@@ -17,8 +17,8 @@ BELOW = {  # room: the rooms that it may import from, besides itself
     "explore": {"engine", "front"},
     "top": {"engine", "files", "theory", "front", "pytorch", "explore", "style"},
 }
-FRONT = {"spectrogram", "auto", "ordinary", "plot", "audio", "recording", "parts", "consensus", "advice", "background",
-         "verify"}
+FRONT = {"spectrogram", "auto", "ordinary", "plot", "audio", "recording", "parts", "pieces", "consensus", "advice",
+         "background", "verify", "scales", "ticks", "panels"}
 MODULES = sorted(path.relative_to(PACKAGE).with_suffix("") for path in PACKAGE.rglob("[!_]*.py"))
 
 

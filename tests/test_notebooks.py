@@ -1,6 +1,7 @@
 """Every notebook is a test: nbdev runs its cells in order, and each assertion in them counts."""
 
-import subprocess
+import multiprocessing
+import os
 import sys
 from pathlib import Path
 
@@ -10,20 +11,30 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "nbs").glob("*.ipynb"))
 
-# nbdev's runner prints a cell's error and returns (False, seconds); a notebook that it skips takes no time at all.
-RUN = """
-import sys
-from nbdev.test import test_nb
-passed, seconds = test_nb(sys.argv[1], basepath=sys.argv[2], cell_timeout=900)
-if passed and not seconds: sys.stderr.write("the runner skipped the whole notebook")
-sys.exit(0 if passed is True and seconds > 0 else 1)
-"""
+# a process for each notebook, forked from one that has imported what they need and done nothing else
+processes = multiprocessing.get_context("forkserver" if hasattr(os, "fork") else "spawn")
+processes.set_forkserver_preload(["nbdev.test", "nbformat", "pytest", "matplotlib.pyplot", "scipy.signal", "numba",
+                                  "torch", "spectral_hyperresolution.spectrogram"])
 
 
-def failure(notebook):
-    "Run a notebook in a fresh interpreter; the text of the error if a cell fails, else None."
-    done = subprocess.run([sys.executable, "-c", RUN, notebook, ROOT], stderr=subprocess.PIPE, text=True)
-    return None if done.returncode == 0 else f"exit status {done.returncode}\n{done.stderr}"
+def run(notebook, errors):
+    "Run a notebook, with what it says on standard error in a file."
+    os.dup2(os.open(errors, os.O_WRONLY | os.O_CREAT), 2)
+    from nbdev.test import test_nb
+
+    # it prints a cell's error and returns (False, seconds); a notebook that it skips takes no time at all
+    passed, seconds = test_nb(notebook, basepath=ROOT, cell_timeout=900)
+    if passed and not seconds: print("the runner skipped the whole notebook", file=sys.stderr)
+    sys.exit(0 if passed is True and seconds > 0 else 1)
+
+
+def failure(notebook, folder):
+    "Run a notebook in a process of its own; the text of the error if a cell fails, else None."
+    errors = folder / "errors.txt"
+    process = processes.Process(target=run, args=(notebook, errors))
+    process.start()
+    process.join()
+    return f"exit status {process.exitcode}\n{errors.read_text(errors='replace')}" if process.exitcode else None
 
 
 def test_there_are_notebooks():
@@ -31,8 +42,8 @@ def test_there_are_notebooks():
 
 
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
-def test_notebook(notebook):
-    error = failure(notebook)
+def test_notebook(notebook, tmp_path):
+    error = failure(notebook, tmp_path)
     assert error is None, f"{notebook.name} failed: {error}"
 
 
@@ -45,6 +56,6 @@ def test_the_runner_reports(sources, message, tmp_path):
     "A failing cell's own message must reach the report."
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in sources])
     nbformat.write(notebook, tmp_path / "trial.ipynb")
-    error = failure(tmp_path / "trial.ipynb")
+    error = failure(tmp_path / "trial.ipynb", tmp_path)
     if message is None: assert error is None
     else: assert message in error

@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 import soundfile
 
-from spectral_hyperresolution import audio, parts, reassigned_spectrogram
+from spectral_hyperresolution import audio, reassigned_spectrogram
+from spectral_hyperresolution import pieces as pieces_module
 from spectral_hyperresolution.cli import main
 from spectral_hyperresolution.engine import coarse
 from spectral_hyperresolution.files.times import parse, spoken
 from spectral_hyperresolution.ordinary import beside
-from spectral_hyperresolution.parts import Part, part_plan, picture
+from spectral_hyperresolution.parts import Part, part_plan
+from spectral_hyperresolution.pieces import picture
 from spectral_hyperresolution.recording import Sound, _Stream
 from spectral_hyperresolution.spectrogram import ReassignedSpectrogram
 from spectral_hyperresolution.targets import part_name
@@ -135,7 +137,7 @@ def test_excerpts_of_columns_tell_what_is_steady(monkeypatch, q):
     part = Part(sound, 4000, sound.frames - 4000)
     plan = part_plan(part, q, 80, 1900, 12, 30000)
     full = picture(part, plan, q, points=coarse.enough)
-    monkeypatch.setattr(parts, "most_visited", sound.frames / 3)
+    monkeypatch.setattr(pieces_module, "most_visited", sound.frames / 3)
     seen = []
     cut = Sound.cut
     monkeypatch.setattr(Sound, "cut", lambda *a, **k: seen.append(a[2]) or cut(*a, **k))
@@ -151,7 +153,7 @@ def test_a_long_part_is_never_in_memory(monkeypatch):
     seen = []
     cut = Sound.cut
     monkeypatch.setattr(Sound, "cut", lambda *a, **k: seen.append(a[2]) or cut(*a, **k))
-    monkeypatch.setattr(parts, "coarse_piece", 100_000)
+    monkeypatch.setattr(pieces_module, "coarse_piece", 100_000)
     picture(part, part_plan(part, 2.8, 200, 1900, 12, 60000), 2.8, points=100.0)
     assert max(seen) < 250_000 < sound.frames and sum(seen) < 2 * sound.frames
 
@@ -360,6 +362,6 @@ def test_a_long_sound_is_drawn_with_few_points_unless_all_are_asked_for(night, m
 def test_the_title_says_how_much_was_looked_at(night, drawn, monkeypatch):
     from spectral_hyperresolution import drawing
     monkeypatch.setattr(drawing, "few_from", 40_000)
-    monkeypatch.setattr(parts, "most_visited", 12_000)
+    monkeypatch.setattr(pieces_module, "most_visited", 12_000)
     assert main(["draw", night, "--q", "3", "--fmin", "200", *SMALL]) == 0
     assert "25% of each column looked at" in drawn[0][1].axes[0].get_title("left")

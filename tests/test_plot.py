@@ -55,7 +55,7 @@ def test_brightness():
 
 
 def test_the_axes_and_the_level_of_a_picture(S, ax):
-    S.plot(ax)
+    S.plot(ax, ref=0)
     assert ax.get_yscale() == "log"
     np.testing.assert_allclose(ax.get_xlim(), (S.time_edges[0], S.time_edges[-1]))
     np.testing.assert_allclose(ax.get_ylim(), (S.frequency_edges[0], S.frequency_edges[-1]))
@@ -66,15 +66,14 @@ def test_the_axes_and_the_level_of_a_picture(S, ax):
     low, high = mesh(ax).get_clim()
     bright = (S.energy > 0) & (values > low)
     assert bright.sum() > 100 and (values[S.energy == 0] == low).all()
-    off = values[bright] - 10 * np.log10(S.energy[bright])             # one reference for all cells
-    np.testing.assert_allclose(off, off[0], atol=1e-9)
-    assert (high - low, low + off[0] - off[0]) == pytest.approx((np.diff(plot.scale(S.energy))[0], low))
+    np.testing.assert_allclose(values[bright], 10 * np.log10(S.power[bright]), atol=1e-9)
+    assert (low, high) == pytest.approx(plot.scale(S.power))
     row = np.unravel_index(values.argmax(), S.shape)[0]
     assert S.frequency_edges[row] < 1000 < S.frequency_edges[row + 1]
     assert [label.get_text() for label in (ax.xaxis.label, ax.yaxis.label)] == ["time [s]", "frequency [Hz]"]
     ax.figure.canvas.draw()
     ticks = dict(zip(ax.get_yticks(), (label.get_text() for label in ax.get_yticklabels()), strict=True))
-    assert ticks[500] == "500" and ticks[1000] == "1k" and ticks[2000] == "2k"
+    assert ticks[500] == "500" and ticks[1000] == "1000" and ticks[2000] == "2000"
 
 
 def test_limits_that_are_given_are_kept(S, ax):
@@ -85,8 +84,11 @@ def test_limits_that_are_given_are_kept(S, ax):
 
 
 def test_a_colour_bar_unless_it_is_not_wanted(S, ax):
-    plot.draw(S, ax)
-    assert len(ax.figure.axes) == 2 and "[dB" in ax.figure.axes[1].get_ylabel()
+    plot.draw(S, ax, low=-3, high=27)
+    bar = ax.figure.axes[1]
+    labels = [label.get_text() for label in bar.get_yticklabels()]
+    assert len(ax.figure.axes) == 2 and bar.get_ylabel() == "level [dB re background]"
+    assert labels[0] == "≤ -3" and labels[-1] == "≥ 27" and 5 <= len(labels) <= 9
 
 
 def test_many_columns_are_drawn_as_few(S, ax, monkeypatch):
@@ -144,7 +146,12 @@ def test_pixels_stand_with_the_highest_frequency_on_top(S, tmp_path):
     plot.save_pixels(tmp_path / "a.png", S, cmap="gray")
     image = matplotlib.image.imread(tmp_path / "a.png")[..., :3]
     assert image.shape == (*S.shape, 3)
-    np.testing.assert_allclose(image[::-1, :, 0], plot.brightness(S.energy), atol=1.1 / 255)
+    level = 10 * np.log10(np.maximum(S.power, 1e-30)) - plot.background(S)[:, None]
+    high = max(30, np.ceil(np.quantile(level[S.power > 0], 0.999)))
+    np.testing.assert_allclose(image[::-1, :, 0], np.clip(level / high, 0, 1), atol=1.6 / 255)
+    plot.save_pixels(tmp_path / "a.png", S, cmap="gray", ref=0, low=-60, high=-10)
+    image = matplotlib.image.imread(tmp_path / "a.png")[..., 0]
+    np.testing.assert_allclose(image[::-1], plot.brightness(S.power, -60, -10), atol=1.1 / 255)
     plot.save_pixels(tmp_path / "b.png", three())
     image = matplotlib.image.imread(tmp_path / "b.png")[..., :3]
     np.testing.assert_allclose(image[0, :3], np.eye(3), atol=1 / 255)
@@ -165,3 +172,71 @@ def test_several_channels_are_refused(ax):
     for call in (lambda: plot.draw(S, ax), lambda: plot.draw_three([S] * 3, ax),
                  lambda: plot.draw_ordinary(np.zeros(400), S, ax)):
         with pytest.raises(ValueError, match=r"a picture of shape \(2, .* choose a channel, or pool=True"): call()
+
+
+def test_a_click_of_the_waveform_stands_above_that_of_the_picture(ax, monkeypatch):
+    for n, most in ((2000, 2400), (2001, 60), (3999, 7), (0, 2400)):
+        x = np.stack([1.0 * (np.arange(4000) == n), -0.5 * (np.arange(4000) == n)])
+        S = reassigned_spectrogram(x[0], SR, q=0.5, fmin=300, hop_length=25)
+        ax.clear()
+        plot.draw_waveform(x, S, ax, most=most)
+        t, y = ax.collections[0].get_paths()[0].vertices.T
+        together = -(-len(S.times) // most)                            # columns of 25 samples
+        k = n // 25 // together * together
+        there = S.time_edges[k], S.time_edges[min(k + together, len(S.times))]
+        np.testing.assert_allclose((t[y == 1].min(), t[y == 1].max()), there)
+        assert y.min() == -0.5 and ax.get_xlim() == (S.time_edges[0], S.time_edges[-1])
+
+
+# ---- matplotlib's styles
+
+
+DRAWINGS = [
+    ("draw", lambda S, ax: plot.draw(S, ax)), ("locked", lambda S, ax: plot.draw(S, ax, low=0, high=9, ref=-50.0)),
+    ("plot", lambda S, ax: S.plot(ax)), ("three", lambda S, ax: plot.draw_three([S] * 3, ax)),
+    ("light", lambda S, ax: plot.draw_three([S] * 3, ax, light=True)),
+    ("colours", lambda S, ax: plot.three_colours([S] * 3)),
+    ("ordinary", lambda S, ax: plot.draw_ordinary(np.ones(4000), S, ax, colorbar=True)),
+    ("waveform", lambda S, ax: plot.draw_waveform(np.ones(4000), S, ax)),
+    ("background", lambda S, ax: plot.background(S)),
+    ("Q", lambda S, ax: replace(S, q_map=np.full(S.shape, 2.0)).plot_q(ax)),
+]
+
+
+@pytest.mark.parametrize("style", ["default", "ggplot", "dark_background"])
+@pytest.mark.parametrize("name, do", DRAWINGS, ids=[name for name, _ in DRAWINGS])
+def test_nothing_of_matplotlib_is_changed(S, name, do, style):
+    with plt.style.context(style):
+        before = dict(plt.rcParams)
+        ax, others = plt.subplots()[1], plt.figure()
+        do(S, ax)
+        assert dict(plt.rcParams) == before and plt.gcf() is others and len(plt.get_fignums()) == 2
+        plt.close("all")
+
+
+def test_the_files_change_nothing_either(S, tmp_path):
+    before = dict(plt.rcParams)
+    plot.save_pixels(tmp_path / "a.png", S)
+    plot.save_figure(tmp_path / "a.pdf", plt.figure())
+    assert dict(plt.rcParams) == before and not plt.get_fignums()
+
+
+def test_a_picture_follows_the_style_in_force(S):
+    with plt.rc_context({"image.cmap": "cividis", "axes.grid": True, "axes.labelsize": 17, "axes.labelcolor": "red"}):
+        ax = plt.subplots()[1]
+        plot.draw(S, ax)
+    assert mesh(ax).get_cmap().name == "cividis" and ax.xaxis.get_gridlines()[0].get_visible()
+    assert ax.xaxis.label.get_fontsize() == 17 and ax.xaxis.label.get_color() == "red"
+    plot.draw(S, ax := plt.subplots()[1], cmap="Greys", grid=False)
+    assert mesh(ax).get_cmap().name == "Greys" and not ax.xaxis.get_gridlines()[0].get_visible()
+    plt.close("all")
+
+
+@pytest.mark.parametrize("options, says", [
+    (dict(cmap="mauve"), "cmap='mauve' is not the name of one"), (dict(cmap=3), "cmap=3 is not the name of one"),
+    (dict(ref="loud"), "ref='loud' is not one of"), (dict(low=3, high=2), "low=3 dB is not below high=2 dB"),
+    (dict(grid="yes"), "grid='yes' is not True or False"), (dict(start=12), "start=12 is not a datetime"),
+])
+def test_what_cannot_be_drawn_leaves_no_axes(S, options, says):
+    with pytest.raises((ValueError, TypeError), match=says): plot.draw(S, **options)
+    assert not plt.get_fignums()

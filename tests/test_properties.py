@@ -210,6 +210,7 @@ def calls(draw):
     return (x[0] if draw(st.booleans()) else x), sr, keywords, wrong
 
 
+@pytest.mark.slow
 @examples(200, answered=120, lit=80, bounded=90, refused=40)
 @given(calls())
 def test_any_call_of_the_front_door(call):

@@ -65,6 +65,7 @@ def test_published_function(function, name, reference_cases):
     same(result, case["result"])
 
 
+@pytest.mark.slow
 @dtypes
 @pytest.mark.parametrize("name", CASES)
 def test_fast_mode_converges(dtype, name, reference_cases):
@@ -183,11 +184,13 @@ def full(reference_folder):
     return case["x"], case["result"].toarray()
 
 
+@pytest.mark.slow
 def test_full_case_in_parity_mode(full):
     x, expected = full
     same(high_resolution_spectrogram(x, **FULL), expected)
 
 
+@pytest.mark.slow
 @dtypes
 def test_full_case_in_fast_mode(dtype, full):
     "The front door, given the authors' parameters, draws their grid upside down."
@@ -232,6 +235,7 @@ except OSError:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="no way to ask for a process's largest memory")
 @dtypes
 def test_full_case_takes_little_memory(dtype, full, reference_folder):

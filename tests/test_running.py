@@ -59,6 +59,7 @@ def flipped(content): return content[:-50] + bytes([content[-50] ^ 1]) + content
 def strange(content): return b"not a cache at all"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", [emptied, cut, flipped, strange])
 def test_what_is_damaged_is_compiled_again_and_replaced(damage, tmp_path):
     run(tmp_path)
@@ -83,6 +84,7 @@ def test_a_full_disk_is_said_once(tmp_path):
     assert hits(run(tmp_path)) == 0 and hits(run(tmp_path)) == 2
 
 
+@pytest.mark.slow
 def test_several_processes_at_the_first_start(tmp_path):
     "None disturbs another, and what they leave is right."
     run(tmp_path, cache="other")

@@ -65,7 +65,7 @@ def test_a_picture_that_is_kept_has_the_same_axes(name, tmp_path):
     else:
         pytest.importorskip("xarray")
         table = S.to_xarray()
-        assert table.attrs["q"] == 3 and table.attrs["hop_length"] == 7 and table.attrs["fmax"] == pytest.approx(3600)
+        assert table.attrs["q"] == 3 and table.attrs["hop_length"] == 7 and table.attrs["fmax"] == pytest.approx(4000)
         times, frequencies, energy = (table[v].values for v in ("time", "frequency", "energy"))
     assert np.array_equal(times, S.times) and np.array_equal(frequencies, S.frequencies)
     assert np.array_equal(energy, S.energy) and energy.any()
@@ -95,14 +95,16 @@ def test_decibels():
 
 
 def test_the_defaults():
-    "A hop of 2.5 ms, eight octaves below 0.45 of the rate, 20 filters in one sigma_f, an odd number for each row."
+    "A hop of 2.5 ms, eight octaves below half the rate, 20 filters in one sigma_f, an odd number for each row."
     for sr in (8000, 48000):
         for q in (0.7, 2, 9):
             p = default_plan(20 * sr, sr, q)
-            assert p.tdeci == sr / 400 and p.maxf == pytest.approx(0.45) and p.minf == pytest.approx(0.45 / 256)
+            assert p.tdeci == sr / 400 and p.maxf == pytest.approx(0.5) and p.minf == pytest.approx(0.5 / 256)
             filters = p.over * p.noct / np.log2(1 + 1 / (2 * np.pi * q)) ** -1
             assert p.over % 2 == 1 and 18 < filters < 20 + 2 * p.noct * np.log2(1 + 1 / (2 * np.pi * q))
     assert default_plan(800, 8000, 2).minf == pytest.approx(2 * 2 / 800)   # two of its sigma_t make the sound
+    for n, columns in ((7500, 417), (399, 399), (2, 2)):                    # 30 ms of a bat, and less
+        assert default_plan(n, 250_000, 0.4, fmin=0.45 * 250_000).n_times == columns
 
 
 def test_channels_keep_their_places():

@@ -158,6 +158,7 @@ def test_the_judge_agrees_with_the_authors():
         assert error(picture, case["result"]) < 1e-12 and ((picture > 0) == (case["result"] > 0)).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["borrowed", "plain", "as the kernel"])
 @pytest.mark.parametrize("seed", range(10))
 def test_torch_keeps_the_same_bound(seed, way, monkeypatch):

@@ -68,6 +68,7 @@ PLANS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("density", [None, 0.4, 1, 2.5])
 @pytest.mark.parametrize("name", PLANS)
 def test_the_fast_mode_sends_the_same_points(name, density):
@@ -124,6 +125,7 @@ print("agrees")
 """
 
 
+@pytest.mark.slow
 def test_the_kernels_do_what_the_plain_steps_do():
     "Run by Triton's interpreter, on the CPU."
     pytest.importorskip("triton", reason="Triton is not installed: the kernel is not tested here")
@@ -172,6 +174,7 @@ def test_what_a_card_would_run(name, capability):
         if real == "fp64" or name == "_fold_kernel": assert not wide
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("boundary", numpy_engine.boundaries)
 def test_nothing_waits_for_the_device(boundary):
     "Tensors without numbers: an operation that must read one, or copy one from the host, is found. In the fast mode."
@@ -270,6 +273,7 @@ class Held(TorchDispatchMode):
         self.now -= size
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", engine.modes)
 def test_memory_stays_within_its_bound(mode):
     plan = Plan(20000, 2, 100, 8, 12, 0.01, 0.45)
@@ -284,6 +288,7 @@ def test_memory_stays_within_its_bound(mode):
     assert peaks[0] < peaks[1]
 
 
+@pytest.mark.slow
 def test_a_training_step_takes_the_memory_of_one_job():
     "A batch of two seconds: 40 times the memory of its pictures before, by tapes that were all kept."
     row = subprocess.run([sys.executable, ROOT / "benchmarks" / "torch_memory.py", "--here", "--batch", "2"],
@@ -295,6 +300,7 @@ GRADIENTS = [(Plan(2000, 4, 64, 6, 12, 0.02, 0.45), None), (Plan(1200, 0.5, 20, 
              (Plan(1500, 8, 50, 1, 12, 0.02, 0.3), 2.5)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("soft", [0.0, 0.3, 1.0])
 @pytest.mark.parametrize("plan, density", GRADIENTS, ids=["strides", "folds", "density"])
 def test_the_compiled_gradient_is_that_of_torchs_own_steps(plan, density, soft):
@@ -326,6 +332,7 @@ def test_gains_leave_the_compiled_gradient_alone(soft):
     assert slopes[0].abs().sum() > 0 and all(torch.equal(slope, slopes[0]) for slope in slopes)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("soft", [0.0, 0.5, 1.0])
 @pytest.mark.parametrize("maxf", [0.3, 0.5])                        # 0.5: filters are cut off there
 def test_gradcheck_through_the_compiled_pass(soft, maxf):
@@ -486,6 +493,7 @@ def slope(layer, x):
 HOWS = [dict(soft=True), dict(gate="global", soft=0.5), dict(gate=None, boundary="wrap", mode="parity", soft=True)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", HOWS, ids=["fast", "global", "parity"])
 @pytest.mark.parametrize("backend", ["aot_eager", "inductor"])
 def test_compiled_is_eager(backend, how):
@@ -540,6 +548,7 @@ def test_operators_keep_torchs_rules(mode):
     torch.library.opcheck(engine._twice, (x.cos(), x, *both, *how))
 
 
+@pytest.mark.slow
 def test_what_torch_func_does():
     layer, x = small_layer(soft=True, gate=None), sounds(3, 200, dtype=torch.float64)
     loss = lambda x: layer(x).square().sum()

@@ -78,6 +78,7 @@ def test_a_padded_batch_is_each_sound_alone(how):
         assert not gradient[k, n:].any() and (n < 100 or theirs.abs().sum() > 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["aot_eager", "inductor"])
 def test_padded_batches_compile(backend):
     torch._dynamo.reset()
@@ -122,7 +123,7 @@ def test_what_lies_after_a_sound_is_not_read():
 @pytest.mark.parametrize("boundary", ["zero", "reflect"])
 def test_short_sounds_are_as_at_the_front_door(n, boundary):
     x = np.random.default_rng(n).standard_normal(n)
-    settings = dict(fmax=4000, bins_per_octave=12, boundary=boundary)
+    settings = dict(fmax=4000, bins_per_octave=12, boundary=boundary, hop_length=40)
     picture, counts = LinearReassignment(16000, **settings)(x, counts=True)
     front = reassigned_spectrogram(x, 16000, **settings)
     rows = front.shape[0]
@@ -164,6 +165,7 @@ def test_wrong_levels_are_refused(wrong, says):
     with pytest.raises(ValueError, match=re.escape(says)): layer(**wrong)
 
 
+@pytest.mark.slow
 def test_an_exported_layer_is_kept_in_a_file(tmp_path):
     model, x = layer(fmin=500, scale="db", norm="peak", soft=True).eval(), sounds(2, 1500)
     time = torch.export.Dim("time", min=1000, max=4000)

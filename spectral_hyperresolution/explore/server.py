@@ -27,7 +27,7 @@ from .passes import Stale, answer, frame, warm
 from .request import State, _Handler, _Refusal
 from .takeaway import command, data, listen, most_heard
 from .window import (
-    Sound, finest, lowest_octave, passband, q_range, shortest)
+    Sound, finest, lowest_octave, q_range, shortest)
 
 if TYPE_CHECKING: from IPython.display import IFrame
 
@@ -52,7 +52,7 @@ def _about_page():
     from spectral_hyperresolution import plot
     magma = np.round(255 * colormaps["magma"](np.arange(256))[:, :3]).astype(int).ravel().tolist()
     return dict(colours=magma, three=plot.three_qs, q_range=q_range, finest=finest,
-                shortest=shortest, lowest_octave=lowest_octave, passband=passband,
+                shortest=shortest, lowest_octave=lowest_octave,
                 most_heard=most_heard)
 
 # %% ../../nbs/80_explorer_server.ipynb #8c2f50e8

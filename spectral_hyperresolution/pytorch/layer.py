@@ -47,7 +47,7 @@ class LinearReassignment(torch.nn.Module):
     fmin : float | None, default: None
         lowest frequency [Hz]; None: eight octaves below fmax
     fmax : float | None, default: None
-        highest frequency [Hz]; None: 0.45 sr
+        highest frequency [Hz]; None: sr / 2
     bins_per_octave : int, default: 48
         output bins per octave
     hop_length : int | None, default: None
@@ -98,7 +98,7 @@ class LinearReassignment(torch.nn.Module):
         *,
         q: float = 2.0,                   # wavelet Q: >> 1 follows tones, << 1 follows clicks
         fmin: float | None = None,        # lowest frequency [Hz]; None: eight octaves below fmax
-        fmax: float | None = None,        # highest frequency [Hz]; None: 0.45 sr
+        fmax: float | None = None,        # highest frequency [Hz]; None: sr / 2
         bins_per_octave: int = 48,        # output bins per octave
         hop_length: int | None = None,    # output time stride [samples]; None: 2.5 ms
         oversampling: int | None = None,  # scans per output bin; None: 20 scans in one sigma_f

@@ -113,7 +113,7 @@ def _front(n, sr, q, sigma_t, fmin, fmax, per_sigma, boundary, hop, noct, bins):
     per_sigma = checks.number("per_sigma", per_sigma, 0.5, low_open=False)
     if sigma_t is None:
         q = checks.number("q", 4.0 if q is None else q, 0.3)
-        plan = default_plan(n, sr, q, fmin, fmax, noct, 1,
+        plan = default_plan(n, sr, q, fmin, 0.45 * sr if fmax is None else fmax, noct, 1,
                             ceil(per_sigma * 2 * pi * q * log(2) / noct))
         wide = q / plan.minf
     elif fmin is None and fmax is None:

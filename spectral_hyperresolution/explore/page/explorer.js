@@ -11,7 +11,7 @@ let rules, sound, which = 0, view, overview, past = [], future = [];
 let layers = [], base = [], request, cursor = null, playing = null, wait;
 
 // ---------- limits and coordinates
-const full = () => ({ t0: 0, t1: sound.duration, f0: max(lowest(), sound.sr * rules.passband / 256), f1: sound.sr * rules.passband });
+const full = () => ({ t0: 0, t1: sound.duration, f0: max(lowest(), sound.sr / 512), f1: sound.sr / 2 });
 const lowest = () => sound.sr / 2 ** (rules.lowest_octave + 1) * 1.0001;
 const area = () => {
   const { clientWidth: w, clientHeight: h } = $("picture");
