@@ -15,6 +15,7 @@ from .batches import Batch
 from .blocks import _bank, _transformed
 from .coarse import _Coarse
 from .departures import silence_margin
+from .plan import Plan
 from .survey import (
     _tally, ladder, survey_hops, survey_per_sigma, survey_size)
 
@@ -65,8 +66,27 @@ class _CoarseSurvey(_Coarse):
                    stride, least, plan.lint**2, wide, long, hop, plan.minf, tile)
         return first, tile * 4.0 ** (power_of_2 - self.peak) / self.share
 
-def survey(x, plan, boundary):
-    "As `engine.survey.survey`, of a sound whose cells are large."
+def survey(
+    x: np.ndarray,         # the sound (C, N)
+    plan: Plan,            # of the picture
+    boundary: str,         # outside the sound: "zero", "reflect" or "wrap"
+) -> np.ndarray:           # as of `engine.survey.survey`, (Qs, 3, neighbourhoods)
+    """The survey of a sound whose cells are large.
+
+    Parameters
+    ----------
+    x : np.ndarray
+        the sound (C, N)
+    plan : Plan
+        of the picture
+    boundary : str
+        outside the sound: "zero", "reflect" or "wrap"
+
+    Returns
+    -------
+    np.ndarray
+        as of `engine.survey.survey`, (Qs, 3, neighbourhoods)
+    """
     found = np.zeros((len(ladder), 3, *survey_size(plan)), np.float32)
     for table, q in zip(found, ladder, strict=True):
         engine = _CoarseSurvey(x, replace(plan, q=q), boundary)
