@@ -98,7 +98,8 @@ class _Fast:
         fit = (np.zeros(8) if self.log_bins else np.polynomial.Chebyshev.interpolate(bend,
             7).convert(kind=np.polynomial.Polynomial).coef)
         self.poly = np.resize(np.append(fit, np.zeros(8 - len(fit))), 8).astype(self.real)
-        self.eps, self.span = eps, plan.noct * log2(plan.maxf / plan.minf)
+        self.eps, self.span = eps, plan.bins_from_top(plan.minf)
+        self.rise = plan.lint / (2 * pi * plan.height) if plan.rows else 0.0
         self.tasks: list[Any] = []
         self.half_steps = _HalfSteps(x, boundary)
         for g, batches in self.groups(plan, tolerance, density):
@@ -189,6 +190,6 @@ class _Fast:
             end_time=real(min(plan.n_samples / plan.tdeci - row0, row1 - row0)),
             # half a sample to spare: rounding must not admit the one after the last
             end=real((plan.n_samples - 0.5 - zero) / g.stride),
-            top=real(max(0, low - 0.5)), bottom=real(min(self.span, high - 0.5)), left=real(low),
+            top=real(max(plan.bins_from_top(plan.maxf), low - 0.5)), bottom=real(min(self.span, high - 0.5)), left=real(low),
             columns=high - low, eps=real(self.eps), noct=real(plan.noct), log_bins=self.log_bins,
-            poly=self.poly, half=real(0.5), one=real(1))
+            poly=self.poly, rise=real(self.rise), half=real(0.5), one=real(1))

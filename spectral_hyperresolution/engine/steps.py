@@ -107,6 +107,8 @@ class Frame(NamedTuple):
         whether the logarithm is computed: the polynomial is not good enough
     poly : np.ndarray
         coefficients of -noct log2(1 - eps a), (8,)
+    rise : float
+        of a linear axis: columns for a displacement of lint, times sigma_t
     half : float
         0.5
     one : float
@@ -131,6 +133,7 @@ class Frame(NamedTuple):
     noct: float
     log_bins: bool       # whether the logarithm is computed: the polynomial is not good enough
     poly: np.ndarray     # coefficients of -noct log2(1 - eps a), (8,)
+    rise: float          # of a linear axis: columns for a displacement of lint, times sigma_t
     half: float          # 0.5
     one: float           # 1
 
@@ -173,7 +176,10 @@ def _cells(re, im, power, number, base, column, sigma_t, frame, trash, place, ce
     `base` is the instant of number 0 [samples after the tile's first row]."""
     unit, stride, rate, hop = frame.per_lint, frame.stride, frame.per_hop, frame.hop
     eps, noct, half, one, poly = frame.eps, frame.noct, frame.half, frame.one, frame.poly
-    if frame.log_bins:
+    if frame.rise > 0:
+        rise = frame.rise / sigma_t
+        for i in range(cell.shape[0]): place[i] = column + re[i] / power[i] * unit * rise
+    elif frame.log_bins:
         for i in range(cell.shape[0]):
             place[i] = column - noct * np.log2(one - eps * (re[i] / power[i] * unit))
     else:
