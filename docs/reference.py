@@ -9,7 +9,6 @@ from collections.abc import Callable
 from functools import cache, cached_property
 from importlib.util import resolve_name
 from types import BuiltinFunctionType, FunctionType
-from typing import get_origin
 
 from fastcore.docments import docments
 from notebooks import NBS, title
@@ -139,11 +138,9 @@ def directive(kind, head, body, module, index, **options):
 def value(module, name, thing, index, prose):
     "Describe a constant: its type, its value where that is short, the comment beside it."
     note = re.search(rf"^{name}\b[^#\n]*=[^#\n]*#[ ]*(.*)$", inspect.getsource(module), re.MULTILINE)
-    plain = isinstance(thing, int | float | str | tuple) or get_origin(thing) is not None
-    shown = {"value": repr(thing)} if plain and len(repr(thing)) < 60 else {}
+    shown = {"value": repr(thing)} if isinstance(thing, int | float | str | tuple) and len(repr(thing)) < 60 else {}
     body = prose(note[1]) if note else ""
-    if get_origin(thing) is None: shown["type"] = spelled(type(thing))
-    return directive("data", name, body, module, index, **shown)
+    return directive("data", name, body, module, index, type=spelled(type(thing)), **shown)
 
 
 def describe(
@@ -156,7 +153,6 @@ def describe(
     holder, _, last = name.rpartition(".")
     owner = getattr(module, holder) if holder else module
     stored, thing = inspect.getattr_static(owner, last), getattr(owner, last)
-    if get_origin(thing) is not None: return value(module, name, thing, index, prose)   # an alias of a type
     if isinstance(stored, property | cached_property):
         kind, head, thing = "property", "", stored.fget if isinstance(stored, property) else stored.func
     elif inspect.isclass(thing): kind, head = "class", signature(thing)
