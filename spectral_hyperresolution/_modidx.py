@@ -393,6 +393,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                                              'spectral_hyperresolution/engine/plan.py'),
                                                       'spectral_hyperresolution.engine.plan.Plan.n_times': ( 'plan.html#plan.n_times',
                                                                                                              'spectral_hyperresolution/engine/plan.py'),
+                                                      'spectral_hyperresolution.engine.plan.Plan.require_log': ( 'plan.html#plan.require_log',
+                                                                                                                 'spectral_hyperresolution/engine/plan.py'),
                                                       'spectral_hyperresolution.engine.plan.Plan.scan_frequencies': ( 'plan.html#plan.scan_frequencies',
                                                                                                                       'spectral_hyperresolution/engine/plan.py'),
                                                       'spectral_hyperresolution.engine.plan.Plan.scan_sigma_f': ( 'plan.html#plan.scan_sigma_f',

@@ -10,7 +10,7 @@ __all__ = ['pool_octaves', 'pool_hops', 'pool_periods', 'click_octaves', 'click_
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from math import log, log2, pi
+from math import log2
 from typing import TYPE_CHECKING, Any
 
 import numpy as np

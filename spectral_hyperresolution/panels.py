@@ -99,8 +99,7 @@ def axes(
     start: datetime | None = None,  # the time of day at 0 s; None: seconds
     grid: bool | None = None,     # lines at the ticks; None: as the style has it
 ) -> "Axes":                      # the axes
-    """The axes of a picture: time, and frequency on the picture's scale. Raises TypeError,
-    ValueError.
+    """The axes of a picture: time, and frequency on its scale. Raises TypeError, ValueError.
 
     Parameters
     ----------

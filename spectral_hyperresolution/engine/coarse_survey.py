@@ -63,7 +63,8 @@ class _CoarseSurvey(_Coarse):
             least = (silence_margin * self.precision) ** 2 * square * stride**2 / bank.block
             _tally(chi * gain, eta * gain, curved * gain, like, np.full(n, bank.margin // stride),
                    np.full(n, self.step // stride), zero + stride * b.phase + 1 - first * hop,
-                   stride, least, plan.lint**2, _cells_per_sigma(plan, b.f0), long, hop, plan.minf, tile)
+                   stride, least, plan.lint**2, _cells_per_sigma(plan, b.f0), long, hop,
+                   plan.minf, tile)
         return first, tile * 4.0 ** (power_of_2 - self.peak) / self.share
 
 def survey(

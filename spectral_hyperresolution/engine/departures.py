@@ -10,7 +10,7 @@ __all__ = ['band_tail', 'halo_sigmas', 'batch_rows', 'silence_margin', 'golden',
 # %% ../../nbs/44_departures.ipynb #8fbead25
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from math import ceil, floor, log, log2, pi
+from math import ceil, floor, log2, pi
 
 import numpy as np
 

@@ -167,6 +167,12 @@ class Plan:
         squares = _trapezoid(np.exp(-((width * (r - 1)) ** 2)), np.log(r))
         return float(2 * log(2) / (self.over * self.noct * squares))
 
+    def require_log(self, what: str) -> None:
+        "Raise a ValueError where the axis of frequency is linear."
+        if self.rows:
+            raise ValueError(f"rows={self.rows}: {what} has a logarithmic axis of frequency alone, "
+                             f"not scale='linear'")
+
     def memory(
         self,
         pictures: int = 1,  # how many pictures, for instance one a channel
@@ -280,12 +286,13 @@ def default_plan(
     n, sr, q = (checks.integer("n_samples", n_samples, 0), checks.number("sr", sr, 0),
                 checks.number("q", q, 0))
     bins = checks.integer("bins_per_octave", bins_per_octave, 1)
-    if scale not in ("log", "linear"):
+    if not isinstance(scale, str) or scale not in ("log", "linear"):
         raise ValueError(f"scale={checks.shown(scale)} is not 'log' or 'linear'")
     if scale == "log" and n_bins is not None:
         raise ValueError(f"n_bins={checks.shown(n_bins)} is for scale='linear'; with 'log' it is "
                          f"bins_per_octave that counts")
-    rows = 0 if scale == "log" else checks.integer("n_bins", n_bins or default_rows, 1)
+    if scale == "linear" and n_bins is None: n_bins = default_rows
+    rows = checks.integer("n_bins", n_bins, 1) if scale == "linear" else 0
     fmax = sr / 2 if fmax is None else checks.number("fmax", fmax, 0, sr / 2, high_open=False)
     if fmin is None:
         fmin = min(max(fmax / 2**octaves_below, 2 * q * sr / max(n, 1) * (1 + 1e-9)), fmax / 2)

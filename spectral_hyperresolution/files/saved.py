@@ -9,6 +9,7 @@ __all__ = ['version', 'settings', 'at_most', 'Kept', 'write', 'read']
 import os
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from math import prod
 from os import PathLike
 from typing import IO, Any, NamedTuple
@@ -107,7 +108,7 @@ def write(
     numbers = np.array([getattr(kept.plan, name) for name in settings], float)
     with checks.atomic_write(path) as whole, open(whole, "wb") as file:
         # what begins with its recording is read by older programs as well
-        begins: dict[str, float] = {}
+        begins: dict[str, Any] = {}
         if kept.start or kept.plan.rows: begins = dict(start=kept.start)
         if kept.plan.rows: begins |= dict(rows=kept.plan.rows)
         np.savez_compressed(file, version=2 + len(begins), plan=numbers, sr=kept.sr,
@@ -193,7 +194,7 @@ def _read(file):
         odd = names - {"q_map"} ^ _required.union(*(_since[v] for v in _since if v <= found))
         if odd: raise ValueError(f"it lacks, or shouldn't have, {checks.shown(sorted(odd))[1:-1]}")
         rows = checks.integer("rows", _small(archive, "rows", "iu"), 1) if found > 3 else 0
-        plan = Plan(*_small(archive, "plan", "f", (len(settings),)), rows)
+        plan = replace(Plan(*_small(archive, "plan", "f", (len(settings),))), rows=rows)
         sr = checks.number("sr", _small(archive, "sr", "iuf"), 0)
         gate = _small(archive, "gate", "U")
         known = _small(archive, "calibration", "f") if found else np.nan
