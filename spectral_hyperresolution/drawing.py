@@ -20,7 +20,7 @@ import numpy as np
 from . import audio, looks, targets
 from .files.times import Clock, spoken
 from .parts import Part, part_plan, surrounded
-from .pieces import at_once, picture, visited
+from .pieces import at_once, few_work, picture, visited
 from .recording import Sound
 from .spectrogram import ReassignedSpectrogram
 
@@ -110,14 +110,12 @@ few_from = 20_000_000     # samples of a channel; of more, few points are sent t
 def _admit(part, qs, plans, how, few, yes):
     "Refuse, before the first of several pictures, what is too large or takes too long."
     from spectral_hyperresolution.auto import more_cost
-    from spectral_hyperresolution.engine import coarse, cost
+    from spectral_hyperresolution.engine import cost
     how = dict(channels=part.channels, pictures=len(qs), itemsize=4, at_once=at_once, **how)
     how |= more_cost(qs[0], 1)
     work = sum(cost.admit(plan, None, **how).work / len(qs) for plan in plans)
-    if few:
-        times = 2.0 if qs[0] == "auto" else 1.0
-        work = sum(times * part.channels * coarse.work(plan, visited(plan, q)[0])
-                   for plan, q in zip(plans, qs, strict=True))
+    if few: work = sum(few_work(plan, q, part.channels)
+                       for plan, q in zip(plans, qs, strict=True))
     if seconds := cost.too_long(work, None if yes else cost.longest):
         help = cost.advice(plans[0], lambda less: cost.estimate(less, **how).work,
                            work * cost.longest / seconds)

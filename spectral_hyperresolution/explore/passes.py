@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['window_range', 'quick', 'patient', 'longest', 'slice_work', 'slice_samples', 'densities', 'speed', 'ordinary',
-           'encode', 'frame', 'Stale', 'estimate', 'answer', 'warm']
+           'encode', 'frame', 'Stale', 'estimate', 'share', 'answer', 'warm']
 
 # %% ../../nbs/76_explorer_passes.ipynb #b6851f5d
 import json
@@ -17,13 +17,14 @@ from typing import Any
 
 import numpy as np
 
+from .. import scales
 from ..auto import unit_q
 from ..engine.departures import halo_sigmas
 from .window import (
     View, compute, longest_q, pixel_range, points)
 from ..ordinary import (
     frames_per_column, matching_window, ordinary_spectrogram)
-from ..plot import scale
+from ..pieces import most_visited
 from ..recording import Sound, shortest
 
 # %% ../../nbs/76_explorer_passes.ipynb #666af1c4
@@ -55,11 +56,10 @@ def ordinary(
     window = max(matching_window(q, middle, sr), round(4 * sr / (view.f1 - view.f0)))
     window = int(np.clip(window, *window_range))
     times = np.linspace(view.t0, view.t1, view.width + 1)
-    frequencies = view.f0 * (view.f1 / view.f0) ** (np.arange(view.height + 1) / view.height)
     span = (view.t1 - view.t0) / view.width * sr
     seen = min(1.0, frames_per_column(span, window) * window / span)
     def cut(first: int, length: int) -> np.ndarray: return sound.cut(first, length, view.channel)
-    for column, power in ordinary_spectrogram(cut, sr, times, frequencies, window):
+    for column, power in ordinary_spectrogram(cut, sr, times, view.frequency_edges, window):
         yield (float(times[column]), float(times[column + power.shape[1]]),
                10 * np.log10(np.maximum(power, 1e-30)), seen)
 
@@ -101,7 +101,7 @@ class Stale(Exception): "The window is no longer wanted."
 
 speed = 60e6   # points a second; measured at the start
 
-def _slices(sound, view, density, seconds):
+def _slices(sound, view, seconds):
     """A window of `seconds` of work cut into slices, at least 32 columns wide and longer
     than the margins that each must read."""
     margin = 2 * (halo_sigmas + 0.5) * longest_q(view.q) / view.f0
@@ -113,16 +113,49 @@ def _slices(sound, view, density, seconds):
     return [replace(view, t0=float(a), t1=float(max(b, a + least)),
                     width=max(pixel_range[0], round(view.width / n))) for a, b in pairwise(edges)]
 
-def estimate(sound: Sound, view: View, density: float | None) -> float:
-    "Seconds that the reassigned pictures of a window will take on this machine."
-    return sum(points(view, sound.sr, q, density) for q in view.q) / speed + 0.01 * len(view.q)
+def estimate(
+    sound: Sound,                  # recording
+    view: View,                    # checked window
+    density: float | None,         # see `scan_groups`; None: the full picture
+    few: float | None = None,      # instead: few points, of such a share of the sound
+) -> float:
+    """Seconds that the reassigned pictures of a window will take on this machine.
+
+    Parameters
+    ----------
+    sound : Sound
+        recording
+    view : View
+        checked window
+    density : float | None
+        see `scan_groups`; None: the full picture
+    few : float | None, default: None
+        instead: few points, of such a share of the sound
+
+    Returns
+    -------
+    float
+    """
+    channels = 1 if view.channel or not few else sound.channels
+    work = sum(points(view, sound.sr, q, density, few) for q in view.q)
+    return channels * work / speed + 0.01 * len(view.q)
+
+def share(sound: Sound, view: View) -> float:
+    "The share of each column that few points look at: all, unless even reading would take long."
+    return min(1.0, most_visited / ((view.t1 - view.t0) * sound.sr))
 
 # %% ../../nbs/76_explorer_passes.ipynb #e943883c
-def _scale(sent, picture, level):
-    "The range of levels [dB] that shows what has been sent of a picture so far."
-    sent.setdefault(picture, []).append(level[np.isfinite(level)])
-    low, high = scale(10 ** (np.concatenate(sent[picture]) / 10))
-    return dict(low=round(low, 2), high=round(high, 2))
+def _scales(sent, picture, level, edges, column):
+    """What shows all that has been sent of a picture so far, with rows `edges` [Hz] and columns of
+    so many seconds: its range of absolute levels, and above the background of each row."""
+    sent.setdefault(picture, []).append(10 ** (level / 10))
+    power = np.concatenate(sent[picture], axis=1)
+    times = np.arange(power.shape[1] + 1) * column
+    own, flat = (scales.choose(power, edges, times, "", ref) for ref in ("background", 0.0))
+    rows = np.broadcast_to(own.zero, len(level))[::-1]
+    return dict(scale=dict(low=round(flat.low, 2), high=round(flat.high, 2)),
+                above=dict(low=round(own.low, 2), high=round(own.high, 2)),
+                background=np.round(rows, 2).tolist())
 
 # %% ../../nbs/76_explorer_passes.ipynb #1767a553
 def answer(
@@ -158,40 +191,46 @@ def answer(
         if stale(): raise Stale
     begun, box = time.perf_counter(), dict(f0=view.f0, f1=view.f1)
     sent: dict[Any, list[np.ndarray]] = {}
-    for t0, t1, level, seen in ordinary(sound,
-                                        replace(view, width=min(view.width, 1000),
-                                                height=min(view.height, 500))):
+    small = replace(view, width=min(view.width, 1000), height=min(view.height, 500))
+    for t0, t1, level, seen in ordinary(sound, small):
         check()
-        yield frame(dict(box, kind="ordinary", t0=t0, t1=t1, seen=seen, end=t1 >= view.t1 - 1e-12,
-                         scale=_scale(sent, "ordinary", level)), level)
+        yield frame(dict(box, kind="ordinary", t0=t0, t1=t1, seen=seen, end=t1 >= view.t1 - 1e-12)
+                    | _scales(sent, "ordinary", level, small.frequency_edges,
+                              (t1 - t0) / level.shape[1]), level)
     if only: return
     takes = {}
     for first in densities:
         takes[first] = estimate(sound, view, first)
         if takes[first] <= quick: break
     else: first = min(takes, key=takes.__getitem__)
-    if takes[first] > longest and not anyway:
-        yield frame(dict(kind="long", seconds=takes[first]))
+    last, few = densities[0], None
+    if takes[last] > patient and not anyway:               # few points instead of the full picture
+        last, few = "few", share(sound, view)
+        takes[last] = estimate(sound, view, None, few)
+    if takes[last] > longest and not anyway:
+        yield frame(dict(kind="long", seconds=takes[last]))
         return
-    passes = ([first, densities[0]] if first != densities[0] and takes[densities[0]] <= patient
-              else [first])
+    passes = [first, last] if first != last and takes[first] < takes[last] / 2 else [last]
     for density in passes:
-        for part in _slices(sound, view, density, takes[density]):
+        how = dict(few=few) if density == "few" else dict(density=density)
+        for part in _slices(sound, view, takes[density]):
             for i, q in enumerate(view.q):
                 start = time.perf_counter()
-                picture = compute(sound, replace(part, q=(q,)), density, check)
+                picture = compute(sound, replace(part, q=(q,)), progress=check, **how)
                 spent = time.perf_counter() - start
-                done = points(part, sound.sr, q, density)
-                if spent > 0.05 and q != "auto":
+                if spent > 0.05 and q != "auto" and density != "few":
+                    done = points(part, sound.sr, q, density)
                     speed += 0.2 * float(np.clip(done / spent - speed, -speed / 2, speed))
                 about = dict(kind="reassigned", q=q, colour=i, density=density,
                              t0=picture.time_edges[0], t1=picture.time_edges[-1],
                              f0=picture.frequency_edges[0], f1=picture.frequency_edges[-1],
                              hop=picture.plan.tdeci, bins=picture.plan.noct,
+                             share=few if density == "few" else 1.0,
                              done=(part.t1 - view.t0) / (view.t1 - view.t0),
                              last=density == passes[-1] and part.t1 >= view.t1)
                 level = picture.level()
-                about["scale"] = _scale(sent, (density, i), level)
+                about |= _scales(sent, (density, i), level, picture.frequency_edges,
+                                 picture.plan.tdeci / sound.sr)
                 yield frame(about | dict(seconds=time.perf_counter() - begun), level)
 
 # %% ../../nbs/76_explorer_passes.ipynb #b455abac

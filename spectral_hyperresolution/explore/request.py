@@ -80,7 +80,8 @@ class State:
                              f"commas") from None
         channel = checks.integer("channel", number("channel"), 1) if given.get("channel") else None
         t0, t1, f0, f1 = (number(n) for n in ("t0", "t1", "f0", "f1"))
-        view = View(t0, t1, f0, f1, q, number("width", "1200"), number("height", "600"), channel)
+        view = View(t0, t1, f0, f1, q, number("width", "1200"), number("height", "600"), channel,
+                    given.get("scale", "log"))
         return self.sounds[which], view.check(self.sounds[which])
 
 # %% ../../nbs/79_explorer_request.ipynb #70366d45

@@ -28,6 +28,7 @@ from .request import State, _Handler, _Refusal
 from .takeaway import command, data, listen, most_heard
 from .window import finest, lowest_octave, q_range
 from ..recording import Sound, shortest
+from ..targets import find_sounds, say
 
 if TYPE_CHECKING: from IPython.display import IFrame
 
@@ -83,8 +84,8 @@ class _Missing(_Handler):
 # %% ../../nbs/80_explorer_server.ipynb #bc8b5295
 class _Picture(_Handler):
     "Frames of a window, flushed as they are made."
-    known = ("sound", "t0", "t1", "f0", "f1", "q", "width", "height", "channel", "client", "anyway",
-             "only")
+    known = ("sound", "t0", "t1", "f0", "f1", "q", "scale", "width", "height", "channel", "client",
+             "anyway", "only")
 
     async def get(self):
         try: sound, view = self.state.view(self.given)
@@ -200,10 +201,22 @@ class Server:
         self.state.pool.shutdown(wait=False, cancel_futures=True)
 
 # %% ../../nbs/80_explorer_server.ipynb #433364d4
+def _opened(paths):
+    """The sounds of files and folders. Of several, one that can't be opened gets a line; raises its
+    error where none can."""
+    found, wrong = [], []
+    for path in find_sounds(list(paths)):
+        try: found.append(Sound(path))
+        except (ValueError, OSError, MemoryError) as error:
+            wrong.append(error)
+            say(f"hyperres: {' '.join(str(error).split())}", sys.stderr)
+    if found: return found
+    raise wrong[0] if len(wrong) == 1 else ValueError(f"none of {len(wrong)} sounds can be opened")
+
 def serve(paths: Iterable[str | Path], port: int | None = None, host: str = "127.0.0.1",
           browser: bool = True) -> None:
-    "Serve sound files until interrupted: what `hyperres explore` does."
-    sounds = [Sound(p) for p in paths]
+    "Serve sound files, and those in folders, until interrupted: what `hyperres explore` does."
+    sounds = _opened(paths)
     try: server = Server(sounds, usual_port if port is None else port, host)
     except OSError:
         if port is not None: raise

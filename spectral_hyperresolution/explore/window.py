@@ -14,7 +14,7 @@ from math import ceil, floor, lcm, log, log2, pi
 import numpy as np
 
 from ..auto import unit_q
-from ..engine import checks
+from ..engine import checks, coarse
 from ..engine.cost import admit, work
 from spectral_hyperresolution.engine.departures import (
     _strides,
@@ -25,7 +25,7 @@ from spectral_hyperresolution.engine.departures import (
 from ..engine.plan import Plan, scans_per_sigma
 from ..engine.running import _cores
 from ..engine.survey import ladder
-from ..pieces import windowed
+from ..pieces import few_work, windowed
 from ..recording import Sound, shortest
 from ..spectrogram import ReassignedSpectrogram
 
@@ -64,6 +64,8 @@ class View:
         pixels
     channel : int | None, default: None
         one channel, counted from 1; None pools all
+    scale : str, default: 'log'
+        of frequency; or "linear"
     """
     t0: float                      # beginning [s]
     t1: float                      # end [s]
@@ -73,6 +75,7 @@ class View:
     width: int = 1200              # pixels
     height: int = 600              # pixels
     channel: int | None = None     # one channel, counted from 1; None pools all
+    scale: str = "log"             # of frequency; or "linear"
 
     def check(self, sound: "Sound") -> "View":
         "The same box with clean numbers, or a ValueError that names the rule and the value."
@@ -90,6 +93,8 @@ class View:
                              f"{shortest / sound.sr:.3g} s")
         if not f1 > f0 * (1 + finest):
             raise ValueError(f"f1={f1:.9g} Hz is not above f0={f0:.9g} Hz by {f0 * finest:.3g} Hz")
+        if self.scale not in ("log", "linear"):
+            raise ValueError(f"scale={checks.shown(self.scale)} is not 'log' or 'linear'")
         if len(self.q) not in (1, 3): raise ValueError(f"q={self.q!r} is not one number or three")
         q = self.q if self.q == ("auto",) else tuple(
             checks.number("q", q, *q_range, low_open=False, high_open=False) for q in self.q)
@@ -99,7 +104,13 @@ class View:
                              f"not within {longest_halo:g} s. Take a higher f0 or a lower q")
         if self.channel is not None and checks.integer("channel", self.channel, 1) > sound.channels:
             raise ValueError(f"channel={self.channel!r} is not one of 1 … {sound.channels}")
-        return View(t0, t1, f0, min(f1, top), q, **size, channel=self.channel)
+        return View(t0, t1, f0, min(f1, top), q, **size, channel=self.channel, scale=self.scale)
+
+    @property
+    def frequency_edges(self) -> np.ndarray:
+        "Edges of the rows of its pixels, (height + 1,) [Hz], ascending."
+        make = np.linspace if self.scale == "linear" else np.geomspace
+        return make(self.f0, self.f1, self.height + 1)
 
 # %% ../../nbs/75_explorer_window.ipynb #ac14550f
 def _nearest_step(n):
@@ -113,6 +124,25 @@ def _over(q, bins):
     return max(1, ceil(scans_per_sigma * bin)) if bin > 1e-3 else 1 / ceil(1 / (7.9 * bin))
 
 # %% ../../nbs/75_explorer_window.ipynb #78a16bad
+def _octaves(view, sr, spread):
+    "Bins an octave, lowest and highest frequency of a window's plan, and the window's columns."
+    bins = max(1, round(view.height / log2(view.f1 / view.f0)))
+    below = lambda f: bins * log2(sr / 2 / f)                        # bins from Nyquist down to f
+    top, bottom = max(0, floor(below(view.f1 / (1 - spread)))), ceil(below(view.f0 / (1 + spread)))
+    left, right = max(0, ceil(below(view.f1) - 0.5)), floor(below(view.f0) + 0.5) + 1
+    return (bins, 0.5 * 2 ** (-bottom / bins), 0.5 * 2 ** (-top / bins), 0, left - top,
+            max(left + 2, right) - top)
+
+def _hertz(view, sr, spread):
+    "The same with rows of one height; rows beyond the window receive what lands there."
+    f0, f1, rows = view.f0 / sr, view.f1 / sr, view.height
+    height = (f1 - f0) / rows
+    above = min(ceil(f1 * spread / (1 - spread) / height), floor((0.5 - f1) / height + 1e-9))
+    below = min(ceil(f0 * spread / (1 + spread) / height), floor(f0 / 2 / height))
+    minf, maxf = f0 - below * height, min(0.5, f1 + above * height)
+    return (ceil(log(2) * maxf / height), minf, maxf, above + rows + below, above, above + rows)
+
+# %% ../../nbs/75_explorer_window.ipynb #6a4a9ab8
 def window_plan(
     view: View,                                    # a checked window
     sr: float,                                     # sampling rate [Hz]
@@ -141,13 +171,9 @@ def window_plan(
     """
     hop = max(_nearest_step((view.t1 - view.t0) * sr / view.width),
               _nearest_step(sr / (64 * view.f1)))
-    bins = max(1, round(view.height / log2(view.f1 / view.f0)))
-    below = lambda f: bins * log2(sr / 2 / f)                        # bins from Nyquist down to f
     short, long, q = ((ladder[0], ladder[-1], unit_q) if isinstance(q, str) else (q, q, q))
-    spread = 0.5 / (2 * pi * short)
-    top, bottom = max(0, floor(below(view.f1 / (1 - spread)))), ceil(below(view.f0 / (1 + spread)))
-    left, right = max(0, ceil(below(view.f1) - 0.5)), floor(below(view.f0) + 0.5) + 1
-    minf = 0.5 * 2 ** (-bottom / bins)
+    bins, minf, maxf, rows, left, right = (_hertz if view.scale == "linear" else _octaves)(
+        view, sr, 0.5 / (2 * pi * short))
     halo = ceil((halo_sigmas + 0.5) * long / minf) + 2
     longest = long / minf * (coarsest if density is None else 2 * pi / (critical_band * density))
     stride = 2 ** max(0, floor(log2(longest)))
@@ -156,9 +182,8 @@ def window_plan(
     begin, end = floor((view.t0 * sr + 1) / hop), floor((view.t1 * sr + 1) / hop) + 1
     first = (begin * hop - halo) // grid * grid
     n = ceil((end * hop + halo - first) / hop) * hop
-    plan = Plan(n, q, hop, _over(q, bins), bins, minf, 0.5 * 2 ** (-top / bins))
-    return (plan, first, (begin - first // hop, end - first // hop, left - top,
-                          max(left + 2, right) - top))
+    plan = Plan(n, q, hop, _over(q, bins), bins, minf, maxf, rows=rows)
+    return plan, first, (begin - first // hop, end - first // hop, left, right)
 
 # %% ../../nbs/75_explorer_window.ipynb #d38ed88d
 @dataclass(frozen=True, eq=False)
@@ -179,6 +204,7 @@ def compute(
     density: float | None = None,                     # see `scan_groups`; None: the tolerance
     progress: Callable[[float], None] | None = None,  # given the fraction done; may raise to stop
     threads: int | None = None,                       # None takes all cores
+    few: float | None = None,  # instead: few points for each cell, of such a share of the sound
 ) -> Window:
     """The window of a recording at the screen's resolution, one cell a pixel. Raises
     ValueError for a box that is not in the sound, MemoryError before it starts.
@@ -195,6 +221,8 @@ def compute(
         given the fraction done; may raise to stop
     threads : int | None, default: None
         None takes all cores
+    few : float | None, default: None
+        instead: few points for each cell, of such a share of the sound
 
     Returns
     -------
@@ -202,18 +230,21 @@ def compute(
     """
     view = view.check(sound)
     plan, first, box = window_plan(view, sound.sr, view.q[0], density)
-    admit(plan, None, window=box, density=density, threads=threads, itemsize=4,
-          channels=sound.channels if view.channel is None else 1)
+    channels = sound.channels if view.channel is None else 1
+    if not few: admit(plan, None, window=box, density=density, threads=threads, itemsize=4,
+                      channels=channels)
     # millihertz: float32 would round
     real = float if plan.noct > 20_000 else np.float32
     def read(a, n): return sound.cut(first + a, n, view.channel).astype(real, copy=False)
     top, bottom, left, right = box
     energy, counts, *q_map = windowed(
         read, plan, view.q[0], box, density=density, threads=threads or _cores(),
-        progress=progress, over=_over)
+        points=coarse.enough if few else None, share=few or 1.0, progress=progress, over=_over)
     columns = plan.bin_frequencies[left:right]
-    shape = Plan((bottom - top) * plan.tdeci, plan.q, plan.tdeci, plan.over, plan.noct,
-                 columns[-1] * (1 + 1e-12), columns[0])
+    low, high = ((plan.bin_edges[right], plan.bin_edges[left]) if plan.rows
+                 else (columns[-1] * (1 + 1e-12), columns[0]))
+    shape = Plan((bottom - top) * plan.tdeci, plan.q, plan.tdeci, plan.over, plan.noct, low, high,
+                 rows=right - left if plan.rows else 0)
     energy *= plan.energy_scale / sound.sr
     return Window(energy.T[::-1], counts.T[::-1], shape, sound.sr, "local",
                   q_map=q_map[0].T[::-1] if q_map else None,
@@ -222,8 +253,33 @@ def compute(
 # %% ../../nbs/75_explorer_window.ipynb #89c8cd1f
 auto_share = 2.2 / len(ladder)      # of the work of all its Qs, what q="auto" takes
 
-def points(view: View, sr: float, q: float | str, density: float | None = None) -> float:
-    "The work of a window, counted in departure points; density: see `scan_groups`."
+def points(
+    view: View,                     # a checked window
+    sr: float,                      # sampling rate [Hz]
+    q: float | str,                 # wavelet Q, or "auto"
+    density: float | None = None,   # see `scan_groups`; None: the tolerance
+    few: float | None = None,       # instead: few points, of such a share of the sound
+) -> float:
+    """The work of a window of one channel, counted in departure points.
+
+    Parameters
+    ----------
+    view : View
+        a checked window
+    sr : float
+        sampling rate [Hz]
+    q : float | str
+        wavelet Q, or "auto"
+    density : float | None, default: None
+        see `scan_groups`; None: the tolerance
+    few : float | None, default: None
+        instead: few points, of such a share of the sound
+
+    Returns
+    -------
+    float
+    """
+    if few: return few_work(window_plan(view, sr, q)[0], q, 1, few)
     if q == "auto": return auto_share * sum(points(view, sr, each, density) for each in ladder)
     plan, _, box = window_plan(view, sr, q, density)
     return work(plan, box, density)

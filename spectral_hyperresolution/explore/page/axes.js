@@ -35,9 +35,9 @@ const label = (f, step) => {
   return f.toFixed(digits(step));
 };
 
-export function frequencyTicks(f0, f1, count) {
+export function frequencyTicks(f0, f1, count, linear) {
   const out = [];
-  if (f1 / f0 < 3) {
+  if (linear || f1 / f0 < 3) {
     const step = nice(f1 - f0, count);
     for (let k = Math.ceil(f0 / step - 1e-6); k * step <= f1 * (1 + 1e-12); k++) out.push({ at: k * step, text: label(k * step, step) });
     return out;

@@ -7,29 +7,37 @@ const get = (path, more) => fetch(path, { headers: { Authorization: `token ${tok
 const $ = id => document.getElementById(id), { log2, max, min, round, abs } = Math;
 const client = Array.from(crypto.getRandomValues(new Uint32Array(2)), n => n.toString(36)).join("");
 const margin = { left: 62, right: 10, top: 6, bottom: 34 };
-let rules, sound, which = 0, view, overview, past = [], future = [];
-let layers = [], base = [], request, cursor = null, playing = null, wait;
+let rules, sound, which = 0, view, past = [], future = [];
+let layers = [], base = [], plain = [], request, cursor = null, playing = null, wait;
 
 // ---------- limits and coordinates
 const full = () => ({ t0: 0, t1: sound.duration, f0: max(lowest(), sound.sr / 512), f1: sound.sr / 2 });
 const lowest = () => sound.sr / 2 ** (rules.lowest_octave + 1) * 1.0001;
-const area = () => {
-  const { clientWidth: w, clientHeight: h } = $("picture");
-  return { x: margin.left, y: margin.top, w: max(40, Math.floor(w - margin.left - margin.right)), h: max(40, Math.floor(h - margin.top - margin.bottom)) };
-};
+// the reassigned picture, and where the ordinary spectrogram lies if it is shown as well
+const beside = () => $("compare").value;
+function areas() {
+  const { clientWidth: w, clientHeight: h } = $("picture"), { left: x, top: y, right, bottom } = margin;
+  const across = beside() === "right", down = beside() === "below";
+  const one = { x, y, w: max(40, Math.floor((w - (across ? 2 : 1) * (x + right)) / (across ? 2 : 1))), h: max(40, Math.floor((h - (down ? 2 : 1) * (y + bottom)) / (down ? 2 : 1))) };
+  return { picture: one, ordinary: across ? { ...one, x: one.w + 2 * x + right } : down ? { ...one, y: one.h + 2 * y + bottom } : null };
+}
+const area = () => areas().picture;
+const linear = () => $("scale").value === "linear";
+const up = f => linear() ? f : log2(f), down = u => linear() ? u : 2 ** u;      // where a frequency lies on its axis, and back
 const xOf = (t, v = view, a = area()) => a.x + (t - v.t0) / (v.t1 - v.t0) * a.w;
-const yOf = (f, v = view, a = area()) => a.y + a.h * log2(v.f1 / f) / log2(v.f1 / v.f0);
+const yOf = (f, v = view, a = area()) => a.y + a.h * (up(v.f1) - up(f)) / (up(v.f1) - up(v.f0));
 const tOf = (x, v = view, a = area()) => v.t0 + (x - a.x) / a.w * (v.t1 - v.t0);
-const fOf = (y, v = view, a = area()) => v.f1 * 2 ** (-(y - a.y) / a.h * log2(v.f1 / v.f0));
+const fOf = (y, v = view, a = area()) => down(up(v.f1) - (y - a.y) / a.h * (up(v.f1) - up(v.f0)));
 
 function fit(v) {
   const top = sound.sr / 2, low = lowest();
   let span = min(sound.duration, max(v.t1 - v.t0, (rules.shortest + 1) / sound.sr));
   const t0 = max(0, min((v.t0 + v.t1 - span) / 2, sound.duration - span));
-  let octaves = min(log2(top / low), max(log2(v.f1 / v.f0), 2 * rules.finest));
-  let middle = log2(v.f0) / 2 + log2(v.f1) / 2;
-  middle = max(log2(low) + octaves / 2, min(middle, log2(top) - octaves / 2));
-  return { t0, t1: t0 + span, f0: max(low, 2 ** (middle - octaves / 2)), f1: min(top, 2 ** (middle + octaves / 2)) };
+  const least = linear() ? 2 * rules.finest * max(v.f0, low) : 2 * rules.finest;
+  const height = min(up(top) - up(low), max(up(v.f1) - up(max(v.f0, low)), least));
+  let middle = up(max(v.f0, low)) / 2 + up(v.f1) / 2;
+  middle = max(up(low) + height / 2, min(middle, up(top) - height / 2));
+  return { t0, t1: t0 + span, f0: max(low, down(middle - height / 2)), f1: min(top, down(middle + height / 2)) };
 }
 
 // ---------- drawing
@@ -51,21 +59,25 @@ function lay(g, layer, v, a) {
 }
 function draw() {
   if (!view) return;
-  const g = ready($("picture")), a = area(), W = $("picture").clientWidth, H = $("picture").clientHeight;
+  const g = ready($("picture")), W = $("picture").clientWidth, H = $("picture").clientHeight, { picture, ordinary } = areas();
   g.fillStyle = ink("--paper"); g.fillRect(0, 0, W, H);
+  panel(g, picture, [...base, ...layers]);
+  if (ordinary) panel(g, ordinary, [...base, ...plain]);
+  drawMap();
+  readout();
+}
+function panel(g, a, list) {
   g.save(); g.beginPath(); g.rect(a.x, a.y, a.w, a.h); g.clip();
   g.fillStyle = "#000"; g.fillRect(a.x, a.y, a.w, a.h);
-  for (const layer of [...base, ...layers]) lay(g, layer, view, a);
-  if (playing?.at !== undefined) { g.fillStyle = "#fff"; g.fillRect(xOf(playing.at), a.y, 1.5, a.h); }
+  for (const layer of list) lay(g, layer, view, a);
+  if (playing?.at !== undefined) { g.fillStyle = "#fff"; g.fillRect(xOf(playing.at, view, a), a.y, 1.5, a.h); }
   if (cursor) {
     g.strokeStyle = "#ffffffa0"; g.lineWidth = 1; g.beginPath();
-    const x = round(xOf(cursor.t)) + .5, y = round(yOf(cursor.f)) + .5;
+    const x = round(xOf(cursor.t, view, a)) + .5, y = round(yOf(cursor.f, view, a)) + .5;
     g.moveTo(x, a.y); g.lineTo(x, a.y + a.h); g.moveTo(a.x, y); g.lineTo(a.x + a.w, y); g.stroke();
   }
   g.restore();
   axes(g, a, view);
-  drawMap();
-  readout();
 }
 function axes(g, a, v) {
   g.fillStyle = ink("--ink"); g.strokeStyle = ink("--soft"); g.font = "12px system-ui, 'DejaVu Sans', sans-serif"; g.lineWidth = 1;
@@ -79,14 +91,14 @@ function axes(g, a, v) {
   }
   g.textAlign = "right"; g.textBaseline = "middle";
   let last = 1e9;
-  for (const { at, text } of frequencyTicks(v.f0, v.f1, max(2, a.h / 50))) {
+  for (const { at, text } of frequencyTicks(v.f0, v.f1, max(2, a.h / 50), linear())) {
     const y = yOf(at, v, a);
     g.beginPath(); g.moveTo(a.x - 5, y); g.lineTo(a.x, y); g.stroke();
     if (abs(y - last) > 15 && y > 7) { g.fillText(text, a.x - 8, min(y, a.y + a.h - 4)); last = y; }
   }
   g.save(); g.fillStyle = ink("--soft"); g.font = "11px system-ui, 'DejaVu Sans', sans-serif"; g.textBaseline = "alphabetic";
   g.fillText("time [h:mm:ss]", a.x + a.w + margin.right - 2, a.y + a.h + 32);
-  g.textAlign = "left"; g.fillText("frequency [Hz]", 2, a.y + a.h + 32);
+  g.textAlign = "left"; g.fillText("frequency [Hz]", a.x - margin.left + 2, a.y + a.h + 32);
   g.restore();
 }
 function drawMap() {
@@ -106,8 +118,8 @@ function under(t, f) {
   for (const layer of [...base, ...layers].reverse()) {
     if (!layer.frames || t < layer.t0 || t >= layer.t1 || f < layer.f0 || f >= layer.f1) continue;
     const one = layer.frames[0], col = min(one.columns - 1, Math.floor((t - layer.t0) / (layer.t1 - layer.t0) * one.columns));
-    const row = min(one.rows - 1, Math.floor(log2(layer.f1 / f) / log2(layer.f1 / layer.f0) * one.rows));
-    return layer.frames.map(fr => ({ q: fr.q, db: fr.level[row * fr.columns + col] }));
+    const row = min(one.rows - 1, Math.floor((up(layer.f1) - up(f)) / (up(layer.f1) - up(layer.f0)) * one.rows));
+    return layer.frames.map((fr, k) => ({ q: fr.q, db: fr.level[row * fr.columns + col], above: ground(layer.looks?.[fr.colour ?? k], fr, row) }));
   }
   return [];
 }
@@ -116,10 +128,11 @@ function readout() {
   if (!cursor) { out.dataset.empty = ""; return; }
   delete out.dataset.empty;
   const a = area(), dt = (view.t1 - view.t0) / a.w, df = cursor.f * log2(view.f1 / view.f0) / a.h * Math.LN2;
-  const level = under(cursor.t, cursor.f).map(l => l.db ? `${(l.db / 100 - 300).toFixed(1)} dB` : "dark").join(" / ");
+  const levels = l => { const db = l.db / 100 - 300; return `${db.toFixed(1)} dB` + (l.above === null ? "" : `, ${db < l.above ? "−" : "+"}${abs(db - l.above).toFixed(0)}`); };
+  const level = under(cursor.t, cursor.f).map(l => l.db ? levels(l) : "dark").join(" / ");
   out.textContent = `${clock(cursor.t, dt)}   ${hertz(cursor.f, df)}   ${level}`;
   out.dataset.t = cursor.t; out.dataset.f = cursor.f;
-  out.title = "dB re full scale²: a sine of amplitude A reads 20 log A − 3";
+  out.title = "dB re full scale²: a sine of amplitude A reads 20 log A − 3; then dB above the background of this frequency";
 }
 
 // ---------- asking
@@ -127,13 +140,13 @@ const qs = () => $("auto").checked ? ["auto"] : $("three").checked ? threeQs() :
 const qOne = () => +(rules.three[1] * 2 ** +$("q").value).toPrecision(3);
 const threeQs = () => rules.three.map(q => +(q * qOne() / rules.three[1]).toPrecision(3)).map(q => min(rules.q_range[1], max(rules.q_range[0], q)));
 const query = more => {
-  const { t0, t1, f0, f1 } = view, extra = { sound: which, t0, t1, f0, f1, q: qs().join(","), ...more };
+  const { t0, t1, f0, f1 } = view, extra = { sound: which, t0, t1, f0, f1, q: qs().join(","), scale: $("scale").value, ...more };
   if ($("channel").value) extra.channel = $("channel").value;
   return new URLSearchParams(extra).toString();
 };
 function say(text, wrong = false) { $("state").textContent = text; $("state").classList.toggle("wrong", wrong); }
 const bar = part => { $("bar").firstElementChild.style.width = `${100 * part}%`; };
-const told = async response => { try { return (await response.json()).error; } catch { return `status ${response.status}`; } };
+const reason = async response => { try { return (await response.json()).error; } catch { return `status ${response.status}`; } };
 
 function ask(delay = 0, anyway = 0) {
   clearTimeout(wait);
@@ -144,22 +157,25 @@ async function fetchPicture(anyway) {
   const mine = request = new AbortController(), asked = { ...view }, r = window.devicePixelRatio || 1, a = area(), started = performance.now();
   const kept = snapshot();
   let coarse = [], fine = [], group = [];
+  $("fully").hidden = true;
   document.body.dataset.busy = "1"; document.body.dataset.stage = "";
   const settle = () => {
     layers = [...(kept ? [kept] : []), ...coarse, ...fine];
+    if (coarse.length) plain = coarse;
     draw();
   };
   try {
     const response = await get("picture?" + query({ width: min(4096, max(16, round(a.w * r))), height: min(2000, max(16, round(a.h * r))), client, anyway }), { signal: mine.signal });
-    if (!response.ok) { say(await told(response), true); return; }
+    if (!response.ok) { say(await reason(response), true); return; }
     for await (const f of frames(response)) {
       if (mine.signal.aborted) return;
       if (f.kind === "error") { say(f.error, true); return; }
       if (f.kind === "stale") return;
-      if (f.kind === "long") { say(`Ordinary spectrogram. Reassigning this window would take ${round(f.seconds)} s: zoom in, or press F to do it anyway.`); document.body.dataset.stage = "done"; continue; }
+      if (f.kind === "long") { say(`Ordinary spectrogram. Reassigning this window would take ${round(f.seconds)} s: zoom in, or compute it fully.`); $("fully").hidden = false; document.body.dataset.stage = "done"; continue; }
       if (f.kind === "ordinary") {
         coarse.push(make([f], coarse));
         if (f.end) repaint(coarse);
+        if (isWhole(asked)) base = coarse;
         bar((f.t1 - asked.t0) / (asked.t1 - asked.t0) * .1);
         say(`Ordinary spectrogram${f.seen < .5 ? `, from ${(100 * f.seen).toPrecision(2)} % of the sound` : ""}; reassigning …`);
       } else {
@@ -171,12 +187,12 @@ async function fetchPicture(anyway) {
         if (!rounded(fine, asked)) fine = fine.filter(l => l.frames[0].density === f.density);
         bar(.1 + .9 * f.done);
         const plan = `cell ${((f.t1 - f.t0) / f.columns * 1000).toPrecision(3)} ms × ${hertz(f.f1 * (1 - 2 ** (-1 / f.bins)), f.f1 * (1 - 2 ** (-1 / f.bins)) / 10)}`;
-        say(`Reassigned, Q ${qs().join(", ")}, ${plan}, ${f.density === null ? "full picture" : `${+(f.density / 2.5 * 100).toFixed(0)} % of the departure points`}; ${f.seconds.toFixed(2)} s`);
+        say(`Reassigned, Q ${qs().join(", ")}, ${plan}, ${f.density === null ? "full picture" : f.density === "few" ? `some 1200 points a cell${f.share < 1 ? `, from ${(100 * f.share).toPrecision(2)} % of the sound` : ""}` : `${+(f.density / 2.5 * 100).toFixed(0)} % of the departure points`}; ${f.seconds.toFixed(2)} s`);
+        $("fully").hidden = !f.last || f.density === null;
         document.body.dataset.stage = "fine"; document.body.dataset.fineMs ||= "";
         if (f.last) { document.body.dataset.stage = "done"; document.body.dataset.ms = round(performance.now() - started); }
       }
       settle();
-      if (f.kind === "ordinary" && f.end && isWhole(asked)) { base = coarse; overview = base; }
     }
     if (kept && document.body.dataset.stage === "done") { layers = layers.filter(l => l !== kept); draw(); }
   } catch (error) { if (error.name !== "AbortError") say(navigator.onLine === false ? "offline" : "The server doesn't answer. Is hyperres still running?", true); }
@@ -187,29 +203,50 @@ const isWhole = v => { const w = full(); return abs(v.t1 - v.t0 - w.t1) < 1e-6 &
 const rounded = (list, asked) => list[list.length - 1].t1 < asked.t1 - (asked.t1 - asked.t0) / 200;
 
 // of each colour the scale of the newest frame, which is that of its whole picture so far
-const scaleOf = list => [0, 1, 2].map(k => list.flatMap(l => l.frames).findLast(f => (f.colour ?? 0) === k)?.scale ?? null);
+const lookOf = f => f && { scale: f.scale, above: f.above, rows: f.background, f0: f.f0, f1: f.f1 };
+const looksOf = list => [0, 1, 2].map(k => lookOf(list.flatMap(l => l.frames).findLast(f => (f.colour ?? 0) === k)) ?? null);
+// the background of a frame's row [dB]; a locked look may have other rows
+function ground(look, f, row) {
+  if (!look?.rows) return null;
+  const at = up(f.f1) - (row + .5) / f.rows * (up(f.f1) - up(f.f0)), k = (up(look.f1) - at) / (up(look.f1) - up(look.f0)) * look.rows.length;
+  return look.rows[max(0, min(look.rows.length - 1, Math.floor(k)))];
+}
+let locked = null;                         // the looks that all pictures share, or null
+function shade(layer) {
+  const looks = layer.looks.map((look, k) => locked?.[k] ?? locked?.[0] ?? look), above = $("above").checked;
+  const scales = looks.map(look => look && (above ? look.above : look.scale));
+  const rows = above ? layer.frames.map(f => { const look = looks[f.colour ?? 0]; return Float32Array.from({ length: f.rows }, (_, r) => ground(look, f, r)); }) : null;
+  layer.canvas = paint(layer.frames, scales, rows, rules.colours, +$("bright").value, +$("range").value);
+  layer.range = scales[0] && [scales[0].low, scales[0].high];
+}
+const told = layer => { if (layer?.range) $("rangetext").textContent = `${round(max(5, layer.range[1] - layer.range[0] + +$("range").value))} dB`; };
 function make(group, before) {
   const rgb = group.length === 3, layer = { frames: group, t0: group[0].t0, t1: group[0].t1, f0: group[0].f0, f1: group[0].f1 };
-  layer.scales = before.length ? before[before.length - 1].scales : scaleOf([layer]);
   if (!rgb) group.forEach(f => { f.colour = 0; });
-  layer.canvas = paint(group, layer.scales, rules.colours, +$("bright").value, +$("range").value);
+  layer.looks = before.length ? before[before.length - 1].looks : looksOf([layer]);
+  shade(layer);
   return layer;
 }
 function repaint(list) {                   // one scale for all slices of a picture
-  const shared = scaleOf(list);
-  for (const l of list) { l.scales = shared; l.canvas = paint(l.frames, shared, rules.colours, +$("bright").value, +$("range").value); }
-  if (shared[0]) $("rangetext").textContent = `${round(max(5, shared[0].high - shared[0].low + +$("range").value))} dB`;
+  const shared = looksOf(list);
+  for (const l of list) { l.looks = shared; shade(l); }
+  told(list[0]);
 }
 function relight() {
-  for (const l of new Set([...layers, ...base])) if (l.frames) l.canvas = paint(l.frames, l.scales, rules.colours, +$("bright").value, +$("range").value);
-  const top = [...layers].reverse().find(l => l.frames);
-  if (top) $("rangetext").textContent = `${round(max(5, top.scales[0].high - top.scales[0].low + +$("range").value))} dB`;
+  for (const l of new Set([...layers, ...base, ...plain])) if (l.frames) shade(l);
+  told([...layers].reverse().find(l => l.frames));
   draw();
+}
+function lock() {                          // the looks of what is shown now, for all that is shown from now on
+  const top = [...layers].reverse().find(l => l.frames);
+  locked = $("lock").checked && top ? top.looks.map((look, k) => look ?? top.looks[0]) : null;
+  if (!locked) $("lock").checked = false;
+  relight();
 }
 // What is on the screen, as one image with its place: it is enlarged until something better comes.
 let shown = null;
 function snapshot() {
-  const v = shown ?? view, r = window.devicePixelRatio || 1, a = area();
+  const v = shown ?? view; const r = window.devicePixelRatio || 1, a = area();
   if (!layers.length || !v) return null;
   const c = Object.assign(document.createElement("canvas"), { width: round(a.w * r), height: round(a.h * r) }), g = c.getContext("2d");
   g.scale(r, r); g.translate(-a.x, -a.y); g.fillStyle = "#000"; g.fillRect(a.x, a.y, a.w, a.h);
@@ -221,33 +258,55 @@ function snapshot() {
 function go(v, { keep = true, delay = 0 } = {}) {
   stop();
   const next = fit(v);
-  if (keep && view && JSON.stringify(next) !== JSON.stringify(view)) { past.push(view); if (past.length > 200) past.shift(); future = []; }
+  const step = keep && view && JSON.stringify(next) !== JSON.stringify(view);
+  if (step) { past.push(view); if (past.length > 200) past.shift(); future = []; }
   const old = view; shown = old; const under = layers.length ? snapshot() : null; shown = null;
   if (under) layers = [under];
   view = next;
-  fields(); draw(); ask(delay);
+  plain = [];
+  fields(step); draw(); ask(delay);
 }
-function fields() {
+// the fields take times as the axis shows them, and plain seconds
+const seconds = text => {
+  const parts = text.trim().replace(",", ".").split(":"), plainly = /^\d+(\.\d*)?$|^\.\d+$/;
+  if (parts.length > 3 || !parts.every((p, k) => plainly.test(p) && (k === parts.length - 1 || /^\d+$/.test(p)) && (!k || +p < 60))) return NaN;
+  return parts.reduce((sum, p) => 60 * sum + +p, 0);
+};
+function fields(step = false) {
   const dt = (view.t1 - view.t0) / 1000, put = (id, v, d) => { $(id).value = v.toFixed(max(0, min(9, d))); };
-  const d = -Math.floor(Math.log10(dt)), e = -Math.floor(Math.log10((view.f1 - view.f0) / 1000));
-  put("t0", view.t0, d); put("t1", view.t1, d); put("f0", view.f0, e); put("f1", view.f1, e);
+  const e = -Math.floor(Math.log10((view.f1 - view.f0) / 1000));
+  $("t0").value = clock(view.t0, min(1, dt)); $("t1").value = clock(view.t1, min(1, dt)); put("f0", view.f0, e); put("f1", view.f1, e);
   $("back").disabled = !past.length; $("forward").disabled = !future.length;
-  const hash = new URLSearchParams({ sound: which, ...view, q: qOne(), colours: $("auto").checked ? "auto" : $("three").checked ? 3 : 1, channel: $("channel").value });
-  history.replaceState(null, "", "#" + hash);
+  const hash = new URLSearchParams({ sound: which, ...view, q: qOne(), colours: $("auto").checked ? "auto" : $("three").checked ? 3 : 1, channel: $("channel").value, scale: $("scale").value, compare: beside() });
+  if (step) visited += 1;
+  history[step ? "pushState" : "replaceState"]({ visited }, "", "#" + hash);
 }
 function zoom(factor, x = null, y = null, time = true, frequency = true) {
-  const a = area(), t = tOf(x ?? a.x + a.w / 2), l = log2(fOf(y ?? a.y + a.h / 2)), next = { ...view };
+  const a = area(), t = tOf(x ?? a.x + a.w / 2), l = up(fOf(y ?? a.y + a.h / 2)), next = { ...view };
   if (time) { next.t0 = t - (t - view.t0) * factor; next.t1 = t + (view.t1 - t) * factor; }
-  if (frequency) { next.f0 = 2 ** (l - (l - log2(view.f0)) * factor); next.f1 = 2 ** (l + (log2(view.f1) - l) * factor); }
+  if (frequency) { next.f0 = down(l - (l - up(view.f0)) * factor); next.f1 = down(l + (up(view.f1) - l) * factor); }
   go(next, { keep: !zoom.last || performance.now() - zoom.last > 600, delay: 60 });
   zoom.last = performance.now();
 }
-function pan(dt, octaves, keep = true) {
-  const s = dt * (view.t1 - view.t0), k = 2 ** (octaves * log2(view.f1 / view.f0));
-  go({ t0: view.t0 + s, t1: view.t1 + s, f0: view.f0 * k, f1: view.f1 * k }, { keep, delay: 60 });
+// a window moved by parts of its own width and height, and not squeezed where it meets an end of the axis
+function moved(v, dt, df) {
+  const s = dt * (v.t1 - v.t0), h = up(v.f1) - up(v.f0), k = max(up(lowest()) - up(v.f0), min(df * h, up(sound.sr / 2) - up(v.f1)));
+  return { t0: v.t0 + s, t1: v.t1 + s, f0: down(up(v.f0) + k), f1: down(up(v.f1) + k) };
 }
-const back = () => { if (past.length) { future.push(view); go(past.pop(), { keep: false }); } };
-const forward = () => { if (future.length) { past.push(view); go(future.pop(), { keep: false }); } };
+const pan = (dt, df, keep = true) => go(moved(view, dt, df), { keep, delay: 60 });
+// the browser's back and forward buttons walk through the same windows
+let visited = 0;
+const walk = (from, to) => { if (from.length) { to.push(view); go(from.pop(), { keep: false }); } };
+const back = () => { if (past.length) history.back(); };
+const forward = () => { if (future.length) history.forward(); };
+addEventListener("popstate", e => {
+  const there = e.state?.visited;
+  if (there === undefined || !sound) return;
+  while (there < visited && past.length) { visited -= 1; if (there < visited) future.push(past.pop()); else walk(past, future); }
+  while (there > visited && future.length) { visited += 1; if (there > visited) past.push(future.pop()); else walk(future, past); }
+  visited = there;
+  fields();
+});
 
 // ---------- sound
 async function play() {
@@ -256,7 +315,7 @@ async function play() {
   $("play").textContent = "■ Stop";
   try {
     const response = await get("sound.wav?" + query({ speed: $("speed").value, band: +$("band").checked, loudest: +$("loudest").checked, client }), { signal: mine.asked.signal });
-    if (!response.ok) { say(await told(response), true); return stop(); }
+    if (!response.ok) { say(await reason(response), true); return stop(); }
     mine.context = new AudioContext();
     const buffer = await mine.context.decodeAudioData(await response.arrayBuffer());
     if (playing !== mine) return mine.context.close();
@@ -286,21 +345,48 @@ function download(blob, name) {
   a.click(); setTimeout(() => URL.revokeObjectURL(a.href), 10000);
 }
 const stem = () => `${sound.name.replace(/\.\w+$/, "")}_${view.t0.toFixed(3)}s`;
-function savePicture() { const at = cursor; cursor = null; draw(); $("picture").toBlob(b => { download(b, stem() + ".png"); cursor = at; draw(); }); }
+// the picture as it stands, under a line that says what it is, beside the scale of its colours
+function savePicture() {
+  const at = cursor; cursor = null; draw();
+  const from = $("picture"), r = window.devicePixelRatio || 1, top = 42, right = 84, W = from.width / r + right, H = from.height / r + top;
+  const c = Object.assign(document.createElement("canvas"), { width: round(W * r), height: round(H * r) }), g = c.getContext("2d");
+  g.scale(r, r); g.fillStyle = ink("--paper"); g.fillRect(0, 0, W, H); g.drawImage(from, 0, top, W - right, H - top);
+  g.fillStyle = ink("--ink"); g.textBaseline = "top"; g.font = "600 14px system-ui, 'DejaVu Sans', sans-serif"; g.fillText(sound.name, 8, 5, W - 16);
+  const layer = [...layers].reverse().find(l => l.range), look = layer?.looks[0], dt = (view.t1 - view.t0) / 1000, unit = $("above").checked ? "dB above background" : "dB re full scale²";
+  const scales = layer ? layer.frames.map(f => { const [low, high] = rangeOf(layer, f.colour ?? 0); return `${round(low)} to ${round(high)}`; }) : [];
+  g.fillStyle = ink("--soft"); g.font = "12px system-ui, 'DejaVu Sans', sans-serif";
+  g.fillText(`${clock(view.t0, min(1, dt))} to ${clock(view.t1, min(1, dt))}, ${hertz(view.f0, view.f0 / 100)} to ${hertz(view.f1, view.f1 / 100)}   Q ${qs().join(", ")}   ${[...new Set(scales)].join(", ")} ${unit}`, 8, 24, W - 16);
+  if (look && layer.frames.length === 1) {
+    const a = area(), [low, high] = rangeOf(layer, 0), x = W - right + 4;
+    for (let y = 0; y < a.h; y++) { const k = 3 * round(255 * (1 - y / a.h)); g.fillStyle = `rgb(${rules.colours.slice(k, k + 3)})`; g.fillRect(x, top + a.y + y, 14, 1.5); }
+    g.fillStyle = ink("--ink"); g.textAlign = "left"; g.textBaseline = "middle";
+    for (const [db, y] of [[`≥ ${round(high)}`, 0.02], [`${round((low + high) / 2)}`, .5], [`≤ ${round(low)}`, .98]]) g.fillText(`${db} dB`, x + 18, top + a.y + y * a.h);
+  }
+  document.body.dataset.saved = `${sound.name} ${unit}`;
+  c.toBlob(b => { download(b, stem() + ".png"); cursor = at; draw(); });
+}
+const rangeOf = (layer, k) => {            // after the sliders
+  const look = locked?.[k] ?? locked?.[0] ?? layer.looks[k], s = $("above").checked ? look.above : look.scale, high = s.high - +$("bright").value;
+  return [min(s.low - +$("bright").value - +$("range").value, high - 5), high];
+};
 async function saveData() {
   say("Computing the numbers …");
   const a = area(), response = await get("data.zip?" + query({ width: round(a.w), height: round(a.h) }));
-  if (!response.ok) return say(await told(response), true);
-  download(await response.blob(), stem() + ".zip"); say("Saved: energy and counts of each Q (npz), settings, and a program that makes them again.");
+  if (!response.ok) return say(await reason(response), true);
+  download(await response.blob(), stem() + ".zip"); say("Saved: energy and counts of each Q (npz, csv), their axes, settings, and a program that makes them again.");
 }
-const shellCommand = () => `${sound.command} --start ${view.t0.toFixed(6)} --duration ${(view.t1 - view.t0).toFixed(6)} --fmin ${view.f0.toFixed(3)} --fmax ${view.f1.toFixed(3)} --q ${qs().join(",")}` + ($("channel").value ? ` --channel ${$("channel").value}` : "");
+const shellCommand = () => `${sound.command} --start ${view.t0.toFixed(6)} --duration ${(view.t1 - view.t0).toFixed(6)} --fmin ${view.f0.toFixed(3)} --fmax ${view.f1.toFixed(3)} --q ${qs().join(",")}` + (linear() ? " --scale linear" : "") + ($("channel").value ? ` --channel ${$("channel").value}` : "");
 async function copy(text, what) {
   try { await navigator.clipboard.writeText(text); say(`${what} copied: ${text}`); } catch { say(text); }
 }
 
 // ---------- hands
-const place = event => { const b = $("picture").getBoundingClientRect(); return { x: event.clientX - b.left, y: event.clientY - b.top }; };
-const inside = ({ x, y }, a = area()) => ({ x: min(max(x, a.x), a.x + a.w), y: min(max(y, a.y), a.y + a.h) });
+const place = event => {                   // in the reassigned picture, also where the pointer is in the ordinary one
+  const b = $("picture").getBoundingClientRect(), p = { x: event.clientX - b.left, y: event.clientY - b.top }, { picture: a, ordinary: o } = areas();
+  if (o && (beside() === "right" ? p.x >= o.x - margin.left : p.y >= o.y - margin.top)) return { x: p.x - o.x + a.x, y: p.y - o.y + a.y, dx: o.x - a.x, dy: o.y - a.y };
+  return { ...p, dx: 0, dy: 0 };
+};
+const inside = ({ x, y, dx, dy }, a = area()) => ({ x: min(max(x, a.x), a.x + a.w), y: min(max(y, a.y), a.y + a.h), dx, dy });
 function hands() {
   const c = $("picture"), box = $("box"), fingers = new Map();
   let from = null, pinch = null;
@@ -319,14 +405,14 @@ function hands() {
     if (pinch && fingers.size === 2) return twoFingers(pinch, [...fingers.values()]);
     if (!from) return draw();
     if (from.pan) {
-      const a = area(), s = -(p.x - from.x) / a.w * (from.view.t1 - from.view.t0), k = 2 ** ((p.y - from.y) / a.h * log2(from.view.f1 / from.view.f0));
-      go({ t0: from.view.t0 + s, t1: from.view.t1 + s, f0: from.view.f0 * k, f1: from.view.f1 * k }, { keep: !from.moved, delay: 80 });
+      const a = area();
+      go(moved(from.view, -(p.x - from.x) / a.w, (p.y - from.y) / a.h), { keep: !from.moved, delay: 80 });
       from.moved = true;
       return;
     }
     const w = abs(at.x - from.x), h = abs(at.y - from.y);
     box.hidden = w < 4 && h < 4;
-    Object.assign(box.style, { left: `${min(at.x, from.x)}px`, top: `${min(at.y, from.y)}px`, width: `${w}px`, height: `${h}px` });
+    Object.assign(box.style, { left: `${min(at.x, from.x) + (from.dx ?? 0)}px`, top: `${min(at.y, from.y) + (from.dy ?? 0)}px`, width: `${w}px`, height: `${h}px` });
     draw();
   });
   const up = e => {
@@ -378,7 +464,7 @@ function keys(e) {
     ArrowLeft: () => s ? zoom(1.25, null, null, true, false) : pan(-.1, 0), ArrowRight: () => s ? zoom(.8, null, null, true, false) : pan(.1, 0),
     ArrowUp: () => s ? zoom(.8, null, null, false, true) : pan(0, .1), ArrowDown: () => s ? zoom(1.25, null, null, false, true) : pan(0, -.1),
     "+": () => zoom(.7), "=": () => zoom(.7), "-": () => zoom(1 / .7), "−": () => zoom(1 / .7), Home: () => go(full()),
-    Escape: back, "[": back, "]": forward, " ": play, "3": () => { ($("three").checked ? $("one") : $("three")).click(); }, q: () => $("q").focus(), f: () => ask(0, 1),
+    Escape: back, "[": back, "]": forward, " ": play, "3": () => { ($("three").checked ? $("one") : $("three")).click(); }, q: () => $("q").focus(), f: () => ask(0, 1), n: () => another(1), p: () => another(-1),
     w: () => read(0, -1), s: () => read(0, 1), a: () => read(-1, 0), d: () => read(1, 0), "?": () => $("keys").showModal(),
   }[e.key.length === 1 ? e.key.toLowerCase() : e.key];
   if (act) { e.preventDefault(); act(); }
@@ -392,9 +478,11 @@ function theme(next) {
   if (next) try { localStorage.setItem("theme", next); } catch { /* a frame that may keep nothing */ }
   if (view) draw();
 }
+const another = by => { const next = which + by; if (rules.sounds[next]) { $("sound").value = next; choose(next); } };
 function choose(index, first = null) {
   which = index; sound = rules.sounds[index];
-  base = []; layers = []; past = []; future = []; view = null;
+  $("before").disabled = !rules.sounds[index - 1]; $("after").disabled = !rules.sounds[index + 1];
+  base = []; layers = []; plain = []; past = []; future = []; view = null;
   document.title = `${sound.name} – hyperres`;
   $("name").textContent = sound.name;
   $("facts").textContent = `${clock(sound.duration, sound.duration < 10 ? .001 : 1)} · ${sound.sr} Hz · ${sound.channels} channel${sound.channels > 1 ? "s" : ""} · ${sound.about}`;
@@ -409,15 +497,18 @@ function choose(index, first = null) {
 async function overviewOnly() {            // the strip above, when the page opens on a part
   const w = full(), list = [], at = which;
   try {
-    const response = await get("picture?" + new URLSearchParams({ sound: which, ...w, q: 2.8, width: 1000, height: 100, only: 1, client: client + "map" }));
-    for await (const f of frames(response)) { if (f.kind !== "ordinary") break; list.push(make([f], list)); if (f.end) break; }
+    const response = await get("picture?" + new URLSearchParams({ sound: which, ...w, q: 2.8, scale: $("scale").value, width: 1000, height: 100, only: 1, client: client + "map" }));
+    for await (const f of frames(response)) {
+      if (f.kind !== "ordinary" || at !== which) break;
+      list.push(make([f], list)); repaint(list); base = list; draw();
+      if (f.end) break;
+    }
   } catch { return; }
-  if (at === which && list.length) { repaint(list); base = list; draw(); }
 }
 async function open() {
   theme();
   const response = await get("about");
-  if (!response.ok) return say(await told(response), true);
+  if (!response.ok) return say(await reason(response), true);
   rules = await response.json();
   const first = location.hash.length > 1 ? new URLSearchParams(location.hash.slice(1)) : null;
   $("q").min = Math.ceil(8 * log2(rules.q_range[0] / rules.three[1])) / 8; $("q").max = Math.floor(8 * log2(rules.q_range[1] / rules.three[1])) / 8;
@@ -426,7 +517,9 @@ async function open() {
   $({ 3: "three", auto: "auto" }[first?.get("colours")] || "one").checked = true;
   const tellQ = () => { $("q").disabled = $("auto").checked; $("qtext").textContent = qs().join(", "); $("q").setAttribute("aria-valuetext", `Q ${qs().join(", ")}`); };
   tellQ();
-  $("sound").hidden = rules.sounds.length < 2;
+  $("sound").hidden = $("before").hidden = $("after").hidden = rules.sounds.length < 2;
+  if (first?.get("scale") === "linear") $("scale").value = "linear";
+  if (["right", "below"].includes(first?.get("compare"))) $("compare").value = first.get("compare");
   $("sound").append(...rules.sounds.map((s, i) => new Option(s.name, i)));
   const index = Number(first?.get("sound"));
   const start = Number.isInteger(index) && index >= 0 && index < rules.sounds.length ? index : 0;
@@ -435,15 +528,18 @@ async function open() {
   $("q").oninput = () => { tellQ(); fields(); ask(120); };
   $("one").onchange = $("three").onchange = $("auto").onchange = () => { tellQ(); fields(); ask(); };
   $("channel").onchange = () => { fields(); base = []; layers = []; overviewOnly(); ask(); };
-  $("bright").oninput = $("range").oninput = relight;
+  $("bright").oninput = $("range").oninput = $("above").onchange = relight;
+  $("lock").onchange = lock;
+  $("compare").onchange = () => { fields(); ask(); };
+  $("scale").onchange = () => { base = []; layers = []; plain = []; locked = null; $("lock").checked = false; overviewOnly(); go(view, { keep: false }); };
   $("edges").onsubmit = e => {
     e.preventDefault();
-    const [t0, t1, f0, f1] = ["t0", "t1", "f0", "f1"].map(id => Number($(id).value.replace(",", ".")));
+    const [t0, t1] = ["t0", "t1"].map(id => seconds($(id).value)), [f0, f1] = ["f0", "f1"].map(id => Number($(id).value.replace(",", ".")));
     if (![t0, t1, f0, f1].every(Number.isFinite) || !(t0 < t1) || !(f0 < f1) || t0 < 0 || t1 > sound.duration + 1e-3 || f0 < lowest() * .999 || f1 > sound.sr / 2)
       return say(`The window must lie within 0 to ${sound.duration.toFixed(3)} s and ${lowest().toPrecision(3)} to ${sound.sr / 2} Hz, each from less to more.`, true);
     go({ t0, t1, f0, f1 });
   };
-  for (const [id, act] of Object.entries({ back, forward, play, whole: () => go(full()), in: () => zoom(.5), out: () => zoom(2), png: savePicture, data: saveData,
+  for (const [id, act] of Object.entries({ back, forward, play, fully: () => ask(0, 1), before: () => another(-1), after: () => another(1), whole: () => go(full()), in: () => zoom(.5), out: () => zoom(2), png: savePicture, data: saveData,
     link: () => copy(location.href, "Link"), command: () => sound.command ? copy(shellCommand(), "Command") : say("These samples are in memory: there is no file to draw.", true), help: () => $("keys").showModal(),
     theme: () => theme(document.documentElement.dataset.theme === "dark" ? "light" : "dark") })) $(id).onclick = act;
   document.addEventListener("keydown", keys);

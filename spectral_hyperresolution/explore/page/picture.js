@@ -37,21 +37,30 @@ function shades(s, bright, range) {
   return out;
 }
 
+// Each level, less the background of its row; dark stays dark.
+function walk(level, columns, ground, put) {
+  for (let r = 0, i = 0; i < level.length; r++) {
+    const less = ground ? Math.round(100 * ground[r]) : 0;
+    for (const end = i + columns; i < end; i++) put(i, level[i] && Math.max(1, Math.min(65535, level[i] - less)));
+  }
+}
+
 const canvas = (w, h) => Object.assign(document.createElement("canvas"), { width: w, height: h });
 
 // One frame in one colour map, or up to three frames on the same cells in red, green and blue.
-export function paint(group, scales, colours, bright, range) {
+// With a background for each row [dB], levels are those above it.
+export function paint(group, scales, grounds, colours, bright, range) {
   const { rows, columns } = group[0], c = canvas(columns, rows), g = c.getContext("2d");
   const image = g.createImageData(columns, rows), out = new Uint32Array(image.data.buffer);
   if (group.length === 1 && !group[0].rgb) {
     const shade = shades(scales[0], bright, range), map = new Uint32Array(65536), level = group[0].level;
     for (let v = 0; v < 65536; v++) { const k = 3 * shade[v]; map[v] = 0xff000000 | colours[k + 2] << 16 | colours[k + 1] << 8 | colours[k]; }
-    for (let i = 0; i < out.length; i++) out[i] = map[level[i]];
+    walk(level, columns, grounds?.[0], (i, v) => { out[i] = map[v]; });
   } else {
     out.fill(0xff000000);
     for (const f of group) {
       const shade = shades(scales[f.colour], bright, range), shift = 8 * f.colour, level = f.level;
-      for (let i = 0; i < out.length; i++) out[i] |= shade[level[i]] << shift;
+      walk(level, columns, grounds?.[group.indexOf(f)], (i, v) => { out[i] |= shade[v] << shift; });
     }
   }
   g.putImageData(image, 0, 0);
