@@ -11,6 +11,8 @@ __version__ = "0.1.0"
 _homes = {  # PEP 562: numba, matplotlib and torch wait until they are asked for
     "LinearReassignment": "pytorch.layer",
     "ReassignedSpectrogram": "spectrogram",
+    "ReassignedStream": "stream",
+    "reassigned_slices": "stream",
     "reassigned_spectrogram": "spectrogram",
 }
 __all__ = list(_homes)

@@ -18,7 +18,7 @@ from .batches import _time_reach
 from .fast import _cut_off, _Fast
 from .reassign import _summed
 
-# %% ../../nbs/95_live.ipynb #57ccd915
+# %% ../../nbs/95_live.ipynb #329339ce
 class _Tape:
     "Samples (C, N) of a sound that goes on; those before `first` are dropped."
     def __init__(self, channels, dtype):
@@ -44,6 +44,7 @@ class _Tape:
 
     def drop(self, first):
         "Drop the samples before `first`."
+        first = min(first, self.length)
         if first <= self.first: return
         left = self.length - first
         self.room[:, :left] = self.room[:, first - self.first:first - self.first + left]
@@ -62,7 +63,7 @@ class _Tape:
                 else n - self.first)
         return self.room[channels, here]
 
-# %% ../../nbs/95_live.ipynb #3d9e6537
+# %% ../../nbs/95_live.ipynb #090b8890
 endless = 2**49        # length of a sound whose end is not known [samples]
 least_payload = 4      # a block may be shortened until its payload is one part in so many
 live_segment = 2**10   # length of half-step segments where a delay is given [samples], and …
@@ -89,7 +90,7 @@ class _Blocks(_Fast):
         shorter = [(self.shorter(g), batches) for g, batches in found]
         if (longest := max(self.wait(g) for g, _ in shorter)) > self.delay:
             raise ValueError(f"delay={self.delay} samples is shorter than the shortest blocks take, "
-                             f"{longest} samples: take a higher fmin or a lower q")
+                             f"{longest} samples: take a higher fmin, or a lower q or fmax")
         return shorter
 
     def shorter(self, g):
@@ -133,7 +134,7 @@ class _Blocks(_Fast):
         # at a mirror, as far before it as the block may extend beyond it
         return (first if self.boundary == "zero" else begin - g.block - margin) - margin
 
-# %% ../../nbs/95_live.ipynb #aebf3d2c
+# %% ../../nbs/95_live.ipynb #7ec04b94
 class _Live(_Blocks):
     "Rows of the picture of a sound that goes on, as they are finished."
     def __init__(self, channels, dtype, plan, boundary, tolerance, density, delay=None):
@@ -174,19 +175,20 @@ class _Live(_Blocks):
         "Energy and counts of the rows up to `until` that have not been given."
         self.until = until
         self.tasks = self.queue()
-        found = _summed(self, (self.row, until, 0, self.plan.n_bins), threads)
+        return _summed(self, (self.row, until, 0, self.plan.n_bins), threads)
+
+    def settle(self):
+        "The rows are given: keep only what later ones need."
+        unread, row = [], self.until
         self.kept = {key: tile for key, tile in self.kept.items()
-                     if self.reached(*key[:2])[1] > until}
-        unread = []
+                     if self.reached(*key[:2])[1] > row}
         for g, _ in self.layout:
-            begins = list(self.begins(g))
-            step, first = g.payload * g.stride, self.passed.get(g, 0)
-            unread.append(self.needed(g, begins[-1] + step if begins else first))
-            self.passed[g] = next((begin for begin in begins if self.reached(g, begin)[1] > until),
-                                  begins[-1] + step if begins else first)
-        self.row, self.tasks = until, []
+            begins, step = list(self.begins(g)), g.payload * g.stride
+            end = begins[-1] + step if begins else self.passed.get(g, 0)
+            self.passed[g] = next((b for b in begins if self.reached(g, b)[1] > row), end)
+            unread.append(self.needed(g, end))
+        self.row, self.tasks = row, []
         self.x.drop(min(unread))
-        return found
 
     def end(self):
         "The sound ends here; how many rows there are."
