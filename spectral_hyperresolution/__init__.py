@@ -10,6 +10,7 @@ __version__ = "0.1.0"
 
 _homes = {  # PEP 562: numba, matplotlib and torch wait until they are asked for
     "LinearReassignment": "pytorch.layer",
+    "ReassignedSlice": "slices",
     "ReassignedSpectrogram": "spectrogram",
     "ReassignedStream": "stream",
     "reassigned_slices": "stream",

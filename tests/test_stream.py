@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from spectral_hyperresolution import ReassignedStream, audio, reassigned_slices, reassigned_spectrogram
 from spectral_hyperresolution.files.sound import SoundError
-from spectral_hyperresolution.stream import join
+from spectral_hyperresolution.slices import join
 
 SR = 8000
 quick = dict(q=2, fmin=1300, fmax=2600, bins_per_octave=12, hop_length=40, oversampling=3)
