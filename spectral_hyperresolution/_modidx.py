@@ -313,6 +313,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                                         'spectral_hyperresolution/engine/live.py'),
                                                       'spectral_hyperresolution.engine.live._Blocks.__init__': ( 'live.html#_blocks.__init__',
                                                                                                                  'spectral_hyperresolution/engine/live.py'),
+                                                      'spectral_hyperresolution.engine.live._Blocks.at_half_steps': ( 'live.html#_blocks.at_half_steps',
+                                                                                                                      'spectral_hyperresolution/engine/live.py'),
                                                       'spectral_hyperresolution.engine.live._Blocks.begins': ( 'live.html#_blocks.begins',
                                                                                                                'spectral_hyperresolution/engine/live.py'),
                                                       'spectral_hyperresolution.engine.live._Blocks.complete': ( 'live.html#_blocks.complete',

@@ -96,7 +96,7 @@ class _Intake:
         self.lead, self.dtype = np.shape(x)[:-1], samples.dtype
         self.n_samples += samples.shape[1]
 
-# %% ../../nbs/95_live.ipynb #e408aeaa
+# %% ../../nbs/95_live.ipynb #519db9af
 endless = 2**49        # length of a sound whose end is not known [samples]
 least_payload = 4      # a block may be shortened until its payload is one part in so many
 live_segment = 2**10   # length of half-step segments where a delay is given [samples], and …
@@ -135,10 +135,14 @@ class _Blocks(_Fast):
             g = less
         return g
 
+    def at_half_steps(self, g):
+        "Whether a group reads the sound at half-sample steps."
+        return g.fine and _cut_off(self.plan, g)
+
     def last(self, g):
         "How far beyond its beginning a block reads [samples], and the segments that it reads."
-        segments = g.fine and _cut_off(self.plan, g)
-        return (g.transform - g.halo - g.lead) * g.stride, self.half_steps if segments else None
+        segments = self.half_steps if self.at_half_steps(g) else None
+        return (g.transform - g.halo - g.lead) * g.stride, segments
 
     def complete(self, g, begin):
         "How many samples must have come before a block is that of the whole sound."
@@ -167,7 +171,7 @@ class _Blocks(_Fast):
         # at a mirror, as far before it as the block may extend beyond it
         return (first if self.boundary == "zero" else begin - g.block - margin) - margin
 
-# %% ../../nbs/95_live.ipynb #0ced814e
+# %% ../../nbs/95_live.ipynb #73082f8b
 class _Live(_Blocks):
     "Rows of the picture of a sound that goes on, as they are finished."
     def __init__(self, channels, dtype, plan, boundary, tolerance, density, delay=None):
@@ -222,6 +226,9 @@ class _Live(_Blocks):
             unread.append(self.needed(g, end))
         self.row, self.tasks = row, []
         self.x.drop(min(unread))
+        half, first = self.half_steps, self.x.first
+        for key in [k for k in half.segments if (k[1] + 1) * half.length <= first]:
+            del half.segments[key]
 
     def end(self):
         "The sound ends here; how many rows there are."
