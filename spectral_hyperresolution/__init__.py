@@ -13,6 +13,7 @@ _homes = {  # PEP 562: numba, matplotlib and torch wait until they are asked for
     "ReassignedSlice": "slices",
     "ReassignedSpectrogram": "spectrogram",
     "ReassignedStream": "stream",
+    "TorchStream": "pytorch.stream",
     "reassigned_slices": "stream",
     "reassigned_spectrogram": "spectrogram",
 }

@@ -43,7 +43,7 @@ def _refuse(q, gate, boundary, mode):
         raise ValueError("boundary='wrap' joins the end of the sound to its beginning, which a "
                          "stream gives away first: take 'zero' or 'reflect'")
 
-# %% ../nbs/21_streams.ipynb #7368edee
+# %% ../nbs/21_streams.ipynb #e56118d6
 class ReassignedStream:
     """The reassigned picture of a sound that comes in blocks, slice by slice, with the
     parameters of `reassigned_spectrogram`. Raises ValueError for a wrong value, TypeError
@@ -127,11 +127,15 @@ class ReassignedStream:
         if start is not None: checks.kind("start", start, datetime)
         self.start, self.closed, self.columns, self.intake = start, False, 0, _Intake(dtype)
         self.how = self.plan, boundary, tolerance, density, delay
-        trial = _Live(1, np.float32, *self.how)
+        trial = self.engine(1, np.float32)
         self.latency = trial.latency                # [samples]
         self.longest = max(g.block for g, _ in trial.layout)
         self.engines: list[_Live] = []              # one a picture
         self.admit(1, 4)
+
+    def engine(self, channels: int, dtype: Any) -> _Live:
+        "What computes one picture."
+        return _Live(channels, dtype, *self.how)
 
     def admit(self, channels: int, itemsize: int) -> None:
         "Raise a MemoryError where blocks of so many channels need more memory than there is."
@@ -175,7 +179,7 @@ class ReassignedStream:
         if not self.engines:
             pictures = [len(samples)] if self.pool else [1] * len(samples)
             self.admit(len(samples), samples.itemsize)
-            self.engines = [_Live(n, samples.dtype, *self.how) for n in pictures]
+            self.engines = [self.engine(n, samples.dtype) for n in pictures]
         self.intake.accept(x, samples)
         finished = self._hear(samples)
         return self._slice(finished) if finished > self.columns else None

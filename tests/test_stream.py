@@ -179,6 +179,47 @@ def test_memory_stays_flat():
     assert (late <= early).all() and stream.n_samples == 300_000
 
 
+# ---- torch
+
+
+@pytest.mark.parametrize("how, bound", [
+    (dict(dtype=np.float64), 1e-9), ({}, 1e-3), (dict(dtype=np.float64, pool=True, boundary="reflect"), 1e-9),
+    (dict(dtype=np.float64, density=1.0), 1e-9), (dict(dtype=np.float64, fmax=None, fmin=2500, lint=2.0), 1e-9),
+    (dict(dtype=np.float64, delay=0.4, gate=None), 1e-3),
+])
+def test_torch_computes_the_same_slices(how, bound):
+    "By the plain steps, which run on every device."
+    torch = pytest.importorskip("torch")
+    from spectral_hyperresolution import TorchStream
+    n = 52_000 if "fmin" in how else 19_000
+    x = torch.from_numpy(sound(n, 1 + how.get("pool", False)))
+    how = quick | dict(bins_per_octave=4, oversampling=2, tolerance=0.1) | how
+    parts = pushed_tensors(TorchStream(SR, device="cpu", **how), x)
+    whole = reassigned_spectrogram(x, SR, **{name: value for name, value in how.items() if name != "delay"})
+    joined = join(parts)
+    assert len(parts) > 1 and joined.plan == whole.plan and joined.energy.dtype == whole.energy.dtype
+    assert np.abs(joined.energy - whole.energy).sum() <= bound * whole.energy.sum() > 0
+    assert np.abs(joined.counts - whole.counts).sum() <= bound * whole.counts.sum() > 0
+
+
+def pushed_tensors(stream, x):
+    "The slices of a stream of tensors."
+    found = [stream.push(block) for block in x.split(2500, -1)]
+    return [s for s in found if s is not None] + [stream.close()]
+
+
+def test_a_torch_stream_of_a_short_sound():
+    torch = pytest.importorskip("torch")
+    from spectral_hyperresolution import TorchStream
+    x = torch.from_numpy(sound(3000, dtype=np.float64)[0])
+    stream = TorchStream(SR, device="cpu", **quick)
+    assert stream.push(x[:1000]) is None and stream.push(x[1000:]) is None
+    whole, last = reassigned_spectrogram(x, SR, **quick), stream.close()
+    assert np.abs(last.energy - whole.energy).sum() < 1e-9 * whole.energy.sum() and last.plan == whole.plan
+    for device in ("nowhere", 1.5, "cuda:99"):
+        with pytest.raises(ValueError, match="can't be used"): TorchStream(SR, device=device)
+
+
 # ---- slices
 
 

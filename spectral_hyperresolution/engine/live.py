@@ -96,7 +96,7 @@ class _Intake:
         self.lead, self.dtype = np.shape(x)[:-1], samples.dtype
         self.n_samples += samples.shape[1]
 
-# %% ../../nbs/95_live.ipynb #519db9af
+# %% ../../nbs/95_live.ipynb #a371e119
 endless = 2**49        # length of a sound whose end is not known [samples]
 least_payload = 4      # a block may be shortened until its payload is one part in so many
 live_segment = 2**10   # length of half-step segments where a delay is given [samples], and …
@@ -115,7 +115,7 @@ class _Blocks(_Fast):
 
     def groups(self, plan, tolerance, density):
         "The groups of the whole sound; where a delay is given, with blocks that are within it."
-        found = super().groups(plan, tolerance, density)
+        found = self.shared(plan, tolerance, density)
         if self.delay is None: return found
         self.half_steps.length = live_segment
         self.half_steps.margin = max([m for m in live_margins if 2 * m <= self.delay],
@@ -134,6 +134,10 @@ class _Blocks(_Fast):
             if less.payload * least_payload < less.transform: break
             g = less
         return g
+
+    def shared(self, plan, tolerance, density):
+        "The groups of the whole sound."
+        return super().groups(plan, tolerance, density)
 
     def at_half_steps(self, g):
         "Whether a group reads the sound at half-sample steps."
