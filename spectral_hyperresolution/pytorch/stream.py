@@ -28,7 +28,7 @@ from .kernel import _fused
 from .steps import _own_precision, _wide
 from ..stream import ReassignedStream
 
-# %% ../../nbs/97_torch_stream.ipynb #efd38798
+# %% ../../nbs/97_torch_stream.ipynb #d8d79168
 class _TorchLive(_Live):
     "Rows of the picture of a sound that goes on, computed by torch."
     def __init__(self, device, channels, dtype, *how):
@@ -69,11 +69,13 @@ class _TorchLive(_Live):
         self.until, n_bins = until, self.plan.n_bins
         wanted = {g: [b for b in self.begins(g) if b >= self.passed.get(g, 0)]
                   for g, _ in self.layout}
-        bottom = max([until, *(self.reached(g, b[-1])[1] for g, b in wanted.items() if b)])
+        held = self.row + (len(self.sums[0]) // n_bins if self.sums else 0)
+        bottom = max([until, held, *(self.reached(g, b[-1])[1] for g, b in wanted.items() if b)])
         cells = replace(self.plan, n_samples=max(2, (bottom - self.row) * self.plan.tdeci))
         both = [self.like.new_zeros(cells.n_times * n_bins, dtype=_wide(self.like))
                 for _ in range(2)]
-        for total, before in zip(both, self.sums, strict=False): total[:len(before)] += before
+        for total, before in zip(both, self.sums or both, strict=True):
+            if before is not total: total[:len(before)] += before
         item = torch.zeros(len(self.x), dtype=torch.int64, device=self.like.device)
         with torch.inference_mode(), _own_precision(self.like):
             memory = _work_memory(self.like.device, None)
