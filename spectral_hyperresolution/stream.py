@@ -5,13 +5,12 @@
 # %% auto #0
 __all__ = ['ReassignedStream', 'reassigned_slices']
 
-# %% ../nbs/21_streams.ipynb #c26fc6d3
+# %% ../nbs/21_streams.ipynb #d4178c25
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
 from math import prod
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -43,7 +42,7 @@ def _refuse(q, gate, boundary, mode):
         raise ValueError("boundary='wrap' joins the end of the sound to its beginning, which a "
                          "stream gives away first: take 'zero' or 'reflect'")
 
-# %% ../nbs/21_streams.ipynb #e56118d6
+# %% ../nbs/21_streams.ipynb #81238b28
 class ReassignedStream:
     """The reassigned picture of a sound that comes in blocks, slice by slice, with the
     parameters of `reassigned_spectrogram`. Raises ValueError for a wrong value, TypeError
@@ -188,10 +187,9 @@ class ReassignedStream:
         "End the sound. Raises ValueError where the stream is closed already."
         if self.closed: raise ValueError("the stream is closed already")
         self.closed = True
-        n = self.n_samples
-        if n == 1: self._hear(np.zeros((prod(self.intake.lead or ()), 1), self.intake.dtype))
+        if self.n_samples == 1: self._hear(np.zeros((prod(self.intake.lead or ()), 1), self.intake.dtype))
         for engine in self.engines: engine.end()
-        self.plan = _cut(self.plan, n)
+        self.plan = _cut(self.plan, self.intake.n_samples)
         return self._slice(self.plan.n_times)
 
     def _hear(self, samples):
@@ -242,7 +240,7 @@ def _of_file(path, frames):
         except soundfile.SoundFileError: why = "the file is damaged"
     if done < frames: raise SoundError(f"{path}: {why}; {done} of {frames} frames could be read")
 
-# %% ../nbs/21_streams.ipynb #40fb4150
+# %% ../nbs/21_streams.ipynb #f7adb223
 def reassigned_slices(
     source: str | PathLike[str] | Iterable[ArrayLike],  # sound file, or blocks (n,) or (…, n)
     sr: float | None = None,           # sampling rate of blocks [Hz]; None: the file's
@@ -275,8 +273,7 @@ def reassigned_slices(
         if about.fault:
             raise SoundError(f"{source}: {about.fault}; it holds {about.frames} frames")
         settings = dict(start=about.origin.start) | settings
-        return _of_blocks(ReassignedStream(about.sr, **settings),
-                          _of_file(Path(source), about.frames))
+        return _of_blocks(ReassignedStream(about.sr, **settings), _of_file(source, about.frames))
     if isinstance(source, (bytes, bytearray, memoryview, np.ndarray)) or checks.torch_of(source):
         raise TypeError(f"source is one {type(source).__name__}, not blocks: take [source]")
     if not isinstance(source, Iterable):
