@@ -42,7 +42,7 @@ def _refuse(q, gate, boundary, mode):
         raise ValueError("boundary='wrap' joins the end of the sound to its beginning, which a "
                          "stream gives away first: take 'zero' or 'reflect'")
 
-# %% ../nbs/21_streams.ipynb #81238b28
+# %% ../nbs/21_streams.ipynb #f41cc67f
 class ReassignedStream:
     """The reassigned picture of a sound that comes in blocks, slice by slice, with the
     parameters of `reassigned_spectrogram`. Raises ValueError for a wrong value, TypeError
@@ -187,7 +187,8 @@ class ReassignedStream:
         "End the sound. Raises ValueError where the stream is closed already."
         if self.closed: raise ValueError("the stream is closed already")
         self.closed = True
-        if self.n_samples == 1: self._hear(np.zeros((prod(self.intake.lead or ()), 1), self.intake.dtype))
+        if self.n_samples == 1:
+            self._hear(np.zeros((prod(self.intake.lead or ()), 1), self.intake.dtype))
         for engine in self.engines: engine.end()
         self.plan = _cut(self.plan, self.intake.n_samples)
         return self._slice(self.plan.n_times)
