@@ -77,6 +77,18 @@ def test_the_joined_slices_are_the_picture_of_the_whole(case):
         reached("compared", *["before_the_end"] * (len(parts) > 1))
 
 
+@pytest.mark.parametrize("how", [dict(boundary="reflect", fmax=2000.0), dict(lint=12.0, hop_length=300, q=5)])
+def test_an_end_soon_after_a_slice(how):
+    "Mirrored far back, or with points that are thrown far beyond the block that sends them."
+    how = quick | dict(bins_per_octave=4, oversampling=1) | how
+    stream = ReassignedStream(SR, **how)
+    x = sound(2 * stream.latency + 9000)[0]
+    given = next(n for n in range(0, len(x), 20) if stream.push(x[n:n + 20]) is not None) + 19
+    for more in (1, 2, 400, 3000):
+        parts = pushed(ReassignedStream(SR, **how), x[:given + more], [given + 1])
+        assert check_same(parts, reassigned_spectrogram(x[:given + more], SR, **how)) and len(parts) > 1
+
+
 def test_one_sample_at_a_time():
     x = sound(18_000)[0]
     stream = ReassignedStream(SR, **quick)
