@@ -203,18 +203,26 @@ def reassign_auto(
     tuple[np.ndarray, np.ndarray, np.ndarray]
         energy, counts, and the Q of each cell, all (rows, columns), highest frequency first
     """
-    top, bottom, left, right = window = window or (0, plan.n_times, 0, plan.n_bins)
-    chosen, done = choose(survey(x, plan, boundary, threads), plan), survey_share
-    energy, counts, octaves = np.zeros((3, bottom - top, right - left))
+    window = window or (0, plan.n_times, 0, plan.n_bins)
+    def run(part, weight, tell):
+        rest = tolerance, density, gate != "global", threads, tell, window
+        return (reassign_part(x, part, weight > 0, boundary, *rest) if mode == "fast"
+                else _pooled(x, part, mode, boundary, *rest))
+    chosen = choose(survey(x, plan, boundary, threads), plan)
+    return _combined(chosen, plan, run, gate, over, window, progress)
+
+def _combined(chosen, plan, run, gate, over, window, progress):
+    """Pictures at several Qs, each where it was chosen, put together; `run(plan, weight, tell)`
+    gives the window's energy and counts at one Q, where the weight is not 0."""
+    top, bottom, left, right = window
+    done, (energy, counts, octaves) = survey_share, np.zeros((3, bottom - top, right - left))
     for q, weight in zip(ladder, _weights(chosen, plan, len(ladder)), strict=True):
         inside = weight[top:bottom, left:right]
         if not inside.any(): continue
         share = float((1 - survey_share) * inside.mean())
         tell = progress and partial(lambda a, b, part: progress(a + b * part), done, share)
         part = replace(plan, q=q, over=over(q, plan.noct))
-        rest = tolerance, density, gate != "global", threads, tell, window
-        e, c = (reassign_part(x, part, weight > 0, boundary, *rest) if mode == "fast"
-                else _pooled(x, part, mode, boundary, *rest))
+        e, c = run(part, weight, tell)
         lit = open_cells(c, part, gate, slice(left, right))
         energy += inside * np.where(lit, e, 0) * (part.energy_scale / plan.energy_scale)
         counts += inside * c * (plan.over / part.over)

@@ -193,6 +193,7 @@ def estimate(
     step: int | None = None,           # and how many scans they take together
     arrays: int = 0,                   # further arrays of a picture's size
     times: float = 1.0,                # how many times as much work as one Q
+    at_once: int | None = None,        # samples that are read at a time; None: all
 ) -> Cost:
     """What a call takes, from its plan alone.
 
@@ -224,12 +225,15 @@ def estimate(
         further arrays of a picture's size
     times : float, default: 1.0
         how many times as much work as one Q
+    at_once : int | None, default: None
+        samples that are read at a time; None: all
 
     Returns
     -------
     Cost
     """
     threads = threads or _cores()
+    here = min(plan.n_samples, at_once or plan.n_samples)
     top, bottom, left, right = window or (0, *plan.shape[:1], 0, *plan.shape[1:])
     if mode == "parity":
         blocks, tiles = ((_torch_blocks(plan, channels, pictures, itemsize, step), 0.0) if torch
@@ -248,7 +252,7 @@ def estimate(
         spent = factor * work(some, window, groups=groups)
     times *= channels * max(1, pictures)
     cell = 16 * pictures + (16 if torch else 32) + 8 * arrays
-    return Cost((itemsize + 3) * plan.n_samples * channels * max(1, pictures),
+    return Cost((itemsize + 3) * here * channels * max(1, pictures if at_once is None else 1),
                 cell * (bottom - top) * (right - left) + tiles, blocks,
                 scan_bytes * plan.n_scans, sent * times, spent * times)
 
