@@ -10,7 +10,7 @@ __all__ = ['pool_octaves', 'pool_hops', 'pool_periods', 'click_octaves', 'click_
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from math import log, log2, pi
+from math import log2
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -77,7 +77,7 @@ def choose(
     share, direction = np.maximum(pooled[:, 1] / total, 1e-3), pooled[:, 2] / total
     f, q = f[:, None], np.array(qs)[:, None, None]
     # a longer window shows more as long as the filter is wider than a row of the picture …
-    finer = 1 / (1 + (2 * pi * q * log(2) / plan.noct) ** 2)
+    finer = 1 / (1 + (q / plan.q * plan.bin_height(f)) ** 2)
     # … a shorter one as long as it is longer than a quarter of a column
     shorter = click_share / (1 + (plan.tdeci * f / (4 * q)) ** 2)
     gain, loud = direction * np.where(direction > 0, finer, shorter), total.mean(0)
@@ -119,6 +119,8 @@ def picture_plan(
     hop_length: int | None = None,    # output time stride [samples]
     oversampling: int | None = None,  # scans per output bin
     lint: float = 0.5,                # largest displacement that enters the picture
+    scale: str = "log",               # bins of equal ratio, or "linear": of equal height
+    n_bins: int | None = None,        # how many of equal height
 ) -> Plan:
     """The plan of a picture at one Q or, with "auto", at many. Raises ValueError as
     `default_plan` does.
@@ -143,12 +145,16 @@ def picture_plan(
         scans per output bin
     lint : float, default: 0.5
         largest displacement that enters the picture
+    scale : str, default: 'log'
+        bins of equal ratio, or "linear": of equal height
+    n_bins : int | None, default: None
+        how many of equal height
 
     Returns
     -------
     Plan
     """
-    rest = fmin, fmax, bins_per_octave, hop_length, oversampling, lint
+    rest = fmin, fmax, bins_per_octave, hop_length, oversampling, lint, scale, n_bins
     if not isinstance(q, str): return default_plan(n_samples, sr, q, *rest)
     if q != "auto": raise ValueError(f"q={q!r} is not a number or \"auto\"")
     plan = default_plan(n_samples, sr, ladder[0], *rest)

@@ -32,16 +32,19 @@ def _settings(args, part):
     for name in ("width", "height"):
         if getattr(args, name) < 16:
             raise ValueError(f"{name}={getattr(args, name)} is not an integer >= 16")
+    if args.scale == "linear" and args.bins_per_octave is not None:
+        raise ValueError(f"bins_per_octave={args.bins_per_octave} is for scale='log', not 'linear'")
     sr = part.sound.sr
     hop = args.hop_length if args.hop_length is not None else max(1, -(-part.length // args.width))
     qs, fmax = args.q or ("auto",), sr / 2 if args.fmax is None else args.fmax
     plan = part_plan(part, max(qs), args.fmin, fmax, 12, hop)
     fmin, note = (plan.minf * sr, "") if args.fmin else _begin(part, plan)
     plan = part_plan(part, max(qs), fmin, fmax, 12, hop)
-    octaves = log2(plan.maxf / plan.minf)
-    bins = (args.bins_per_octave if args.bins_per_octave is not None
-            else max(1, round(args.height / octaves)))
-    return qs, dict(fmin=plan.minf * sr, fmax=plan.maxf * sr, bins_per_octave=bins, hop_length=hop,
+    bins = max(1, round(args.height / log2(plan.maxf / plan.minf)))
+    if args.bins_per_octave is not None: bins = args.bins_per_octave
+    rows: dict[str, Any] = (dict(scale="linear", n_bins=args.height) if args.scale == "linear"
+                            else dict(bins_per_octave=bins))
+    return qs, dict(fmin=plan.minf * sr, fmax=plan.maxf * sr, hop_length=hop, **rows,
                     oversampling=args.oversampling), note
 
 # a picture is no lower than this, and begins so far below what is heard [octaves]
@@ -240,8 +243,7 @@ def draw(
     sounds = targets.find_sounds(args.sound)
     length = args.duration
     if isinstance(length, Clock):
-        raise ValueError(f"duration={length} is a moment and no length: take seconds, m:ss or "
-                         f"h:mm:ss")
+        raise ValueError(f"duration={length} is a moment and no length: take seconds or h:mm:ss")
     if length is not None and not 0 < length < np.inf:
         raise ValueError(f"duration={length} s is not a finite number > 0")
     endings = plot.pixel_endings if look.pixels else plot.figure_endings()

@@ -52,6 +52,8 @@ def _drawing_options(verb):
         help="rows of the picture (default: %(default)s); sets the bins per octave")
     add("--hop-length", type=int, metavar="N", help="time stride [samples], instead of --width")
     add("--bins-per-octave", type=int, metavar="N", help="instead of --height")
+    add("--scale", choices=["log", "linear"], default="log",
+        help="axis of frequency: octaves of one height, or hertz (default: %(default)s)")
     add("--oversampling", type=int, metavar="N",
         help="scans per bin (default: 20 in one bandwidth)")
     add("--gate", choices=["local", "global", "none"], default="local",

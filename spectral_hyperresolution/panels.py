@@ -99,7 +99,7 @@ def axes(
     start: datetime | None = None,  # the time of day at 0 s; None: seconds
     grid: bool | None = None,     # lines at the ticks; None: as the style has it
 ) -> "Axes":                      # the axes
-    """The axes of a picture: time, and frequency, logarithmic. Raises TypeError, ValueError.
+    """The axes of a picture: time, and frequency on its scale. Raises TypeError, ValueError.
 
     Parameters
     ----------
@@ -120,7 +120,7 @@ def axes(
     from spectral_hyperresolution import ticks
     ax = _time(ax, S, start, grid)
     ax.set_ylim(S.frequency_edges[0], S.frequency_edges[-1])
-    ticks.frequency_axis(ax)
+    ticks.frequency_axis(ax, bool(S.plan.rows))
     _shorten(ax.yaxis.label, ax.bbox.height)
     return ax
 

@@ -120,6 +120,8 @@ def part_plan(
     bins_per_octave: int = 48,        # output bins per octave
     hop_length: int | None = None,    # output time stride [samples]
     oversampling: int | None = None,  # scans per output bin
+    scale: str = "log",               # bins of equal ratio, or "linear": of equal height
+    n_bins: int | None = None,        # how many of equal height
 ) -> Plan:
     """The plan of a part's picture. Raises ValueError as `picture_plan` does; it is the
     recording that must be longer than the lowest wavelet, and the part than that of the
@@ -140,6 +142,10 @@ def part_plan(
         output time stride [samples]
     oversampling : int | None, default: None
         scans per output bin
+    scale : str, default: 'log'
+        bins of equal ratio, or "linear": of equal height
+    n_bins : int | None, default: None
+        how many of equal height
 
     Returns
     -------
@@ -147,7 +153,7 @@ def part_plan(
     """
     sound, n = part.sound, part.length
     plan = picture_plan(sound.frames, sound.sr, q, fmin, fmax, bins_per_octave, hop_length,
-                        oversampling)
+                        oversampling, 0.5, scale, n_bins)
     least = 4 * (ladder[0] if q == "auto" else float(q)) / plan.maxf
     if n < least and not part.whole:
         raise ValueError(f"a part of {n} samples is shorter than the lowest wavelet of a picture "

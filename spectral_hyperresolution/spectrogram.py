@@ -175,7 +175,8 @@ class ReassignedSpectrogram:
         dims = [*lead, "frequency", "time"]
         p = self.plan
         about = dict(sr=self.sr, q=p.q if self.q_map is None else "auto", hop_length=p.tdeci,
-                     oversampling=p.over, bins_per_octave=p.noct, fmin=p.minf * self.sr,
+                     oversampling=p.over, scale="linear" if p.rows else "log",
+                     bins_per_octave=p.noct, fmin=p.minf * self.sr,
                      fmax=p.maxf * self.sr, lint=p.lint, gate=str(self.gate))
         tables = dict(energy=(dims, self.energy, dict(long_name="reassigned energy",
                                                      units="full scale² s")),
@@ -235,6 +236,8 @@ def reassigned_spectrogram(
     tolerance: float = 0.01,         # largest relative L1 error of the energy, fast mode
     density: float | None = None,    # instead: departure points per critical spacing
     lint: float = 0.5,               # largest displacement |eta/chi| that enters the picture
+    scale: str = "log",              # axis of frequency: "log", or "linear" with rows of one height
+    n_bins: int | None = None,       # rows of a linear axis; None: 512
     calibration: float | None = None,  # received level of a sample of 1.0 [dB re 1 µPa]
     start: float | None = None,      # where the first sample lies in its recording [s]
     dtype: DTypeLike | None = None,  # float32 or float64 to compute in; None follows x
@@ -279,6 +282,10 @@ def reassigned_spectrogram(
         instead: departure points per critical spacing
     lint : float, default: 0.5
         largest displacement |eta/chi| that enters the picture
+    scale : str, default: 'log'
+        axis of frequency: "log", or "linear" with rows of one height
+    n_bins : int | None, default: None
+        rows of a linear axis; None: 512
     calibration : float | None, default: None
         received level of a sample of 1.0 [dB re 1 µPa]
     start : float | None, default: None
@@ -307,7 +314,7 @@ def reassigned_spectrogram(
     """
     flat, lead = checks.as_channels(x, dtype)
     plan = picture_plan(flat.shape[1], sr, q, fmin, fmax, bins_per_octave, hop_length, oversampling,
-                        lint)
+                        lint, scale, n_bins)
     pool = checks.truth("pool", pool)
     if progress is not None: checks.kind("progress", progress, Callable)
     threads = _cores() if threads is None else checks.integer("threads", threads, 1)

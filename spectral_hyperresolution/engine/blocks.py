@@ -21,18 +21,14 @@ per_sigma = 4, 10      # scans in one sigma_f: at least, and at most for low cel
 enough = 1200.0        # departure points of a cell
 closest, widest = 0.25, 4.0   # spacing of instants [sigma_t]
 
-def _height(plan):
-    "A cell's height [sigma_f]."
-    return 2 * pi * plan.q * np.log(2) / plan.noct
-
 def _spacing(plan, sigma_t, scans, points, nearest):
     "Of a scan's instants [sigma_t]; where scans are close, their points tell less."
-    area = plan.tdeci / sigma_t * _height(plan)
+    area = plan.tdeci / sigma_t * plan.bin_height(plan.q / sigma_t)
     return np.clip(min(scans, per_sigma[0]) * area / points, nearest, widest)
 
 def _scans(plan):
     "Scans in one sigma_f: more where cells are low, so that a click is seen in each."
-    return float(np.clip(0.8 / _height(plan), *per_sigma))
+    return float(np.clip(0.8 / plan.bin_height(plan.maxf), *per_sigma))
 
 # %% ../../nbs/94_blocks.ipynb #76fb0d8a
 tail = 5.0             # where a filter's band is cut [sigma_f]: exp(-12.5) = 4e-6
@@ -95,7 +91,7 @@ def _batch(plan, rows, f0, phase, stride, block):
     k1 = np.minimum(np.floor((f0 + tail * sigma_f) * block).astype(int) + 1, block // 2 + 1)
     u = [(np.arange(*k) / block - f) / s for *k, f, s in zip(k0, k1, f0, sigma_f, strict=True)]
     return _Batch(stride, f0, (plan.q / f0).astype(real),
-                  (plan.noct * np.log2(plan.maxf / f0)).astype(real), phase, k0,
+                  plan.bins_from_top(f0).astype(real), phase, k0,
                   np.append(0, np.cumsum(k1 - k0)), np.exp(-np.concatenate(u)**2 / 2).astype(real),
                   np.array([v[0] for v in u]).astype(real), (1 / (block * sigma_f)).astype(real))
 

@@ -103,7 +103,8 @@ class _Coarse(_Fast):
         if self.wanted is None: return np.arange(len(b.f0))
         plan = self.plan
         lit = np.append(0, np.cumsum(self.wanted[max(row0, 0):max(row1, 0)].any(0)))
-        reach = plan.noct * -log2(max(1 - plan.lint / (2 * pi * plan.q), 1e-9)) + 1
+        if plan.rows: reach = plan.lint / (2 * pi * plan.height) / b.sigma_t + 1
+        else: reach = plan.noct * -log2(max(1 - plan.lint / (2 * pi * plan.q), 1e-9)) + 1
         low = np.clip(np.floor(b.column - reach), 0, plan.n_bins).astype(int)
         high = np.clip(np.ceil(b.column + reach) + 1, 0, plan.n_bins).astype(int)
         return np.flatnonzero(lit[high] > lit[low])

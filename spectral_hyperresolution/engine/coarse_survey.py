@@ -17,7 +17,7 @@ from .coarse import _Coarse
 from .departures import silence_margin
 from .plan import Plan
 from .survey import (
-    _tally, ladder, survey_hops, survey_per_sigma, survey_size)
+    _cells_per_sigma, _tally, ladder, survey_hops, survey_per_sigma, survey_size)
 
 # %% ../../nbs/96_coarse_survey.ipynb #e6722858
 neighbourhood = 16     # columns that hold at least `looks` blocks which the survey looks at
@@ -36,7 +36,7 @@ class _CoarseSurvey(_Coarse):
         self.share = len(self.tasks) / there
 
     def filters(self, plan, points, longest):
-        bare = replace(plan, tdeci=survey_hops * plan.tdeci, noct=24, over=1)
+        bare = replace(plan, tdeci=survey_hops * plan.tdeci, noct=24, over=1, rows=0)
         return _bank(bare, points, survey_per_sigma, survey_per_sigma, longest, 5)
 
     def work(self, task):
@@ -49,7 +49,7 @@ class _CoarseSurvey(_Coarse):
         last = min(self.size[1], (begin + self.step + self.reach) // hop + 1)
         tile = np.zeros((self.size[0], max(0, last - first), 3))
         nu = ((np.arange(len(re)) + bank.lowest) / bank.block).astype(np.float32)
-        wide, long = plan.noct / (2 * pi * plan.q * np.log(2)), 1 / plan.tdeci
+        long = 1 / plan.tdeci
         for b in bank.batches:
             n, stride = len(b.f0), b.stride
             chi, eta = _transformed(bank, b, re, im)
@@ -63,7 +63,8 @@ class _CoarseSurvey(_Coarse):
             least = (silence_margin * self.precision) ** 2 * square * stride**2 / bank.block
             _tally(chi * gain, eta * gain, curved * gain, like, np.full(n, bank.margin // stride),
                    np.full(n, self.step // stride), zero + stride * b.phase + 1 - first * hop,
-                   stride, least, plan.lint**2, wide, long, hop, plan.minf, tile)
+                   stride, least, plan.lint**2, _cells_per_sigma(plan, b.f0), long, hop,
+                   plan.minf, tile)
         return first, tile * 4.0 ** (power_of_2 - self.peak) / self.share
 
 def survey(

@@ -9,6 +9,7 @@ __all__ = ['version', 'settings', 'at_most', 'Kept', 'write', 'read']
 import os
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from math import prod
 from os import PathLike
 from typing import IO, Any, NamedTuple
@@ -20,8 +21,9 @@ from ..engine.gate import check_gate
 from ..engine.plan import Plan
 
 # %% ../../nbs/84_saved_pictures.ipynb #a98f9765
-# of the files written: before 1 energies had no unit, before 2 files no number; 3 has a start
-version = 3
+# of the files written: before 1 energies had no unit, before 2 files no number; 3 has a start,
+# 4 rows of one height
+version = 4
 settings = "n_samples", "q", "tdeci", "over", "noct", "minf", "maxf", "lint"    # of the plan
 _tables = "energy", "counts", "q_map"
 
@@ -106,8 +108,10 @@ def write(
     numbers = np.array([getattr(kept.plan, name) for name in settings], float)
     with checks.atomic_write(path) as whole, open(whole, "wb") as file:
         # what begins with its recording is read by older programs as well
-        begins = dict(start=kept.start) if kept.start else {}
-        np.savez_compressed(file, version=version if begins else 2, plan=numbers, sr=kept.sr,
+        begins: dict[str, Any] = {}
+        if kept.start or kept.plan.rows: begins = dict(start=kept.start)
+        if kept.plan.rows: begins |= dict(rows=kept.plan.rows)
+        np.savez_compressed(file, version=2 + len(begins), plan=numbers, sr=kept.sr,
                             gate=str(kept.gate), calibration=known, **begins, **tables)
         file.flush()
         os.fsync(file.fileno())
@@ -115,7 +119,8 @@ def write(
 # %% ../../nbs/84_saved_pictures.ipynb #9ec4886a
 at_most = 4096                          # bytes of a member that isn't a table
 _required = {"plan", "sr", "gate", "energy", "counts"}
-_since = {1: {"calibration"}, 2: {"version"}, 3: {"start"}}     # and what came with a version
+# and what came with a version
+_since = {1: {"calibration"}, 2: {"version"}, 3: {"start"}, 4: {"rows"}}
 
 def _member(archive: zipfile.ZipFile, name: str, kinds: str, check: Callable[..., None]) -> Any:
     "An array of a zip file, once its header has been checked."
@@ -188,7 +193,8 @@ def _read(file):
         tables = [name for name in _tables if name in names]
         odd = names - {"q_map"} ^ _required.union(*(_since[v] for v in _since if v <= found))
         if odd: raise ValueError(f"it lacks, or shouldn't have, {checks.shown(sorted(odd))[1:-1]}")
-        plan = Plan(*_small(archive, "plan", "f", (len(settings),)))
+        rows = checks.integer("rows", _small(archive, "rows", "iu"), 1) if found > 3 else 0
+        plan = replace(Plan(*_small(archive, "plan", "f", (len(settings),))), rows=rows)
         sr = checks.number("sr", _small(archive, "sr", "iuf"), 0)
         gate = _small(archive, "gate", "U")
         known = _small(archive, "calibration", "f") if found else np.nan
