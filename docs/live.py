@@ -23,7 +23,7 @@ def script():
     fft, engine, code, page = ((FOLDER / f"{name}.js").read_text(encoding="utf-8")
                                for name in ("fft", "engine", "worker", "page"))
     parts = json.dumps(dict(fft=fft, engine=engine, code=code), ensure_ascii=False)
-    return f"const PARTS = {parts}\n{page}"
+    return f"const PARTS = {parts};\n{page}"
 
 
 def live_page(name, picture, alt, caption):

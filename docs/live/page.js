@@ -4,13 +4,13 @@ const RATE = 8000                                    // of the page's own sounds
 const SVG = 'http://www.w3.org/2000/svg'
 const THIN = [[64, 16], [32, 16], [32, 8], [16, 8], [16, 4], [8, 4], [8, 2], [4, 2], [4, 1], [2, 1], [1, 1]]
 const Q = [0.5, 0.7, 1, 1.4, 2, 2.8, 4, 5.6, 8]
-const WIDE = {q: 4, tdeci: 8, over: 1, noct: 48, minf: 125 / RATE, maxf: 2000 / RATE}
+const WIDE = {q: 4, tdeci: 8, over: 1, noct: 48, minf: 75 / RATE, maxf: 1200 / RATE}
 const FIGURES = {
     drag: {sound: {kind: 'calls', n: 2048}, plan: {...WIDE, q: 2}, controls: ['time', 'frequency', 'q']},
     points: {sound: {kind: 'calls', n: 2048}, plan: {...WIDE, q: 2}, controls: ['points', 'q']},
     merge: {sound: {kind: 'tones', n: 2048, apart: 120, noise: 0.01}, controls: ['apart', 'q'],
             plan: {...WIDE, noct: 128, minf: 300 / RATE, maxf: 800 / RATE}},
-    noise: {sound: {kind: 'tone', n: 2048, noise: 0.5, seed: 1}, plan: WIDE, zeros: true, controls: ['noise', 'q', 'again']},
+    noise: {sound: {kind: 'tone', hertz: 300, n: 2048, noise: 0.5, seed: 1}, plan: WIDE, zeros: true, controls: ['noise', 'q', 'again']},
     own: {sound: {kind: 'clicks', n: 4096}, controls: ['file', 'top', 'from', 'q'],
           plan: {...WIDE, tdeci: 16, noct: 36, minf: 1 / 128, maxf: 1 / 2}},
 }
@@ -29,19 +29,24 @@ const drawn = (tag, parent, attributes) => {
     return node
 }
 
+const departures = ({sound, plan}, [stride, step]) => {
+    const scans = Math.ceil(plan.noct * Math.log2(plan.maxf / plan.minf) + 1)
+    return sound.n / stride * Math.ceil((scans - Math.floor(step / 2)) / step)
+}
+
 // Each control: its name, its range, what it changes, and how its value is read.
 const CONTROLS = {
-    time: {name: 'Time of the point', range: f => [0, f.sound.n - 1, 1], start: f => Math.round(0.62 * f.sound.n),
+    time: {name: 'Time of the point', range: f => [0, f.sound.n - 1, 1], start: () => 1440,
            set: (f, v) => { f.point.t = v + 1 }, read: (f, v) => `${show(1e3 * v / f.rate)} ms`, only: 'point'},
-    frequency: {name: 'Frequency of the point', range: () => [0, 192, 1], start: () => 118,
+    frequency: {name: 'Frequency of the point', range: () => [0, 192, 1], start: () => 88,
                 set: (f, v) => { f.point.f = f.plan.minf * 2 ** (v / 48) },
                 read: (f, v) => `${show(f.rate * f.plan.minf * 2 ** (v / 48))} Hz`, only: 'point'},
     q: {name: 'Length of the window, q', range: () => [0, Q.length - 1, 1], start: f => Q.indexOf(f.plan.q),
         set: (f, v) => { f.plan.q = Q[v] },
         read: (f, v) => `${Q[v]} ${Q[v] === 1 ? 'cycle' : 'cycles'}: σ = ${show(2 * Q[v])} ms at 500 Hz`},
-    points: {name: 'Departure points', range: () => [0, THIN.length - 1, 1], start: () => 4,
+    points: {name: 'Number of departure points', range: () => [0, THIN.length - 1, 1], start: () => 4,
              set: (f, v) => { f.thin = THIN[v] },
-             read: (f, v) => `${show(f.sound.n / THIN[v][0] * 193 / THIN[v][1], 2)} points`},
+             read: (f, v) => `${departures(f, THIN[v]).toLocaleString('en')}`},
     apart: {name: 'Distance of the two tones', range: () => [0, 200, 5], start: f => f.sound.apart,
             set: (f, v) => { f.sound.apart = v }, read: (f, v) => `${v} Hz`},
     noise: {name: 'Noise, beside a tone of amplitude 1', range: () => [0, 2, 0.05], start: f => f.sound.noise,
@@ -57,8 +62,8 @@ const SAYS = {
         if (!Number.isFinite(tIns)) return 'There is nothing under this window: the point has no phase, and nowhere to go.'
         return `From ${show((t - 1) * ms)} ms and ${show(f0 * f.rate)} Hz the point goes to ${show((tIns - 1) * ms)} ms and `
             + `${show(fIns * f.rate)} Hz: ${show(Math.abs(tIns - t) / sigma, 2)} σ in time, `
-            + `${show(Math.abs(fIns - f0) / sigmaF, 2)} σ in frequency, together |η/χ| = ${show(size, 2)}. `
-            + (size < f.lint ? `That is below ${f.lint}: it is counted.` : `That is not below ${f.lint}: too far to be trusted, it is left out.`)
+            + `${show(Math.abs(fIns - f0) / sigmaF, 2)} σ in frequency, |η/χ| = ${show(size, 2)} in all. The picture of the `
+            + `energy counts points that move by less than ${f.lint} σ: ${size < f.lint ? 'this is one of them' : 'this one is not counted'}.`
     },
     points: f => `${f.got.sent.toLocaleString('en')} points were sent; ${f.got.cells.toLocaleString('en')} of `
         + `${f.got.energy.length.toLocaleString('en')} cells are lit. ` + (f.got.error
@@ -83,7 +88,8 @@ let worker, running
 const figures = {}
 function start() {
     const {fft, engine, code} = PARTS
-    const text = `const module = {}\n${fft}\nconst FFT = module.exports\n${engine}\n${code}`
+    const packed = [fft, engine].map(text => `(module => {${text}\nreturn module.exports})({})`)
+    const text = `const E = (${packed[1]})(${packed[0]})\n${code}`
     worker = new Worker(URL.createObjectURL(new Blob([text], {type: 'text/javascript'})))
     worker.onmessage = ({data}) => figures[data.figure].receive(data)
 }
@@ -136,7 +142,7 @@ class Figure {
         const output = make('output')
         output.htmlFor.add(id)
         const label = make('label', {htmlFor: id, textContent: control.name})
-        this.panel.append(make('div', {className: 'live-control'}, label, input, output))
+        this.panel.append(make('div', {className: 'live-control'}, label, output, input))
         const apply = () => {
             const v = Number(input.value)
             control.set(this, v)
@@ -144,6 +150,7 @@ class Figure {
             input.setAttribute('aria-valuetext', output.textContent)
         }
         input.value = control.start(this)
+        input.disabled = min === max
         apply()
         input.addEventListener('input', () => { apply(); this.ask(control.only ?? 'move') })
         return {input, apply}
@@ -162,6 +169,7 @@ class Figure {
             if (!file) return
             this.data = await file.arrayBuffer()
             this.called = file.name
+            this.inputs.top.input.disabled = false
             await this.decode()
         }
         input.addEventListener('change', () => load(input.files[0]))
@@ -176,7 +184,7 @@ class Figure {
         }
         const label = make('label', {htmlFor: select.id, textContent: 'Highest frequency of the file (and how much is shown)'})
         this.panel.append(make('div', {className: 'live-control'}, label, select))
-        select.value = 16000
+        Object.assign(select, {value: 16000, disabled: true})
         select.addEventListener('change', () => this.decode())
         return {input: select}
     }
@@ -195,6 +203,7 @@ class Figure {
         const {input, apply} = this.inputs.from
         input.max = Math.max(0, Math.floor(1e3 * (this.buffer.length - this.sound.n) / rate))
         input.step = 10
+        input.disabled = false
         apply()
         this.ask('move')
     }
@@ -260,21 +269,34 @@ class Figure {
             canvas.getContext('2d').putImageData(new ImageData(pixels, wide, high), 0, 0)
         }
         this.views.forEach(({ticks}) => this.ticks(ticks))
-        if (this.zeros) {
-            let path = ''
-            for (let i = 0; i < zeros.length; i += 2) path += `M${(1000 * zeros[i] / P.n).toFixed(1)} ${(10 * this.place(zeros[i + 1])).toFixed(1)}h0`
-            for (const {svg} of this.views) {
-                svg.setAttribute('viewBox', '0 0 1000 1000')
-                svg.setAttribute('preserveAspectRatio', 'none')
-                svg.replaceChildren()
-                for (const part of ['outer', 'inner']) drawn('path', svg, {class: `live-zero-${part}`, d: path})
-            }
+        if (this.zeros) this.views.forEach(({svg}) => this.dots(svg, zeros, 'zero'))
+        if (this.inputs.points) this.dots(this.views[0].svg, this.grid(), 'departure')
+    }
+
+    dots(svg, points, kind) {                        // t, f in turn; one path of strokes without a length
+        let path = ''
+        for (let i = 0; i < points.length; i += 2) {
+            path += `M${(1000 * points[i] / this.got.P.n).toFixed(1)} ${(10 * this.place(points[i + 1])).toFixed(1)}h0`
         }
+        svg.setAttribute('viewBox', '0 0 1000 1000')
+        svg.setAttribute('preserveAspectRatio', 'none')
+        svg.replaceChildren()
+        for (const part of ['outer', 'inner']) drawn('path', svg, {class: `live-${kind}-${part}`, d: path})
+    }
+
+    grid() {                                         // the departure points, while they are few enough to be seen
+        const [stride, step] = this.thin, {n, nScans} = this.got.P, found = []
+        if (this.got.sent > 2000) return found
+        for (let j = Math.floor(step / 2); j < nScans; j += step) {
+            const f = this.plan.minf * 2 ** (j / this.plan.over / this.plan.noct)
+            for (let i = Math.floor(stride / 2); i < n; i += stride) found.push(i, f)
+        }
+        return found
     }
 
     ticks(ticks) {
         const {minf, maxf} = this.plan, marks = [], hertz = v => v < 1000 ? `${v} Hz` : `${v / 1000} kHz`
-        const choice = maxf / minf < 4 ? [300, 400, 500, 600, 700, 800] : [62.5, 125, 250, 500, 1000, 2000, 4000, 8000, 16000]
+        const choice = maxf / minf < 4 ? [300, 400, 500, 600, 700, 800] : [20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000]
         for (const f of choice) {
             const top = this.place(f / this.rate)
             if (top > 3 && top < 93) marks.push(make('span', {className: 'live-hz', style: `top:${top}%`, textContent: hertz(f)}))

@@ -1,6 +1,5 @@
 // What the live page computes, off its main thread: a sound, its transform as a picture, its histogram, its zeros, a point.
-// FFT and module.exports of engine.js come before this text; see ../live.py.
-const E = module.exports(FFT)
+// E, what engine.js exports, comes before this text; see page.js.
 const RATE = 8000                                    // of the page's own sounds [Hz]
 const HEAT = [[0, 0, 4], [28, 16, 68], [79, 18, 123], [129, 37, 129], [181, 54, 122], [229, 80, 100], [251, 135, 97],
               [254, 194, 135], [252, 253, 191]]      // matplotlib's magma at nine places
@@ -22,11 +21,11 @@ function* normal(seed) {
 
 // Samples at times t [s]; `s` has what the page's controls say.
 const SOUNDS = {
-    calls: t => 0.4 * Math.sin(Math.PI / 2 * Math.min(1, Math.min(t, 0.256 - t) / 0.01)) ** 2 * Math.cos(2 * Math.PI * 250 * t)
+    calls: t => 0.4 * Math.sin(Math.PI / 2 * Math.min(1, Math.min(t, 0.256 - t) / 0.01)) ** 2 * Math.cos(2 * Math.PI * 200 * t)
         + (Math.abs(t - 0.08) < 1e-9 ? 6 : 0) + (t > 0.11 && t < 0.24 ? Math.sin(Math.PI * (t - 0.11) / 0.13) ** 2
-            * Math.cos(2 * Math.PI * (500 * (t - 0.11) + 2500 * (t - 0.11) ** 2)) : 0),
+            * Math.cos(2 * Math.PI * (350 * (t - 0.11) + 1500 * (t - 0.11) ** 2)) : 0),
     tones: (t, s) => Math.cos(2 * Math.PI * (500 - s.apart / 2) * t) + Math.cos(2 * Math.PI * (500 + s.apart / 2) * t),
-    tone: t => Math.cos(2 * Math.PI * 500 * t),
+    tone: (t, s) => Math.cos(2 * Math.PI * s.hertz * t),
     clicks: t => Math.abs(t / 0.02 - Math.round(t / 0.02)) < 1e-6 ? 6 : 0,
 }
 function sound(s) {
@@ -38,12 +37,12 @@ function sound(s) {
 }
 
 // The transform in pixels: modulus and direction of chi, averaged over the samples that fall on one.
-function pixels(P, wide) {
+function pixels(P, wide, zeros) {
     const step = Math.max(1, Math.round(P.n / wide)), width = Math.floor(P.n / step)
     const size = width * P.nScans, parts = [0, 1, 2].map(() => new Float32Array(size)), phases = new Float32Array(size)
     const add = (j, chi) => {
         for (let p = 0, i = 0, at = j * width; p < width; p++, at++) {
-            phases[at] = Math.atan2(chi[2 * i + 1], chi[2 * i]) / (2 * Math.PI)
+            if (zeros) phases[at] = Math.atan2(chi[2 * i + 1], chi[2 * i]) / (2 * Math.PI)
             let modulus = 0, c = 0, s = 0
             for (let k = 0; k < step; k++, i++) {
                 const size = Math.sqrt(chi[2 * i] ** 2 + chi[2 * i + 1] ** 2)
@@ -113,7 +112,7 @@ function near(sums, P, s, f0, sigmaF, chi, eta) {
 
 // How far a point beside a tone that is alone in the same noise is from the tone, root of the mean square [Hz].
 function precision(s, P) {
-    const S = E.spectrum(sound({...s, kind: 'tone'})), f = 500 / RATE, times = Array.from({length: 64}, (_, i) => i / 64)
+    const S = E.spectrum(sound({...s, kind: 'tone', hertz: 500})), f = 500 / RATE, times = Array.from({length: 64}, (_, i) => i / 64)
     const off = times.map(k => E.at(S, P, P.n * (0.25 + k / 2), f + P.sigmaF(f) / 3).fIns * RATE - 500)
     return Math.sqrt(off.reduce((sum, d) => sum + d * d, 0) / off.length)
 }
@@ -121,25 +120,24 @@ function precision(s, P) {
 const kept = new Map()                               // figure → its sound's spectrum and plan, and its full histogram
 
 function move({figure, s, plan, thin = [1, 1], zeros, wide = 1024}) {
-    const x = sound(s), P = E.plan({...plan, n: x.length}), S = E.spectrum(x), view = pixels(P, wide)
-    const [stride, step] = thin, full = E.picture(P), some = E.picture(P), sums = [0, 0]
+    const x = sound(s), P = E.plan({...plan, n: x.length}), S = E.spectrum(x), view = pixels(P, wide, zeros)
+    const [stride, step] = thin, all = stride * step === 1, full = E.picture(P), some = all ? full : E.picture(P)
+    const sums = [0, 0]
     let sent = 0
     E.scans(S, P, 1, (j, f0, sigmaF, chi, eta) => {
+        const to = (into, stride) => E.send(into, P, S.power, j, f0, sigmaF, chi, eta, stride)
         view.add(j, chi)
-        const all = E.send(full, P, S.power, j, f0, sigmaF, chi, eta, 1)
-        if (stride === 1 && step === 1) sent += all
-        else if (j % step === Math.floor(step / 2)) {
-            sent += E.send(some, P, S.power, j, f0, sigmaF, chi, eta, stride)
-        }
+        if (j % step === Math.floor(step / 2)) sent += to(some, stride)
+        if (!all) to(full, 1)
         if (s.kind === 'tones') near(sums, P, s, f0, sigmaF, chi, eta)
     })
-    const shown = stride * step === 1 ? full : some, total = full.energy.reduce((a, b) => a + b, 0)
-    const off = shown === full ? 0 : full.energy.reduce((d, e, i) => d + Math.abs(stride * step * some.energy[i] - e), 0)
+    const total = full.energy.reduce((a, b) => a + b, 0)
+    const off = all ? 0 : full.energy.reduce((d, e, i) => d + Math.abs(stride * step * some.energy[i] - e), 0)
     kept.set(figure, {S, P})
     const found = zeros ? zerosOf(view, P) : new Float32Array(0)
     return {x: Float32Array.from(x), P: {n: P.n, nTimes: P.nTimes, nBins: P.nBins, nScans: P.nScans},
-            chi: coloured(view), width: view.width, heat: heat(shown.energy, P), energy: shown.energy, counts: shown.counts,
-            zeros: found, sent, error: off / total, cells: shown.energy.reduce((k, e) => k + (e > 0), 0),
+            chi: coloured(view), width: view.width, heat: heat(some.energy, P), energy: some.energy, counts: some.counts,
+            zeros: found, sent, error: off / total, cells: some.energy.reduce((k, e) => k + (e > 0), 0),
             ...s.kind === 'tones' && {near: s.apart ? sums[1] / sums[0] : 1, precision: precision(s, P)}}
 }
 
