@@ -5,11 +5,11 @@ module.exports = FFT => {
     const TAIL = 12                                  // beyond 12 standard deviations a Gaussian is below 1e-31
     const SILENCE = (4 * Number.EPSILON) ** 2       // chi below its own rounding error has no phase; see chapter 44
 
-    // A transform of any length: fft.js where the length is a power of two, else Bluestein's convolution with a chirp.
+    // The forward transform of any length, (out, z) interleaved: fft.js where the length is a power of two, else Bluestein's convolution with a chirp.
     function transform(n) {
         if (n > 1 && (n & (n - 1)) === 0) {
             const fft = new FFT(n)
-            return {forward: (out, z) => fft.transform(out, z), inverse: (out, z) => fft.inverseTransform(out, z)}
+            return (out, z) => fft.transform(out, z)
         }
         let m = 2
         while (m < 2 * n) m *= 2
@@ -25,28 +25,21 @@ module.exports = FFT => {
         }
         const K = new Float64Array(2 * m), a = new Float64Array(2 * m), A = new Float64Array(2 * m)
         fft.transform(K, kernel)
-        const times = (out, u, v, count, sign) => {  // out = u·v, v conjugated where sign is −1
+        const times = (out, u, v, count) => {        // out = u·v
             for (let k = 0; k < 2 * count; k += 2) {
-                const re = u[k], im = u[k + 1], c = v[k], d = sign * v[k + 1]
-                out[k] = re * c - im * d
-                out[k + 1] = re * d + im * c
+                const re = u[k], im = u[k + 1]
+                out[k] = re * v[k] - im * v[k + 1]
+                out[k + 1] = re * v[k + 1] + im * v[k]
             }
         }
-        const forward = (out, z) => {
+        return (out, z) => {
             a.fill(0)
-            times(a, z, chirp, n, 1)
+            times(a, z, chirp, n)
             fft.transform(A, a)
-            times(A, A, K, m, 1)
+            times(A, A, K, m)
             fft.inverseTransform(a, A)
-            times(out, a, chirp, n, 1)
+            times(out, a, chirp, n)
         }
-        const turned = new Float64Array(2 * n)
-        const inverse = (out, z) => {                // conjugate, transform, conjugate, divide
-            for (let k = 0; k < 2 * n; k++) turned[k] = k % 2 ? -z[k] : z[k]
-            forward(out, turned)
-            for (let k = 0; k < 2 * n; k++) out[k] *= (k % 2 ? -1 : 1) / n
-        }
-        return {forward, inverse}
     }
 
     // What is known before the sound is (chapter 43).
@@ -65,7 +58,7 @@ module.exports = FFT => {
             z[2 * i] = x[i]
             power += x[i] * x[i]
         }
-        fft.forward(X, z)
+        fft(X, z)
         return {n, X, fft, power}
     }
 
@@ -92,13 +85,14 @@ module.exports = FFT => {
             gX.fill(0)
             ugX.fill(0)
             filter(n, f0, sigmaF, (k, g, u) => {
-                gX[2 * k] = g * X[2 * k]
-                gX[2 * k + 1] = g * X[2 * k + 1]
-                ugX[2 * k] = -u * gX[2 * k]
-                ugX[2 * k + 1] = -u * gX[2 * k + 1]
+                const back = 2 * (k && n - k)        // forward from the bins in reverse is n times the inverse
+                gX[back] = g * X[2 * k] / n
+                gX[back + 1] = g * X[2 * k + 1] / n
+                ugX[back] = -u * gX[back]
+                ugX[back + 1] = -u * gX[back + 1]
             })
-            fft.inverse(chi, gX)
-            fft.inverse(eta, ugX)
+            fft(chi, gX)
+            fft(eta, ugX)
             each(j, f0, sigmaF, chi, eta)
         }
     }

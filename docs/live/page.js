@@ -12,7 +12,7 @@ const FIGURES = {
             plan: {...WIDE, noct: 128, minf: 300 / RATE, maxf: 800 / RATE}},
     noise: {sound: {kind: 'tone', hertz: 300, n: 2048, noise: 0.5, seed: 1}, plan: WIDE, zeros: true, controls: ['noise', 'q', 'again']},
     own: {sound: {kind: 'clicks', n: 4096}, controls: ['file', 'top', 'from', 'q'],
-          plan: {...WIDE, tdeci: 16, noct: 36, minf: 1 / 128, maxf: 1 / 2}},
+          plan: {...WIDE, tdeci: 16, noct: 36, minf: 1 / 64, maxf: 1 / 2}},
 }
 
 const show = (v, digits = 3) => Number(v.toPrecision(digits)).toLocaleString('en', {maximumSignificantDigits: digits})
@@ -41,17 +41,17 @@ const CONTROLS = {
     frequency: {name: 'Frequency of the point', range: () => [0, 192, 1], start: () => 88,
                 set: (f, v) => { f.point.f = f.plan.minf * 2 ** (v / 48) },
                 read: (f, v) => `${show(f.rate * f.plan.minf * 2 ** (v / 48))} Hz`, only: 'point'},
-    q: {name: 'Length of the window, q', range: () => [0, Q.length - 1, 1], start: f => Q.indexOf(f.plan.q),
+    q: {name: 'Window, q', range: () => [0, Q.length - 1, 1], start: f => Q.indexOf(f.plan.q),
         set: (f, v) => { f.plan.q = Q[v] },
-        read: (f, v) => `${Q[v]} ${Q[v] === 1 ? 'cycle' : 'cycles'}: σ = ${show(2 * Q[v])} ms at 500 Hz`},
+        read: (f, v) => `${Q[v]} ${Q[v] === 1 ? 'cycle' : 'cycles'}, σ = ${show(2 * Q[v])} ms at 500 Hz`},
     points: {name: 'Number of departure points', range: () => [0, THIN.length - 1, 1], start: () => 4,
              set: (f, v) => { f.thin = THIN[v] },
              read: (f, v) => `${departures(f, THIN[v]).toLocaleString('en')}`},
     apart: {name: 'Distance of the two tones', range: () => [0, 200, 5], start: f => f.sound.apart,
             set: (f, v) => { f.sound.apart = v }, read: (f, v) => `${v} Hz`},
-    noise: {name: 'Noise, beside a tone of amplitude 1', range: () => [0, 2, 0.05], start: f => f.sound.noise,
-            set: (f, v) => { f.sound.noise = v }, read: (f, v) => `${v.toFixed(2)} root mean square`},
-    from: {name: 'Begin of the part that is shown', range: () => [0, 0, 1], start: () => 0,
+    noise: {name: 'Noise, rms', range: () => [0, 2, 0.05], start: f => f.sound.noise,
+            set: (f, v) => { f.sound.noise = v }, read: (f, v) => `${v.toFixed(2)} of the tone’s amplitude`},
+    from: {name: 'Beginning of the part shown', range: () => [0, 0, 1], start: () => 0,
            set: (f, v) => { f.take?.(v) }, read: (f, v) => `${show(v / 1e3, 4)} s`},
 }
 
@@ -61,8 +61,8 @@ const SAYS = {
         const {t, f0, sigmaF, tIns, fIns, size} = f.at, ms = 1e3 / f.rate, sigma = f.plan.q / f0
         if (!Number.isFinite(tIns)) return 'There is nothing under this window: the point has no phase, and nowhere to go.'
         return `From ${show((t - 1) * ms)} ms and ${show(f0 * f.rate)} Hz the point goes to ${show((tIns - 1) * ms)} ms and `
-            + `${show(fIns * f.rate)} Hz: ${show(Math.abs(tIns - t) / sigma, 2)} σ in time, `
-            + `${show(Math.abs(fIns - f0) / sigmaF, 2)} σ in frequency, |η/χ| = ${show(size, 2)} in all. The picture of the `
+            + `${show(fIns * f.rate)} Hz: ${(Math.abs(tIns - t) / sigma).toFixed(2)} σ in time, `
+            + `${(Math.abs(fIns - f0) / sigmaF).toFixed(2)} σ in frequency, |η/χ| = ${size.toFixed(2)} in all. The picture of the `
             + `energy counts points that move by less than ${f.lint} σ: ${size < f.lint ? 'this is one of them' : 'this one is not counted'}.`
     },
     points: f => `${f.got.sent.toLocaleString('en')} points were sent; ${f.got.cells.toLocaleString('en')} of `
@@ -104,8 +104,10 @@ class Figure {
         this.views = ['χ: brightness |χ|, hue its phase', 'reassigned: energy, 50 dB'].map(title => this.view(title))
         if (this.point) this.strip()
         this.panel = make('div', {className: 'live-controls'})
+        this.buttons = make('div', {className: 'live-buttons'})
         this.inputs = Object.fromEntries(controls.map(key => [key, this[key] ? this[key]() : this.slider(key)]))
-        this.panel.append(make('button', {type: 'button', textContent: 'Hear it', onclick: () => this.play()}))
+        this.buttons.prepend(make('button', {type: 'button', textContent: 'Hear it', onclick: () => this.play()}))
+        this.panel.append(this.buttons)
         this.words = make('p', {className: 'live-says'})
         this.words.setAttribute('role', 'status')
         figure.append(this.stage, this.panel, this.words)
@@ -158,7 +160,7 @@ class Figure {
 
     again() {                                        // another noise of the same strength
         const onclick = () => { this.sound.seed += 1; this.ask('move') }
-        this.panel.append(make('button', {type: 'button', textContent: 'Another noise', onclick}))
+        this.buttons.append(make('button', {type: 'button', textContent: 'Another noise', onclick}))
     }
 
     file() {
@@ -180,9 +182,9 @@ class Figure {
     top() {
         const select = make('select', {id: `live-${this.name}-top`})
         for (const rate of [8000, 16000, 48000]) {
-            select.append(make('option', {value: rate, textContent: `${rate / 2000} kHz (${show(4.096e6 / rate)} ms)`}))
+            select.append(make('option', {value: rate, textContent: `${rate / 2000} kHz, ${show(4.096e6 / rate)} ms at a time`}))
         }
-        const label = make('label', {htmlFor: select.id, textContent: 'Highest frequency of the file (and how much is shown)'})
+        const label = make('label', {htmlFor: select.id, textContent: 'Highest frequency'})
         this.panel.append(make('div', {className: 'live-control'}, label, select))
         Object.assign(select, {value: 16000, disabled: true})
         select.addEventListener('change', () => this.decode())
@@ -246,13 +248,13 @@ class Figure {
             this.arrow()
         } else {
             this.got = data
+            this.figure.dataset.ms = data.ms
             this.draw()
         }
         if (!data.wrong && (this.at || !this.point)) {
             this.words.textContent = SAYS[this.name](this)
             this.views.forEach(({canvas, title}) => canvas.setAttribute('aria-label', `${title}. ${this.words.textContent}`))
         }
-        this.figure.dataset.ms = Math.max(data.ms ?? 0, Number(this.figure.dataset.ms ?? 0))
         this.pump()
     }
 
@@ -311,7 +313,9 @@ class Figure {
     arrow() {
         const {n} = this.got.P, {t, f0, tIns, fIns} = this.at, x = t => `${100 * (t - 1) / n}%`, y = f => `${this.place(f)}%`
         const there = fIns > 0 && Number.isFinite(tIns)
-        for (const {svg} of this.views) {
+        for (const {svg, handle} of this.views) {
+            handle.setAttribute('cx', x(t))
+            handle.setAttribute('cy', y(f0))
             svg.replaceChildren()
             if (there) for (const part of ['outer', 'inner']) {
                 drawn('line', svg, {class: `live-arrow-${part}`, x1: x(t), y1: y(f0), x2: x(tIns), y2: y(fIns)})
@@ -339,8 +343,10 @@ class Figure {
 
     draggable() {
         const {time, frequency} = this.inputs
-        for (const {plane} of this.views) {
+        for (const view of this.views) {
+            const {plane} = view, above = document.createElementNS(SVG, 'svg')
             const to = event => {
+                if (!this.got) return
                 const box = plane.getBoundingClientRect()
                 time.input.value = (event.clientX - box.left) / box.width * this.got.P.n
                 frequency.input.value = (1 - (event.clientY - box.top) / box.height) * this.got.P.nScans - 0.5
@@ -348,13 +354,15 @@ class Figure {
                 frequency.apply()
                 this.ask('point')
             }
+            above.setAttribute('aria-hidden', 'true')
+            view.handle = drawn('circle', above, {class: 'live-handle', r: 28})
+            plane.append(above)
             plane.classList.add('live-drag')
-            plane.addEventListener('pointerdown', event => {
-                if (!this.got) return
-                plane.setPointerCapture(event.pointerId)
-                to(event)
+            plane.addEventListener('pointerdown', event => {      // a finger beside the circle scrolls the page
+                if (event.pointerType === 'mouse' || event.target === view.handle) plane.setPointerCapture(event.pointerId)
             })
             plane.addEventListener('pointermove', event => { if (plane.hasPointerCapture(event.pointerId)) to(event) })
+            plane.addEventListener('click', to)
         }
     }
 
@@ -363,7 +371,7 @@ class Figure {
         const context = running = new AudioContext(), {x} = this.got
         const buffer = context.createBuffer(1, x.length, this.rate), source = context.createBufferSource()
         const top = x.reduce((a, v) => Math.max(a, Math.abs(v)), 0) || 1
-        buffer.copyToChannel(x.map(v => 0.5 * v / top), 0)
+        buffer.copyToChannel(Float32Array.from(x, v => 0.5 * v / top), 0)
         source.buffer = buffer
         source.connect(context.destination)
         source.onended = () => { this.figure.dataset.heard = 'yes'; context.close(); if (running === context) running = null }
@@ -374,8 +382,10 @@ class Figure {
 try {
     start()
     for (const figure of document.querySelectorAll('figure.live')) {
-        figures[figure.dataset.live] = figure.live = new Figure(figure)
-        figure.classList.add('live-on')
+        setTimeout(() => {                           // each in a task of its own
+            figure.classList.add('live-on')
+            figures[figure.dataset.live] = figure.live = new Figure(figure)
+        })
     }
 } catch (error) {                                    // the prepared pictures remain
     console.warn(`The live figures could not begin: ${error}`)

@@ -36,22 +36,30 @@ function sound(s) {
     return x
 }
 
+function greatest(values) {
+    let top = 0
+    for (let i = 0; i < values.length; i++) if (values[i] > top) top = values[i]
+    return top
+}
+
 // The transform in pixels: modulus and direction of chi, averaged over the samples that fall on one.
 function pixels(P, wide, zeros) {
     const step = Math.max(1, Math.round(P.n / wide)), width = Math.floor(P.n / step)
     const size = width * P.nScans, parts = [0, 1, 2].map(() => new Float32Array(size)), phases = new Float32Array(size)
+    const [moduli, cosines, sines] = parts
     const add = (j, chi) => {
         for (let p = 0, i = 0, at = j * width; p < width; p++, at++) {
-            if (zeros) phases[at] = Math.atan2(chi[2 * i + 1], chi[2 * i]) / (2 * Math.PI)
+            if (zeros) phases[at] = Math.atan2(chi[i + 1], chi[i]) / (2 * Math.PI)
             let modulus = 0, c = 0, s = 0
-            for (let k = 0; k < step; k++, i++) {
-                const size = Math.sqrt(chi[2 * i] ** 2 + chi[2 * i + 1] ** 2)
+            for (let k = 0; k < step; k++, i += 2) {
+                const re = chi[i], im = chi[i + 1], size = Math.sqrt(re * re + im * im), unit = size ? 1 / size : 0
                 modulus += size
-                if (size) c += chi[2 * i] / size, s += chi[2 * i + 1] / size
+                c += re * unit
+                s += im * unit
             }
-            parts[0][at] = modulus / step
-            parts[1][at] = c / step
-            parts[2][at] = s / step
+            moduli[at] = modulus / step
+            cosines[at] = c / step
+            sines[at] = s / step
         }
     }
     return {step, width, height: P.nScans, parts, phases, add}
@@ -59,7 +67,7 @@ function pixels(P, wide, zeros) {
 
 // Brightness: the root of the modulus. Hue: the phase; three cosines a third of a turn apart.
 function coloured({width, height, parts: [modulus, c, s]}) {
-    const out = new Uint8ClampedArray(4 * width * height), top = modulus.reduce((a, b) => Math.max(a, b), 0) || 1
+    const out = new Uint8ClampedArray(4 * width * height), top = greatest(modulus) || 1
     for (let row = 0, at = 0; row < height; row++) {
         const to = (height - 1 - row) * width
         for (let p = 0; p < width; p++, at++) {
@@ -75,13 +83,12 @@ function coloured({width, height, parts: [modulus, c, s]}) {
 
 // Energy in decibels below its maximum, 50 of them, transposed: rows are frequencies, the highest first.
 function heat(energy, P) {
-    const out = new Uint8ClampedArray(4 * energy.length), top = energy.reduce((a, b) => Math.max(a, b), 0) || 1
+    const out = new Uint8ClampedArray(4 * energy.length).fill(255), top = greatest(energy) || 1
     for (let row = 0, i = 0; row < P.nTimes; row++) {
         for (let column = 0; column < P.nBins; column++, i++) {
             const level = energy[i] ? Math.max(0, 1 + Math.log10(energy[i] / top) / 5) * 8 : 0
-            const k = Math.min(7, Math.floor(level)), o = 4 * (column * P.nTimes + row)
-            for (let c = 0; c < 3; c++) out[o + c] = HEAT[k][c] + (level - k) * (HEAT[k + 1][c] - HEAT[k][c])
-            out[o + 3] = 255
+            const k = Math.min(7, Math.floor(level)), o = 4 * (column * P.nTimes + row), low = HEAT[k], high = HEAT[k + 1]
+            for (let c = 0; c < 3; c++) out[o + c] = low[c] + (level - k) * (high[c] - low[c])
         }
     }
     return out
@@ -89,7 +96,7 @@ function heat(energy, P) {
 
 function zerosOf(pixels, P) {                        // t, f in turn [samples, cycles per sample]
     const {step, width, phases, parts: [modulus]} = pixels, found = []
-    const faint = 1e-6 * modulus.reduce((a, b) => Math.max(a, b), 0)
+    const faint = 1e-6 * greatest(modulus)
     for (let j = 0; j + 1 < P.nScans; j++) {
         const [lower, upper] = [j, j + 1].map(k => phases.subarray(k * width, (k + 1) * width))
         E.turns(lower, upper, P.f0(j), P.f0(j + 1), step, i => {
@@ -135,7 +142,7 @@ function move({figure, s, plan, thin = [1, 1], zeros, wide = 1024}) {
     const off = all ? 0 : full.energy.reduce((d, e, i) => d + Math.abs(stride * step * some.energy[i] - e), 0)
     kept.set(figure, {S, P})
     const found = zeros ? zerosOf(view, P) : new Float32Array(0)
-    return {x: Float32Array.from(x), P: {n: P.n, nTimes: P.nTimes, nBins: P.nBins, nScans: P.nScans},
+    return {x: Float64Array.from(x), P: {n: P.n, nTimes: P.nTimes, nBins: P.nBins, nScans: P.nScans},
             chi: coloured(view), width: view.width, heat: heat(some.energy, P), energy: some.energy, counts: some.counts,
             zeros: found, sent, error: off / total, cells: some.energy.reduce((k, e) => k + (e > 0), 0),
             ...s.kind === 'tones' && {near: s.apart ? sums[1] / sums[0] : 1, precision: precision(s, P)}}
