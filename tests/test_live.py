@@ -107,7 +107,7 @@ def test_a_move_is_the_parity_mode(s):
     energy, counts = reassign(np.array(got["x"]), plan, mode="parity")
     assert np.array_equal(np.reshape(got["counts"], plan.shape), counts) and got["sent"] == N * plan.n_scans
     check_close(np.reshape(got["energy"], plan.shape), energy, rtol=1e-9)
-    assert got["cells"] == (energy > 0).sum() and got["error"] == 0
+    assert got["cells"] == (energy > 1e-5 * energy.max()).sum() and got["error"] == 0
     pixels = np.reshape(got["chi"], (plan.n_scans, got["width"], 4))
     chi = np.abs(transforms(np.array(got["x"]), plan)[0])[::-1].reshape(plan.n_scans, got["width"], -1).mean(-1)
     assert np.abs(pixels[..., :3].mean(-1) - 127.5 * np.sqrt(chi / chi.max())).max() < 1.5

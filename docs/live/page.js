@@ -10,7 +10,7 @@ const FIGURES = {
     points: {sound: {kind: 'calls', n: 2048}, plan: {...WIDE, q: 2}, controls: ['points', 'q']},
     merge: {sound: {kind: 'tones', n: 2048, apart: 120, noise: 0.01}, controls: ['apart', 'q'],
             plan: {...WIDE, noct: 128, minf: 300 / RATE, maxf: 800 / RATE}},
-    noise: {sound: {kind: 'tone', hertz: 300, n: 2048, noise: 0.5, seed: 1}, plan: WIDE, zeros: true, controls: ['noise', 'q', 'again']},
+    noise: {sound: {kind: 'tone', hertz: 250, n: 2048, noise: 0.5, seed: 1}, plan: WIDE, zeros: true, controls: ['noise', 'q', 'again']},
     own: {sound: {kind: 'clicks', n: 4096}, controls: ['file', 'top', 'from', 'q'],
           plan: {...WIDE, tdeci: 16, noct: 36, minf: 1 / 64, maxf: 1 / 2}},
 }
@@ -236,19 +236,20 @@ class Figure {
             this.figure.dataset.settled = this.asked - 1
             return
         }
+        if (!this.busy) this.spent = 0
         this.busy = true
         delete this.figure.dataset.settled
         worker.postMessage(request)
     }
 
     receive(data) {
+        this.figure.dataset.ms = this.spent += data.ms ?? 0
         if (data.wrong) this.words.textContent = data.wrong
         else if (data.point) {
             this.at = data.point
             this.arrow()
         } else {
             this.got = data
-            this.figure.dataset.ms = data.ms
             this.draw()
         }
         if (!data.wrong && (this.at || !this.point)) {
@@ -314,8 +315,7 @@ class Figure {
         const {n} = this.got.P, {t, f0, tIns, fIns} = this.at, x = t => `${100 * (t - 1) / n}%`, y = f => `${this.place(f)}%`
         const there = fIns > 0 && Number.isFinite(tIns)
         for (const {svg, handle} of this.views) {
-            handle.setAttribute('cx', x(t))
-            handle.setAttribute('cy', y(f0))
+            Object.assign(handle.style, {left: x(t), top: y(f0)})
             svg.replaceChildren()
             if (there) for (const part of ['outer', 'inner']) {
                 drawn('line', svg, {class: `live-arrow-${part}`, x1: x(t), y1: y(f0), x2: x(tIns), y2: y(fIns)})
@@ -344,7 +344,7 @@ class Figure {
     draggable() {
         const {time, frequency} = this.inputs
         for (const view of this.views) {
-            const {plane} = view, above = document.createElementNS(SVG, 'svg')
+            const {plane} = view, handle = view.handle = make('div', {className: 'live-handle'})
             const to = event => {
                 if (!this.got) return
                 const box = plane.getBoundingClientRect()
@@ -354,12 +354,10 @@ class Figure {
                 frequency.apply()
                 this.ask('point')
             }
-            above.setAttribute('aria-hidden', 'true')
-            view.handle = drawn('circle', above, {class: 'live-handle', r: 28})
-            plane.append(above)
+            plane.append(handle)
             plane.classList.add('live-drag')
             plane.addEventListener('pointerdown', event => {      // a finger beside the circle scrolls the page
-                if (event.pointerType === 'mouse' || event.target === view.handle) plane.setPointerCapture(event.pointerId)
+                if (event.pointerType === 'mouse' || event.target === handle) plane.setPointerCapture(event.pointerId)
             })
             plane.addEventListener('pointermove', event => { if (plane.hasPointerCapture(event.pointerId)) to(event) })
             plane.addEventListener('click', to)

@@ -42,6 +42,13 @@ function greatest(values) {
     return top
 }
 
+function lit(energy) {                               // cells that are seen: within 50 dB of the greatest
+    const least = 1e-5 * greatest(energy)
+    let cells = 0
+    for (let i = 0; i < energy.length; i++) cells += energy[i] > least
+    return cells
+}
+
 // The transform in pixels: modulus and direction of chi, averaged over the samples that fall on one.
 function pixels(P, wide, zeros) {
     const step = Math.max(1, Math.round(P.n / wide)), width = Math.floor(P.n / step)
@@ -144,7 +151,7 @@ function move({figure, s, plan, thin = [1, 1], zeros, wide = 1024}) {
     const found = zeros ? zerosOf(view, P) : new Float32Array(0)
     return {x: Float64Array.from(x), P: {n: P.n, nTimes: P.nTimes, nBins: P.nBins, nScans: P.nScans},
             chi: coloured(view), width: view.width, heat: heat(some.energy, P), energy: some.energy, counts: some.counts,
-            zeros: found, sent, error: off / total, cells: some.energy.reduce((k, e) => k + (e > 0), 0),
+            zeros: found, sent, error: off / total, cells: lit(some.energy),
             ...s.kind === 'tones' && {near: s.apart ? sums[1] / sums[0] : 1, precision: precision(s, P)}}
 }
 
