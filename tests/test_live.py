@@ -101,8 +101,9 @@ def test_the_pages_sounds():
 
 
 @needs_node
-@pytest.mark.parametrize("s", [dict(kind="calls", noise=1e-3), dict(kind="tone", hertz=300, noise=0.5, seed=3)], ids=str)
-def test_a_move_is_the_parity_mode(s):
+@pytest.mark.parametrize("kind, noise", [("calls", 1e-3), ("tone", 0.5), ("clicks", 0.1)])
+def test_a_move_is_the_parity_mode(kind, noise):
+    s = dict(kind=kind, noise=noise, hertz=300, seed=3)
     got, plan = move(s), Plan(N, **WIDE)
     energy, counts = reassign(np.array(got["x"]), plan, mode="parity")
     assert np.array_equal(np.reshape(got["counts"], plan.shape), counts) and got["sent"] == N * plan.n_scans

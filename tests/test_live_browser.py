@@ -1,4 +1,4 @@
-"""The live page in a real browser, from a server and from disk: every control, its numbers against the package's, its cost.
+"""The live page in a real browser, from a server and from disk: its controls, its numbers, its cost.
 
 The fixtures `new_page`, `site` and `built_site` are those of browser.py.
 """
@@ -53,9 +53,9 @@ def settled(page, name):
 
 def got(page, name):
     "What a figure shows: its sound, plan and energy, its words, its point."
-    data = figure(page, name).evaluate("""({live: {got, plan, lint, at, rate, sound, thin}}) => ({
-        x: [...got.x], energy: [...got.energy], counts: [...got.counts], zeros: [...got.zeros], cells: got.cells,
-        near: got.near, error: got.error, sent: got.sent, plan: {...plan, lint}, at, rate, apart: sound.apart, thin})""")
+    data = figure(page, name).evaluate("""({live: {got, plan, lint, at, rate, sound}}) => ({
+        x: [...got.x], energy: [...got.energy], counts: [...got.counts], zeros: [...got.zeros],
+        near: got.near, error: got.error, sent: got.sent, plan: {...plan, lint}, at, rate, apart: sound.apart})""")
     return data | dict(words=figure(page, name).locator(".live-says").inner_text())
 
 
@@ -67,8 +67,8 @@ def press(page, name, control, *keys):
 
 
 def same_as_the_package(data):
-    """The picture is the parity mode's. Two things aside, of which rounding decides, since these sounds have no noise: the
-    first and last bins, whose edge a lone click meets exactly, and cells 200 dB below the greatest."""
+    """The picture is the parity mode's. Left out is what rounding decides, in sounds without noise: the first and last bins,
+    whose edge a lone click meets exactly, and cells 200 dB below the greatest."""
     plan = Plan(len(data["x"]), **data["plan"])
     energy, counts = reassign(np.array(data["x"]), plan, mode="parity")
     energy, counts, shown, seen = (np.reshape(v, plan.shape)[:, 1:-1]
@@ -123,7 +123,8 @@ def test_the_circle_is_dragged(live):
     circle = plane.locator(".live-depart").bounding_box()
     assert abs(circle["x"] + circle["width"] / 2 - box["x"] - 0.25 * box["width"]) < 3
     assert time.get_attribute("aria-valuetext") == "64 ms" and "From 64 ms" in got(live, "drag")["words"]
-    for part in ("sound", "window", "wavelet"): assert len(plane.page.locator(f"path.live-{part}").get_attribute("d")) > 999
+    for part in ("sound", "window", "wavelet"):
+        assert len(live.locator(f"path.live-{part}").get_attribute("d")) > 999
 
 
 def test_more_points_come_nearer_to_the_picture_of_all(live):
@@ -134,7 +135,7 @@ def test_more_points_come_nearer_to_the_picture_of_all(live):
         off.append(data["error"])
         points.append(data["sent"])
         assert f"{data['sent']:,} points were sent" in data["words"]
-        assert live.locator("#live-points-points").get_attribute("aria-valuetext") == f"{data['sent']:,}"
+        assert live.locator("#live-points-points").get_attribute("aria-valuetext") == f"{data['sent']:,} points"
         dots = figure(live, "points").locator(".live-departure-inner").first.get_attribute("d") or ""
         assert dots.count("M") == (data["sent"] if data["sent"] <= 2000 else 0)
         press(live, "points", "points", "ArrowRight")
@@ -235,7 +236,8 @@ def test_each_control_says_name_value_and_unit_and_each_picture_has_a_text(live)
         label = live.locator(f"label[for={slider.get_attribute('id')}]").inner_text()
         said = slider.get_attribute("aria-valuetext")
         shown = slider.locator("xpath=preceding-sibling::output").inner_text()
-        assert label and said == shown and re.match(r"[\d.,]+(?: (?:Hz|ms|s|cycles?, σ = .* ms at 500 Hz|of the tone.*))?$", said)
+        unit = r"[\d.,]+(?: (?:Hz|ms|s|points|cycles?, σ = .* ms at 500 Hz|of the tone’s amplitude))$"
+        assert label and said == shown and re.match(unit, said)
         assert live.get_by_role("slider", name=label).count()
     for name in FIGURES:
         words = got(live, name)["words"]
@@ -281,7 +283,8 @@ def test_without_javascript_the_prepared_pictures_show(browser, address):
     for name in FIGURES:
         picture = figure(page, name).locator("img")
         assert picture.bounding_box()["height"] > 100 and len(picture.get_attribute("alt")) > 20
-        assert figure(page, name).locator("figcaption").is_visible() and not figure(page, name).locator("button").count()
+        assert figure(page, name).locator("figcaption").is_visible()
+        assert not figure(page, name).locator("button, input").count()
     context.close()
 
 
