@@ -67,8 +67,8 @@ def press(page, name, control, *keys):
 
 
 def same_as_the_package(data):
-    """The picture is the parity mode's. Left out is what rounding decides, in sounds without noise: the first and last bins,
-    whose edge a lone click meets exactly, and cells 200 dB below the greatest."""
+    """The picture is the parity mode's. Left out is what rounding decides, in sounds without noise: the first and last
+    bins, whose edge a lone click meets exactly, and cells 200 dB below the greatest."""
     plan = Plan(len(data["x"]), **data["plan"])
     energy, counts = reassign(np.array(data["x"]), plan, mode="parity")
     energy, counts, shown, seen = (np.reshape(v, plan.shape)[:, 1:-1]
