@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from spectral_hyperresolution import testing
+from spectral_hyperresolution.engine.gate import open_cells
 from spectral_hyperresolution.engine.plan import Plan
 from spectral_hyperresolution.engine.reassign import reassign
 from spectral_hyperresolution.testing import check_close
@@ -67,7 +68,7 @@ def test_every_case_is_tried():
 def test_the_page_computes_what_the_parity_mode_does(name):
     x, *numbers = testing.arguments(case := testing.fixture(name))
     plan = Plan(len(x), *numbers)
-    got = node("const H = E.histogram(told.x, E.plan(told.plan)); return {...H, gated: E.gate(H)}", told(x, plan))
+    got = node("const H = E.histogram(told.x, E.plan(told.plan)); return {...H, gated: E.gate(H, E.plan(told.plan))}", told(x, plan))
     energy, counts, gated = (np.reshape(got[key], plan.shape) for key in ("energy", "counts", "gated"))
     parity, parity_counts = reassign(x, plan, mode="parity")
     assert np.array_equal(counts, parity_counts) and np.array_equal(energy > 0, parity > 0)
@@ -93,6 +94,8 @@ def test_the_pages_sounds():
     check_close(move(dict(kind="calls"))["x"], calls, rtol=1e-12)
     pair = np.cos(2 * np.pi * 470 * t) + np.cos(2 * np.pi * 530 * t)
     check_close(move(dict(kind="tones", apart=60))["x"], pair, rtol=1e-12)
+    song = np.cos(2 * np.pi * 703.125 * t + 32 * np.sin(2 * np.pi * 7.8125 * t)) + 4 * (np.arange(N) % 256 == 128)
+    check_close(move(dict(kind="song"))["x"], song, rtol=1e-12)
     check_close(move(dict(kind="clicks"))["x"], 6.0 * (np.arange(N) % 160 == 0))
     first, again, other = (np.array(move(dict(kind="tone", hertz=300, noise=1, seed=seed))["x"]) -
                            np.cos(2 * np.pi * 300 * t) for seed in (1, 1, 2))
@@ -116,6 +119,17 @@ def test_a_move_is_the_parity_mode(kind, noise):
     decibels = 10 * np.log10(np.maximum(energy.T / energy.max(), 1e-99))
     assert (levels[decibels < -50] == 4).all() and (levels[decibels > -49] > 4).all()
     assert levels[decibels > -1].min() > levels[decibels < -20].max()
+
+
+@needs_node
+@pytest.mark.parametrize("rule", ["local", "global"])
+def test_the_gate_is_the_packages(rule):
+    s, given = dict(kind="song", noise=0.3), WIDE | dict(tdeci=32)
+    got, raw, plan = move(s, given, gate=rule), move(s, given), Plan(N, **given)
+    energy, counts = (np.reshape(raw[key], plan.shape) for key in ("energy", "counts"))
+    lit = open_cells(counts, plan, rule)
+    assert 0.05 < lit.mean() < 0.95 * (energy > 0).mean()
+    check_close(np.reshape(got["energy"], plan.shape), np.where(lit, energy, 0))
 
 
 @needs_node

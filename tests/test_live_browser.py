@@ -53,9 +53,9 @@ def settled(page, name):
 
 def got(page, name):
     "What a figure shows: its sound, plan and energy, its words, its point."
-    data = figure(page, name).evaluate("""({live: {got, plan, lint, at, rate, sound}}) => ({
+    data = figure(page, name).evaluate("""({live: {got, plan, at, rate, sound}}) => ({
         x: [...got.x], energy: [...got.energy], counts: [...got.counts], zeros: [...got.zeros],
-        near: got.near, error: got.error, sent: got.sent, plan: {...plan, lint}, at, rate, apart: sound.apart})""")
+        near: got.near, error: got.error, sent: got.sent, plan, at, rate, apart: sound.apart})""")
     return data | dict(words=figure(page, name).locator(".live-says").inner_text())
 
 

@@ -137,10 +137,14 @@ module.exports = FFT => {
         return into
     }
 
-    // The authors' gate: a cell with fewer counts than the root of the largest is dark.
-    function gate({energy, counts}) {
+    // Which cells are lit (chapter 53). "global", the authors': as many counts as the root of the largest. "local": a tenth
+    // of the counts that an undisturbed cell, a tone or a click leaves, whichever is least.
+    function gate({energy, counts}, P, rule = 'global') {
+        const undisturbed = P.tdeci * P.over, scans = P.over * P.noct / Math.LN2 * P.lint / (Math.PI * P.q)
+        const local = Float64Array.from({length: P.nBins}, (_, b) => 0.1 * Math.min(undisturbed, P.tdeci * scans,
+            P.over * 2 * P.lint * P.q / P.maxf * 2 ** (b / P.noct)))
         const least = Math.sqrt(counts.reduce((a, b) => Math.max(a, b), 0))
-        return energy.map((e, i) => counts[i] < least ? 0 : e)
+        return energy.map((e, i) => counts[i] < (rule === 'local' ? local[i % P.nBins] : least) ? 0 : e)
     }
 
     // chi and eta at one point (t from 1, f0), anywhere between the samples, by summing over the filter's bins.

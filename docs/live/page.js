@@ -5,12 +5,17 @@ const SVG = 'http://www.w3.org/2000/svg'
 const THIN = [[64, 16], [32, 16], [32, 8], [16, 8], [16, 4], [8, 4], [8, 2], [4, 2], [4, 1], [2, 1], [1, 1]]
 const Q = [0.5, 0.7, 1, 1.4, 2, 2.8, 4, 5.6, 8]
 const WIDE = {q: 4, tdeci: 8, over: 1, noct: 48, minf: 75 / RATE, maxf: 1200 / RATE}
+const HOP = [1, 2, 4, 8, 16, 32, 64]
+const BINS = [6, 12, 24, 48]
+const LINT = [0.1, 0.2, 0.3, 0.5, 0.8, 1.2, 2]
 const FIGURES = {
     drag: {sound: {kind: 'calls', n: 2048}, plan: {...WIDE, q: 2}, controls: ['time', 'frequency', 'q']},
     points: {sound: {kind: 'calls', n: 2048}, plan: {...WIDE, q: 2}, controls: ['points', 'q']},
     merge: {sound: {kind: 'tones', n: 2048, apart: 120, noise: 0.01}, controls: ['apart', 'q'],
             plan: {...WIDE, noct: 128, minf: 300 / RATE, maxf: 800 / RATE}},
     noise: {sound: {kind: 'tone', hertz: 250, n: 2048, noise: 0.5, seed: 1}, plan: WIDE, zeros: true, controls: ['noise', 'q', 'again']},
+    settings: {sound: {kind: 'song', n: 2048, noise: 0.1}, plan: {...WIDE, lint: 0.5},
+               controls: ['q', 'hop', 'bins', 'over', 'lint', 'gate']},
     own: {sound: {kind: 'clicks', n: 4096}, controls: ['file', 'top', 'from', 'q'],
           plan: {...WIDE, tdeci: 16, noct: 36, minf: 1 / 64, maxf: 1 / 2}},
 }
@@ -51,6 +56,14 @@ const CONTROLS = {
             set: (f, v) => { f.sound.apart = v }, read: (f, v) => `${v} Hz`},
     noise: {name: 'Noise, rms', range: () => [0, 2, 0.05], start: f => f.sound.noise,
             set: (f, v) => { f.sound.noise = v }, read: (f, v) => `${v.toFixed(2)} of the tone’s amplitude`},
+    hop: {name: 'hop_length', range: () => [0, HOP.length - 1, 1], start: f => HOP.indexOf(f.plan.tdeci),
+          set: (f, v) => { f.plan.tdeci = HOP[v] }, read: (f, v) => `${HOP[v]} ${HOP[v] === 1 ? 'sample' : 'samples'}, ${show(1e3 * HOP[v] / f.rate)} ms`},
+    bins: {name: 'bins_per_octave', range: () => [0, BINS.length - 1, 1], start: f => BINS.indexOf(f.plan.noct),
+           set: (f, v) => { f.plan.noct = BINS[v] }, read: (f, v) => `${BINS[v]} rows, each ${1200 / BINS[v]} cents`},
+    over: {name: 'oversampling', range: () => [1, 3, 1], start: f => f.plan.over, set: (f, v) => { f.plan.over = v },
+           read: (f, v) => `${v} ${v === 1 ? 'filter' : 'filters'} a row`},
+    lint: {name: 'lint', range: () => [0, LINT.length - 1, 1], start: f => LINT.indexOf(f.plan.lint),
+           set: (f, v) => { f.plan.lint = LINT[v] }, read: (f, v) => `${LINT[v]} σ`},
     from: {name: 'Beginning of the part shown', range: () => [0, 0, 1], start: () => 0,
            set: (f, v) => { f.take?.(v) }, read: (f, v) => `${show(v / 1e3, 4)} s`},
 }
@@ -63,7 +76,7 @@ const SAYS = {
         return `From ${show((t - 1) * ms)} ms and ${show(f0 * f.rate)} Hz the point goes to ${show((tIns - 1) * ms)} ms and `
             + `${show(fIns * f.rate)} Hz: ${(Math.abs(tIns - t) / sigma).toFixed(2)} σ in time, `
             + `${(Math.abs(fIns - f0) / sigmaF).toFixed(2)} σ in frequency, |η/χ| = ${size.toFixed(2)} in all. The picture of the `
-            + `energy counts points that move by less than ${f.lint} σ: ${size < f.lint ? 'this is one of them' : 'this one is not counted'}.`
+            + `energy counts points that move by less than ${f.plan.lint} σ: ${size < f.plan.lint ? 'this is one of them' : 'this one is not counted'}.`
     },
     points: f => `${f.got.sent.toLocaleString('en')} points were sent; ${f.got.cells.toLocaleString('en')} of `
         + `${f.got.energy.length.toLocaleString('en')} cells are lit. ` + (f.got.error
@@ -80,6 +93,12 @@ const SAYS = {
     noise: f => `${f.got.zeros.length / 2} zeros (dots) in a picture of `
         + `${show(f.got.P.n * (f.plan.maxf - f.plan.minf))} units of time × frequency. `
         + (f.sound.noise ? '' : 'Without noise there is only the tone, and it has none near it.'),
+    settings: f => {
+        const {q, lint, over, noct} = f.plan, need = Math.PI * Math.LN2 * q / lint
+        return `${percent(f.got.cells / f.got.energy.length)} of ${f.got.energy.length.toLocaleString('en')} cells are lit. `
+            + `There are ${over * noct} filters in an octave; a line has no holes from ${show(need)} on (π ln 2 · q / lint): `
+            + `${over * noct >= need ? 'enough' : 'too few'}.`
+    },
     own: f => `${f.title}: ${show(1e3 * f.got.P.n / f.rate)} ms, up to ${show(f.rate * f.plan.maxf)} Hz. `
         + `${percent(f.got.cells / f.got.energy.length)} of the cells are lit.`,
 }
@@ -96,9 +115,9 @@ function start() {
 
 class Figure {
     constructor(figure) {
-        Object.assign(this, {figure, name: figure.dataset.live, asked: 0, want: new Set(['move']), thin: [1, 1], lint: 0.5})
+        Object.assign(this, {figure, name: figure.dataset.live, asked: 0, want: new Set(['move']), thin: [1, 1]})
         const {sound, plan, controls, zeros = false} = FIGURES[this.name]
-        Object.assign(this, {sound: {...sound}, plan: {...plan}, zeros, rate: RATE, title: 'Clicks 20 ms apart'})
+        Object.assign(this, {sound: {...sound}, plan: {lint: 0.5, ...plan}, zeros, rate: RATE, title: 'Clicks 20 ms apart'})
         if (controls.includes('time')) this.point = {}
         this.stage = make('div', {className: 'live-stage'})
         this.views = ['χ: brightness |χ|, hue its phase', 'reassigned: energy, 50 dB'].map(title => this.view(title))
@@ -161,6 +180,17 @@ class Figure {
     again() {                                        // another noise of the same strength
         const onclick = () => { this.sound.seed += 1; this.ask('move') }
         this.buttons.append(make('button', {type: 'button', textContent: 'Another noise', onclick}))
+    }
+
+    gate() {
+        const select = make('select', {id: `live-${this.name}-gate`})
+        for (const rule of ['none', 'local', 'global']) select.append(make('option', {value: rule, textContent: rule}))
+        const label = make('label', {htmlFor: select.id, textContent: 'gate'})
+        this.panel.append(make('div', {className: 'live-control'}, label, select))
+        select.addEventListener('change', () => {
+            this.rule = select.value === 'none' ? undefined : select.value
+            this.ask('move')
+        })
     }
 
     file() {
@@ -228,7 +258,7 @@ class Figure {
     pump() {                                         // one request at a time: of the moves since, the last wins
         const point = this.point && [this.point.t, this.point.f], request = {figure: this.name, id: ++this.asked}
         if (this.want.delete('move')) {
-            Object.assign(request, {s: this.sound, plan: {...this.plan, lint: this.lint}, thin: this.thin, zeros: this.zeros})
+            Object.assign(request, {s: this.sound, plan: this.plan, thin: this.thin, gate: this.rule, zeros: this.zeros})
             if (point) this.want.add('point')
         } else if (this.want.delete('point')) request.point = point
         else {
@@ -259,9 +289,10 @@ class Figure {
         this.pump()
     }
 
-    place(f) {                                       // how far down a frequency is [%]
-        const {plan: {over, noct, minf}} = this
-        return 100 - 100 * (Math.log2(f / minf) * over * noct + 0.5) / this.got.P.nScans
+    place(f, rows) {                                 // how far down a frequency is [%], where the rows are filters or cells
+        const {plan: {over, noct, minf, maxf}, got: {P: {nScans, nBins}}} = this
+        if (rows === 'cells') return 100 * (noct * Math.log2(maxf / f) + 0.5) / nBins
+        return 100 - 100 * (Math.log2(f / minf) * over * noct + 0.5) / nScans
     }
 
     draw() {
@@ -271,7 +302,7 @@ class Figure {
             Object.assign(canvas, {width: wide, height: high})
             canvas.getContext('2d').putImageData(new ImageData(pixels, wide, high), 0, 0)
         }
-        this.views.forEach(({ticks}) => this.ticks(ticks))
+        this.views.forEach(({ticks}, k) => this.ticks(ticks, k ? 'cells' : 'filters'))
         if (this.zeros) this.views.forEach(({svg}) => this.dots(svg, zeros, 'zero'))
         if (this.inputs.points) this.dots(this.views[0].svg, this.grid(), 'departure')
     }
@@ -297,11 +328,11 @@ class Figure {
         return found
     }
 
-    ticks(ticks) {
+    ticks(ticks, rows) {
         const {minf, maxf} = this.plan, marks = [], hertz = v => v < 1000 ? `${v} Hz` : `${v / 1000} kHz`
         const choice = maxf / minf < 4 ? [300, 400, 500, 600, 700, 800] : [20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000]
         for (const f of choice) {
-            const top = this.place(f / this.rate)
+            const top = this.place(f / this.rate, rows)
             if (top > 3 && top < 93) marks.push(make('span', {className: 'live-hz', style: `top:${top}%`, textContent: hertz(f)}))
         }
         const length = 1e3 * this.got.P.n / this.rate, step = [10, 20, 50, 100, 200].find(s => length / s < 6)

@@ -26,6 +26,8 @@ const SOUNDS = {
             * Math.cos(2 * Math.PI * (350 * (t - 0.11) + 1500 * (t - 0.11) ** 2)) : 0),
     tones: (t, s) => Math.cos(2 * Math.PI * (500 - s.apart / 2) * t) + Math.cos(2 * Math.PI * (500 + s.apart / 2) * t),
     tone: (t, s) => Math.cos(2 * Math.PI * s.hertz * t),
+    song: t => Math.cos(2 * Math.PI * 703.125 * t + 32 * Math.sin(2 * Math.PI * 7.8125 * t))
+        + (Math.abs(t / 0.032 % 1 - 0.5) < 1e-6 ? 4 : 0),
     clicks: t => Math.abs(t / 0.02 - Math.round(t / 0.02)) < 1e-6 ? 6 : 0,
 }
 function sound(s) {
@@ -133,7 +135,7 @@ function precision(s, P) {
 
 const kept = new Map()                               // figure → its sound's spectrum and plan, and its full histogram
 
-function move({figure, s, plan, thin = [1, 1], zeros, wide = 1024}) {
+function move({figure, s, plan, thin = [1, 1], gate, zeros, wide = 1024}) {
     const x = sound(s), P = E.plan({...plan, n: x.length}), S = E.spectrum(x), view = pixels(P, wide, zeros)
     const [stride, step] = thin, all = stride * step === 1, full = E.picture(P), some = all ? full : E.picture(P)
     const sums = [0, 0]
@@ -147,11 +149,12 @@ function move({figure, s, plan, thin = [1, 1], zeros, wide = 1024}) {
     })
     const total = full.energy.reduce((a, b) => a + b, 0)
     const off = all ? 0 : full.energy.reduce((d, e, i) => d + Math.abs(stride * step * some.energy[i] - e), 0)
+    const energy = gate ? E.gate(some, P, gate) : some.energy
     kept.set(figure, {S, P})
     const found = zeros ? zerosOf(view, P) : new Float32Array(0)
     return {x: Float64Array.from(x), P: {n: P.n, nTimes: P.nTimes, nBins: P.nBins, nScans: P.nScans},
-            chi: coloured(view), width: view.width, heat: heat(some.energy, P), energy: some.energy, counts: some.counts,
-            zeros: found, sent, error: off / total, cells: lit(some.energy),
+            chi: coloured(view), width: view.width, heat: heat(energy, P), energy, counts: some.counts,
+            zeros: found, sent, error: off / total, cells: lit(energy),
             ...s.kind === 'tones' && {near: s.apart ? sums[1] / sums[0] : 1, precision: precision(s, P)}}
 }
 
