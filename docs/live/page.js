@@ -60,7 +60,7 @@ const CONTROLS = {
           set: (f, v) => { f.plan.tdeci = HOP[v] }, read: (f, v) => `${HOP[v]} ${HOP[v] === 1 ? 'sample' : 'samples'}, ${show(1e3 * HOP[v] / f.rate)} ms`},
     bins: {name: 'bins_per_octave', range: () => [0, BINS.length - 1, 1], start: f => BINS.indexOf(f.plan.noct),
            set: (f, v) => { f.plan.noct = BINS[v] }, read: (f, v) => `${BINS[v]} rows, each ${1200 / BINS[v]} cents`},
-    over: {name: 'oversampling', range: () => [1, 3, 1], start: f => f.plan.over, set: (f, v) => { f.plan.over = v },
+    over: {name: 'oversampling', range: () => [1, 2, 1], start: f => f.plan.over, set: (f, v) => { f.plan.over = v },
            read: (f, v) => `${v} ${v === 1 ? 'filter' : 'filters'} a row`},
     lint: {name: 'lint', range: () => [0, LINT.length - 1, 1], start: f => LINT.indexOf(f.plan.lint),
            set: (f, v) => { f.plan.lint = LINT[v] }, read: (f, v) => `${LINT[v]} σ`},
