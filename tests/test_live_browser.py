@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from spectral_hyperresolution.engine.gate import open_cells
 from spectral_hyperresolution.engine.plan import Plan
 from spectral_hyperresolution.engine.reassign import reassign
 from spectral_hyperresolution.testing import check_close
@@ -286,6 +287,28 @@ def test_without_javascript_the_prepared_pictures_show(browser, address):
         assert figure(page, name).locator("figcaption").is_visible()
         assert not figure(page, name).locator("button, input").count()
     context.close()
+
+
+def test_the_settings_are_moved(page, site):
+    "The last figure of the chapter on the settings: each control changes the plan, and the picture is the package's."
+    page.goto(f"{site}/11_settings.html", wait_until="load")
+    settled(page, "settings")
+    same_as_the_package(before := got(page, "settings"))
+    for control, key, value in [("q", "q", 5.6), ("hop", "tdeci", 16), ("over", "over", 2), ("lint", "lint", 0.8)]:
+        press(page, "settings", control, "ArrowRight")
+        after = got(page, "settings")
+        assert before["plan"][key] != after["plan"][key] == value and before["energy"] != after["energy"]
+        same_as_the_package(before := after)
+    press(page, "settings", "bins", "Home")
+    data = got(page, "settings")
+    assert data["plan"]["noct"] == 6 and "12 filters in an octave" in data["words"] and "too few" in data["words"]
+    for rule in ("local", "global"):
+        page.locator("#live-settings-gate").select_option(rule)
+        settled(page, "settings")
+        data = got(page, "settings")
+        plan = Plan(len(data["x"]), **data["plan"])
+        energy, counts = reassign(np.array(data["x"]), plan, mode="parity")
+        check_close(np.reshape(data["energy"], plan.shape), np.where(open_cells(counts, plan, rule), energy, 0), 1e-6)
 
 
 def test_the_front_page_leads_here(page, site):
