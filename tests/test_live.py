@@ -68,7 +68,8 @@ def test_every_case_is_tried():
 def test_the_page_computes_what_the_parity_mode_does(name):
     x, *numbers = testing.arguments(case := testing.fixture(name))
     plan = Plan(len(x), *numbers)
-    got = node("const P = E.plan(told.plan), H = E.histogram(told.x, P); return {...H, gated: E.gate(H, P)}", told(x, plan))
+    script = "const P = E.plan(told.plan), H = E.histogram(told.x, P); return {...H, gated: E.gate(H, P)}"
+    got = node(script, told(x, plan))
     energy, counts, gated = (np.reshape(got[key], plan.shape) for key in ("energy", "counts", "gated"))
     parity, parity_counts = reassign(x, plan, mode="parity")
     assert np.array_equal(counts, parity_counts) and np.array_equal(energy > 0, parity > 0)
