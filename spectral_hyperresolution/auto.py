@@ -10,7 +10,7 @@ __all__ = ['pool_octaves', 'pool_hops', 'pool_periods', 'click_octaves', 'click_
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from math import log, log2, pi
+from math import log2
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -77,7 +77,7 @@ def choose(
     share, direction = np.maximum(pooled[:, 1] / total, 1e-3), pooled[:, 2] / total
     f, q = f[:, None], np.array(qs)[:, None, None]
     # a longer window shows more as long as the filter is wider than a row of the picture …
-    finer = 1 / (1 + (2 * pi * q * log(2) / plan.noct) ** 2)
+    finer = 1 / (1 + (q / plan.q * plan.bin_height(f)) ** 2)
     # … a shorter one as long as it is longer than a quarter of a column
     shorter = click_share / (1 + (plan.tdeci * f / (4 * q)) ** 2)
     gain, loud = direction * np.where(direction > 0, finer, shorter), total.mean(0)
@@ -119,6 +119,8 @@ def picture_plan(
     hop_length: int | None = None,    # output time stride [samples]
     oversampling: int | None = None,  # scans per output bin
     lint: float = 0.5,                # largest displacement that enters the picture
+    scale: str = "log",               # bins of equal ratio, or "linear": of equal height
+    n_bins: int | None = None,        # how many of equal height
 ) -> Plan:
     """The plan of a picture at one Q or, with "auto", at many. Raises ValueError as
     `default_plan` does.
@@ -143,12 +145,16 @@ def picture_plan(
         scans per output bin
     lint : float, default: 0.5
         largest displacement that enters the picture
+    scale : str, default: 'log'
+        bins of equal ratio, or "linear": of equal height
+    n_bins : int | None, default: None
+        how many of equal height
 
     Returns
     -------
     Plan
     """
-    rest = fmin, fmax, bins_per_octave, hop_length, oversampling, lint
+    rest = fmin, fmax, bins_per_octave, hop_length, oversampling, lint, scale, n_bins
     if not isinstance(q, str): return default_plan(n_samples, sr, q, *rest)
     if q != "auto": raise ValueError(f"q={q!r} is not a number or \"auto\"")
     plan = default_plan(n_samples, sr, ladder[0], *rest)
@@ -203,18 +209,26 @@ def reassign_auto(
     tuple[np.ndarray, np.ndarray, np.ndarray]
         energy, counts, and the Q of each cell, all (rows, columns), highest frequency first
     """
-    top, bottom, left, right = window = window or (0, plan.n_times, 0, plan.n_bins)
-    chosen, done = choose(survey(x, plan, boundary, threads), plan), survey_share
-    energy, counts, octaves = np.zeros((3, bottom - top, right - left))
+    window = window or (0, plan.n_times, 0, plan.n_bins)
+    def run(part, weight, tell):
+        rest = tolerance, density, gate != "global", threads, tell, window
+        return (reassign_part(x, part, weight > 0, boundary, *rest) if mode == "fast"
+                else _pooled(x, part, mode, boundary, *rest))
+    chosen = choose(survey(x, plan, boundary, threads), plan)
+    return _combined(chosen, plan, run, gate, over, window, progress)
+
+def _combined(chosen, plan, run, gate, over, window, progress):
+    """Pictures at several Qs, each where it was chosen, put together; `run(plan, weight, tell)`
+    gives the window's energy and counts at one Q, where the weight is not 0."""
+    top, bottom, left, right = window
+    done, (energy, counts, octaves) = survey_share, np.zeros((3, bottom - top, right - left))
     for q, weight in zip(ladder, _weights(chosen, plan, len(ladder)), strict=True):
         inside = weight[top:bottom, left:right]
         if not inside.any(): continue
         share = float((1 - survey_share) * inside.mean())
         tell = progress and partial(lambda a, b, part: progress(a + b * part), done, share)
         part = replace(plan, q=q, over=over(q, plan.noct))
-        rest = tolerance, density, gate != "global", threads, tell, window
-        e, c = (reassign_part(x, part, weight > 0, boundary, *rest) if mode == "fast"
-                else _pooled(x, part, mode, boundary, *rest))
+        e, c = run(part, weight, tell)
         lit = open_cells(c, part, gate, slice(left, right))
         energy += inside * np.where(lit, e, 0) * (part.energy_scale / plan.energy_scale)
         counts += inside * c * (plan.over / part.over)

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     import numpy as np
     from matplotlib.figure import Figure
 
+    from spectral_hyperresolution.parts import Part
+
 # %% ../nbs/90_looks.ipynb #37b99231
 @dataclass(frozen=True)
 class Look:
@@ -181,7 +183,7 @@ def _canvas(look, width, height, n):
 # %% ../nbs/90_looks.ipynb #aed80372
 def figure(
     pictures: "list[Any]",        # one picture, or three of one sound at three Qs
-    x: "np.ndarray",              # the sound (C, N)
+    x: "np.ndarray | Part",       # the sound (C, N), or a part of one
     look: Look,                   # how it is drawn, with its style in force
     size: tuple[int, int],        # width and height of the picture [pixels]
     name: str,                    # of the sound
@@ -194,8 +196,8 @@ def figure(
     ----------
     pictures : list[Any]
         one picture, or three of one sound at three Qs
-    x : np.ndarray
-        the sound (C, N)
+    x : np.ndarray | Part
+        the sound (C, N), or a part of one
     look : Look
         how it is drawn, with its style in force
     size : tuple[int, int]

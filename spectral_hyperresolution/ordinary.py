@@ -8,6 +8,7 @@ __all__ = ['hann_width', 'wavelet_width', 'most_frames', 'columns_at_once', 'num
 
 # %% ../nbs/68_ordinary.ipynb #dde9a40f
 from collections.abc import Callable, Iterator
+from functools import partial
 from math import ceil, log, pi, sqrt
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ from .engine import checks
 from .engine.running import _extend
 
 if TYPE_CHECKING:
+    from spectral_hyperresolution.parts import Part
     from spectral_hyperresolution.spectrogram import ReassignedSpectrogram
 
 # %% ../nbs/68_ordinary.ipynb #cae1009a
@@ -136,17 +138,17 @@ def ordinary_spectrogram(
 
 # %% ../nbs/68_ordinary.ipynb #8d34a613
 def beside(
-    x: np.ndarray,               # the sound, (N,) or (C, N), floating point
+    x: "np.ndarray | Part",      # the sound, (N,) or (C, N), floating point, or a part of one
     S: "ReassignedSpectrogram",  # the picture whose axes to use
     window: int | None = None,   # length of the Hann window [samples]; None: matches S's wavelet
 ) -> tuple[np.ndarray, int]:     # power, (n_frequencies, n_times) [full scale²], window's length
     """The ordinary spectrogram of a sound on the axes of its reassigned picture, channels
-    pooled.
+    pooled; of a part of a recording, with what lies on either side.
 
     Parameters
     ----------
-    x : np.ndarray
-        the sound, (N,) or (C, N), floating point
+    x : np.ndarray | Part
+        the sound, (N,) or (C, N), floating point, or a part of one
     S : ReassignedSpectrogram
         the picture whose axes to use
     window : int | None, default: None
@@ -157,14 +159,18 @@ def beside(
     tuple[np.ndarray, int]
         power, (n_frequencies, n_times) [full scale²], window's length
     """
+    from spectral_hyperresolution.parts import Part
     from spectral_hyperresolution.spectrogram import ReassignedSpectrogram
     checks.kind("S", S, ReassignedSpectrogram)
-    x = checks.as_channels(x)[0]
-    if np.abs(x).max() > 1e15: x = x.astype(float)                   # whose square float32 can hold
+    if isinstance(x, Part):
+        begin, longest, cut = 0.0, x.sound.frames, partial(x.cut, boundary="zero")
+    else:
+        flat, begin, longest = checks.as_channels(x)[0], S.start, np.shape(x)[-1]
+        if np.abs(flat).max() > 1e15: flat = flat.astype(float)      # whose square float32 can hold
+        cut = partial(_extend, flat, boundary="zero")
     if window is not None: window = checks.integer("window", window, 1)
     else:
         window = matching_window(S.plan.q, sqrt(S.frequencies[0] * S.frequencies[-1]), S.sr)
-        window = min(window, max(16, x.shape[-1]))
-    slices = ordinary_spectrogram(lambda first, n: _extend(x, first, n, "zero"), S.sr,
-                                  S.time_edges, S.frequency_edges, window)
+        window = min(window, max(16, longest))
+    slices = ordinary_spectrogram(cut, S.sr, S.time_edges - begin, S.frequency_edges, window)
     return np.concatenate([power for _, power in slices], axis=1), window

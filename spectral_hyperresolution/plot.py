@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from spectral_hyperresolution.parts import Part
     from spectral_hyperresolution.spectrogram import ReassignedSpectrogram
 
 # %% ../nbs/14_gallery.ipynb #c59ffd2d
@@ -215,7 +216,7 @@ def draw_three(
 
 # %% ../nbs/14_gallery.ipynb #330cde4a
 def draw_ordinary(
-    x: np.ndarray,               # the sound, (N,) or (C, N), floating point
+    x: "np.ndarray | Part",      # the sound, (N,) or (C, N), floating point, or a part of one
     S: "ReassignedSpectrogram",  # the ReassignedSpectrogram whose axes to use
     ax: "Axes | None" = None,    # matplotlib axes; None takes the current ones
     window: int | None = None,   # length of the Hann window [samples]
@@ -232,8 +233,8 @@ def draw_ordinary(
 
     Parameters
     ----------
-    x : np.ndarray
-        the sound, (N,) or (C, N), floating point
+    x : np.ndarray | Part
+        the sound, (N,) or (C, N), floating point, or a part of one
     S : ReassignedSpectrogram
         the ReassignedSpectrogram whose axes to use
     ax : Axes | None, default: None

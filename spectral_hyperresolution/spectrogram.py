@@ -49,6 +49,8 @@ class ReassignedSpectrogram:
         received level of a sample of 1.0 [dB re 1 µPa], if known
     q_map : np.ndarray | None, default: None
         the Q of each cell, the shape of energy, for q="auto" only
+    start : float, default: 0.0
+        where the sound's first sample lies in its recording [s]
     """
     energy: np.ndarray      # (…, n_frequencies, n_times), float64 [full scale² s]
     counts: np.ndarray      # the same shape
@@ -57,6 +59,7 @@ class ReassignedSpectrogram:
     gate: str | None = None  # the gate that set cells to zero
     calibration: float | None = None  # received level of a sample of 1.0 [dB re 1 µPa], if known
     q_map: np.ndarray | None = None  # the Q of each cell, the shape of energy, for q="auto" only
+    start: float = 0.0      # where the sound's first sample lies in its recording [s]
 
     @cached_property
     def frequencies(self) -> np.ndarray:
@@ -71,12 +74,12 @@ class ReassignedSpectrogram:
     @cached_property
     def times(self) -> np.ndarray:
         "Centres of the columns (n_times,) [s]."
-        return self.plan.times / self.sr
+        return self.start + self.plan.times / self.sr
 
     @cached_property
     def time_edges(self) -> np.ndarray:
         "Edges of the columns (n_times + 1,) [s]."
-        return self.plan.time_edges / self.sr
+        return self.start + self.plan.time_edges / self.sr
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -172,7 +175,8 @@ class ReassignedSpectrogram:
         dims = [*lead, "frequency", "time"]
         p = self.plan
         about = dict(sr=self.sr, q=p.q if self.q_map is None else "auto", hop_length=p.tdeci,
-                     oversampling=p.over, bins_per_octave=p.noct, fmin=p.minf * self.sr,
+                     oversampling=p.over, scale="linear" if p.rows else "log",
+                     bins_per_octave=p.noct, fmin=p.minf * self.sr,
                      fmax=p.maxf * self.sr, lint=p.lint, gate=str(self.gate))
         tables = dict(energy=(dims, self.energy, dict(long_name="reassigned energy",
                                                      units="full scale² s")),
@@ -232,7 +236,10 @@ def reassigned_spectrogram(
     tolerance: float = 0.01,         # largest relative L1 error of the energy, fast mode
     density: float | None = None,    # instead: departure points per critical spacing
     lint: float = 0.5,               # largest displacement |eta/chi| that enters the picture
+    scale: str = "log",              # axis of frequency: "log", or "linear" with rows of one height
+    n_bins: int | None = None,       # rows of a linear axis; None: 512
     calibration: float | None = None,  # received level of a sample of 1.0 [dB re 1 µPa]
+    start: float | None = None,      # where the first sample lies in its recording [s]
     dtype: DTypeLike | None = None,  # float32 or float64 to compute in; None follows x
     threads: int | None = None,      # None takes all cores
     progress: Callable[[float], None] | None = None,  # called with the fraction done
@@ -275,8 +282,14 @@ def reassigned_spectrogram(
         instead: departure points per critical spacing
     lint : float, default: 0.5
         largest displacement |eta/chi| that enters the picture
+    scale : str, default: 'log'
+        axis of frequency: "log", or "linear" with rows of one height
+    n_bins : int | None, default: None
+        rows of a linear axis; None: 512
     calibration : float | None, default: None
         received level of a sample of 1.0 [dB re 1 µPa]
+    start : float | None, default: None
+        where the first sample lies in its recording [s]
     dtype : DTypeLike | None, default: None
         float32 or float64 to compute in; None follows x
     threads : int | None, default: None
@@ -301,7 +314,7 @@ def reassigned_spectrogram(
     """
     flat, lead = checks.as_channels(x, dtype)
     plan = picture_plan(flat.shape[1], sr, q, fmin, fmax, bins_per_octave, hop_length, oversampling,
-                        lint)
+                        lint, scale, n_bins)
     pool = checks.truth("pool", pool)
     if progress is not None: checks.kind("progress", progress, Callable)
     threads = _cores() if threads is None else checks.integer("threads", threads, 1)
@@ -313,6 +326,7 @@ def reassigned_spectrogram(
     check_gate(gate)
     if calibration is not None:
         calibration = checks.number("calibration", calibration, -1000, 1000)
+    begin = 0.0 if start is None else checks.number("start", start, -np.inf)
     shape = plan.shape[::-1] if pool else (*lead, *plan.shape[::-1])
     tables = np.zeros((2 + (q == "auto"), len(groups), *plan.shape[::-1]))
     for i, channels in enumerate(groups):
@@ -322,4 +336,5 @@ def reassigned_spectrogram(
         for whole, table in zip(tables, found, strict=True): whole[i] = table.T[::-1]
     tables[0] *= plan.energy_scale / float(sr)
     energy, counts, *q_map = (table.reshape(shape) for table in tables)
-    return ReassignedSpectrogram(energy, counts, plan, float(sr), gate, calibration, *q_map)
+    return ReassignedSpectrogram(energy, counts, plan, float(sr), gate, calibration,
+                                 q_map[0] if q_map else None, begin)

@@ -46,7 +46,7 @@ def _refuse(q, gate, boundary, mode):
 class ReassignedStream:
     """The reassigned picture of a sound that comes in blocks, slice by slice, with the
     parameters of `reassigned_spectrogram`. Raises ValueError for a wrong value, TypeError
-    for a start that is no datetime, MemoryError where the blocks of the lowest filters need
+    for a begun that is no datetime, MemoryError where the blocks of the lowest filters need
     more than there is.
 
     Parameters
@@ -87,7 +87,7 @@ class ReassignedStream:
         None takes all cores
     delay : float | None, default: None
         longest wait for a column [s]; None: that of the
-    start : datetime | None, default: None
+    begun : datetime | None, default: None
         the moment of the first sample
     """
     def __init__(
@@ -112,7 +112,7 @@ class ReassignedStream:
         threads: int | None = None,      # None takes all cores
         delay: float | None = None,      # longest wait for a column [s]; None: that of the
                                          # whole sound's blocks
-        start: datetime | None = None,   # the moment of the first sample
+        begun: datetime | None = None,   # the moment of the first sample
     ) -> None:
         _refuse(q, gate, boundary, mode)
         self.plan = default_plan(endless, sr, q, fmin, fmax, bins_per_octave, hop_length,
@@ -123,8 +123,8 @@ class ReassignedStream:
         self.calibration = (None if calibration is None
                             else checks.number("calibration", calibration, -1000, 1000))
         if delay is not None: delay = int(checks.number("delay", delay, 0, 1e9) * self.sr)
-        if start is not None: checks.kind("start", start, datetime)
-        self.start, self.closed, self.columns, self.intake = start, False, 0, _Intake(dtype)
+        if begun is not None: checks.kind("begun", begun, datetime)
+        self.begun, self.closed, self.columns, self.intake = begun, False, 0, _Intake(dtype)
         self.how = self.plan, boundary, tolerance, density, delay
         trial = self.engine(1, np.float32)
         self.latency = trial.latency                # [samples]
@@ -216,7 +216,7 @@ class ReassignedStream:
         energy, counts = (table.reshape(*lead, *shape) for table in tables)
         self.columns = until
         return ReassignedSlice(energy, counts, _cut(plan, n), self.sr, self.gate, self.calibration,
-                               first=first, start=self.start)
+                               first=first, begun=self.begun)
 
 # %% ../nbs/21_streams.ipynb #bbcf5ae7
 def _of_blocks(stream, blocks):
@@ -273,7 +273,7 @@ def reassigned_slices(
         about = info(source)
         if about.fault:
             raise SoundError(f"{source}: {about.fault}; it holds {about.frames} frames")
-        settings = dict(start=about.origin.start) | settings
+        settings = dict(begun=about.origin.start) | settings
         return _of_blocks(ReassignedStream(about.sr, **settings), _of_file(source, about.frames))
     if isinstance(source, (bytes, bytearray, memoryview, np.ndarray)) or checks.torch_of(source):
         raise TypeError(f"source is one {type(source).__name__}, not blocks: take [source]")

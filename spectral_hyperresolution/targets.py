@@ -16,6 +16,8 @@ from os import PathLike
 from pathlib import Path
 from typing import TextIO
 
+from .files.times import Clock, in_name
+
 # %% ../nbs/73_targets.ipynb #3309ca4f
 sound_endings = (".wav", ".wave", ".bwf", ".rf64", ".w64", ".flac", ".ogg", ".oga", ".opus", ".mp3",
                  ".aif", ".aiff", ".aifc", ".au", ".snd", ".caf")
@@ -50,25 +52,27 @@ def find_sounds(
 
 # %% ../nbs/73_targets.ipynb #a999272f
 def part_name(
-    start: float,             # where the part begins [s]
-    end: float | None,        # where it ends [s]; None: with the sound
+    start: float | Clock,     # where the part begins [s], or when
+    length: float | None,     # how long it is [s]; None: to the end
 ) -> str:                     # empty for a whole sound
     """What a picture of a part has in its name.
 
     Parameters
     ----------
-    start : float
-        where the part begins [s]
-    end : float | None
-        where it ends [s]; None: with the sound
+    start : float | Clock
+        where the part begins [s], or when
+    length : float | None
+        how long it is [s]; None: to the end
 
     Returns
     -------
     str
         empty for a whole sound
     """
-    if not start and end is None: return ""
-    return f"_{start:g}s-" + ("end" if end is None else f"{end:g}s")
+    if start == 0 and length is None: return ""
+    if length is None: return f"_{in_name(start)}-end"
+    end = start.after(length) if isinstance(start, Clock) else start + length
+    return f"_{in_name(start)}-{in_name(end)}"
 
 def _fitting(name, ending, longest=255):
     "A file's name of at most so many bytes; what is cut off leaves a digest."

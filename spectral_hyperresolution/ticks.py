@@ -40,18 +40,21 @@ class FrequencyTicks(Locator):
 
 def frequency_axis(
     ax: "Axes",   # matplotlib axes whose limits in y are set [Hz]
+    linear: bool = False,
 ) -> None:
-    """Make y an axis of frequency, logarithmic, in Hz or kHz.
+    """Make y an axis of frequency, logarithmic or linear, in Hz or kHz.
 
     Parameters
     ----------
     ax : Axes
         matplotlib axes whose limits in y are set [Hz]
+    linear : bool, default: False
     """
     low, high = ax.get_ylim()
-    unit, name = (1000, "kHz") if low * high >= 1e6 else (1, "Hz")
-    ax.set_yscale("log")
-    ax.yaxis.set_major_locator(FrequencyTicks())
+    unit, name = (1000, "kHz") if (high >= 2000 if linear else low * high >= 1e6) else (1, "Hz")
+    ax.set_yscale("linear" if linear else "log")
+    ax.yaxis.set_major_locator(MaxNLocator(8, steps=[1, 2, 2.5, 5, 10]) if linear
+                               else FrequencyTicks())
     ax.yaxis.set_major_formatter(FuncFormatter(lambda f, _: f"{f / unit:.6g}"))
     ax.yaxis.set_minor_formatter(NullFormatter())
     ax.set_ylabel(f"frequency [{name}]")

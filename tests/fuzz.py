@@ -203,7 +203,7 @@ def _server():
         import soundfile
 
         from spectral_hyperresolution.explore.server import Server
-        from spectral_hyperresolution.explore.window import Sound
+        from spectral_hyperresolution.recording import Sound
         folder = Path(tempfile.mkdtemp())
         soundfile.write(folder / "one.wav", 0.1 * np.sin(np.arange(8000)), 8000)
         _running.append(Server([Sound(folder / "one.wav")]))

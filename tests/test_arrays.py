@@ -22,8 +22,8 @@ from spectral_hyperresolution.engine.definition import literal_loop
 from spectral_hyperresolution.engine.plan import Plan, default_plan
 from spectral_hyperresolution.engine.published import high_resolution_spectrogram, high_resolution_spectrogram_sparse
 from spectral_hyperresolution.engine.reassign import reassign
-from spectral_hyperresolution.explore.window import Sound
 from spectral_hyperresolution.ordinary import beside
+from spectral_hyperresolution.recording import Sound
 from spectral_hyperresolution.theory import consensus as uniform
 from spectral_hyperresolution.theory import drift, froth, gabor, histogram, phase, resynthesis, zeros
 

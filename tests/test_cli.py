@@ -59,15 +59,15 @@ def test_one_channel_is_that_channel(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("start, duration, first, n", [
-    (None, "0.05", 0, 2205), ("0.1", "0.02", 4410, 882), ("0.5", None, 22050, 22050), (None, "0.050012", 0, 2206)])
+    (None, "0.05", 0, 2205), ("0.1", "0.02", 4410, 882), ("0.5", None, 22050, 22050), (None, "0.050012", 0, 2206),
+    ("0:00.3", "0:00.1", 13230, 4410), ("0:00:00.15", None, 6615, 37485)])
 def test_a_part_is_cut_to_the_sample(bird, monkeypatch, start, duration, first, n):
     given = []
     from spectral_hyperresolution import drawing
-    monkeypatch.setattr(drawing, "_write", lambda args, x, sr, target, title, source: given.append((x, sr)))
+    monkeypatch.setattr(drawing, "_write", lambda args, part, *rest: given.append(part))
     options = [f"--{name}={value}" for name, value in (("start", start), ("duration", duration)) if value]
     assert main(["draw", bird, *options]) == 0
-    (x, sr), whole = given[0], soundfile.read(bird, dtype="float32")[0]
-    assert sr == 44100 and np.array_equal(x, whole[None, first:first + n])
+    assert (given[0].first, given[0].length, given[0].sound.sr) == (first, n, 44100)
 
 
 def test_the_size_of_a_picture(bird):
@@ -493,8 +493,8 @@ def test_two_parts_of_one_sound(bird):
     ("/proc/a.png", "/proc: nothing can be written there"), ("bird.wav", "would overwrite the sound"),
 ])
 def test_where_nothing_can_be_written_nothing_is_computed(bird, output, says, capsys, monkeypatch):
-    from spectral_hyperresolution import audio
-    monkeypatch.setattr(audio, "read", lambda *a, **k: pytest.fail("the sound was read"))
+    from spectral_hyperresolution import recording
+    monkeypatch.setattr(recording.Sound, "cut", lambda *a, **k: pytest.fail("the sound was read"))
     assert main(["draw", bird, *SMALL, "-o", output]) == 2
     said = capsys.readouterr()
     assert says in said.err and len(said.err.splitlines()) == 1

@@ -38,7 +38,7 @@ from spectral_hyperresolution.engine.cost import estimate
 reassigned_spectrogram(rng.standard_normal((2, 8000), np.float32), 8000, hop_length=80, dtype=np.{dtype})
 before = memory("VmRSS")
 x = rng.standard_normal(({channels}, {n}), np.{dtype})
-S = reassigned_spectrogram(x, 8000, q=1, hop_length={hop}, bins_per_octave={bins}, pool={pool}, limit=None)
+S = reassigned_spectrogram(x, 8000, q=1, hop_length={hop}, {bins}, pool={pool}, limit=None)
 pictures = 1 if {pool} else {channels}
 told = estimate(S.plan, {channels} // pictures, pictures, itemsize=x.itemsize).bytes
 print(memory("VmHWM") - before, told)
@@ -94,11 +94,12 @@ def run(program, **numbers):
 @pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 @pytest.mark.parametrize("program, numbers", [
-    (door, dict(channels=3, n=80_000, hop=2, bins=60, pool=False, dtype="float32")),
-    (door, dict(channels=2, n=6_000_000, hop=8000, bins=4, pool=True, dtype="float64")),
+    (door, dict(channels=3, n=80_000, hop=2, bins="bins_per_octave=60", pool=False, dtype="float32")),
+    (door, dict(channels=2, n=6_000_000, hop=8000, bins="bins_per_octave=4", pool=True, dtype="float64")),
+    (door, dict(channels=2, n=120_000, hop=4, bins="scale='linear', n_bins=500", pool=False, dtype="float64")),
     (torch_parity, dict(n=800_000, dtype="float64")),
     (heard, dict(seconds=60, speed=0.05)),
-], ids=["pictures", "samples", "torch", "heard"])
+], ids=["pictures", "samples", "linear", "torch", "heard"])
 def test_memory_as_told(program, numbers):
     taken, told = run(program, **numbers)
     assert 0.85 * taken - 16e6 < told < 1.6 * taken + 32e6, (taken / 1e6, told / 1e6)

@@ -11,7 +11,7 @@ import soundfile
 from browser import serve
 
 from spectral_hyperresolution.explore.server import Server
-from spectral_hyperresolution.explore.window import Sound
+from spectral_hyperresolution.recording import Sound
 
 SR = 48000
 TONE = 5000.0

@@ -15,10 +15,10 @@ BELOW = {  # room: the rooms that it may import from, besides itself
     "front": {"engine", "theory", "style", "files"},
     "pytorch": {"engine", "front"},
     "explore": {"engine", "front"},
-    "top": {"engine", "theory", "front", "pytorch", "explore", "style"},
+    "top": {"engine", "files", "theory", "front", "pytorch", "explore", "style"},
 }
-FRONT = {"spectrogram", "auto", "ordinary", "plot", "audio", "consensus", "advice", "background", "verify",
-         "scales", "ticks", "panels", "slices", "stream"}
+FRONT = {"spectrogram", "auto", "ordinary", "plot", "audio", "recording", "parts", "pieces", "consensus", "advice",
+         "background", "verify", "scales", "ticks", "panels", "slices", "stream"}
 MODULES = sorted(path.relative_to(PACKAGE).with_suffix("") for path in PACKAGE.rglob("[!_]*.py"))
 
 

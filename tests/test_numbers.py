@@ -29,6 +29,8 @@ OTHERWISE = {
     "61_torch_engine": {"214": "measured before the loops were compiled", "442": "the same"},
     "65_torch_layer": {"2.13": "torch's version"},
     "68_ordinary": {"0.265": "the formula beside it"},
+    "91_times": {"5412": "seconds that nobody writes"},
+    "94_blocks": {"173": "an hour at 48 kHz, in the cell below it"},
     "74_drawing": {"256": "the steps of eight bits"},
 }
 

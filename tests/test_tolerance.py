@@ -22,7 +22,8 @@ def brute(x, p, boundary, soft=0.0):
     """Energy and counts before the gate, (n_times, n_bins), highest frequency first: the authors' program. With `soft`,
     a reassigned point's share of a neighbouring cell rises from 0 to 1 over that many cells about their common edge."""
     N, n_filters = len(x), int(np.ceil(np.ceil(p.noct * np.log2(p.maxf / p.minf) + 1) * p.over))
-    rows, columns = int(np.ceil(N / p.tdeci)), int(np.ceil(p.noct * np.log2(p.maxf / p.minf) + 1))
+    linear = getattr(p, "rows", 0)                  # so many cells of one height, or cells of one ratio
+    rows, columns = int(np.ceil(N / p.tdeci)), linear or int(np.ceil(p.noct * np.log2(p.maxf / p.minf) + 1))
     beyond = 0 if boundary == "wrap" else max(min(int(9 * p.q / p.minf) + 2, 8 * N),
                                              2**14 if p.maxf * (1 + 1.5 / p.q) > 0.5 else 0)
     x = np.pad(np.asarray(x, float), beyond, mode="symmetric" if boundary == "reflect" else "constant")
@@ -42,6 +43,7 @@ def brute(x, p, boundary, soft=0.0):
             t, f = np.arange(1, N + 1) + m.imag / (2 * np.pi * width), f0 - width * m.real
             lands = (np.abs(m) < p.lint) & (f > p.minf) & (f < p.maxf) & (t >= 1) & (t < N)
             row, column = t / p.tdeci, 0.5 - p.noct * np.log2(f / p.maxf)
+            if linear: column = (p.maxf - f) / (p.maxf - p.minf) * linear
         power = np.abs(chi[lands]) ** 2
         for r, share_r in shares(row[lands], rows, soft):
             for c, share_c in shares(column[lands], columns, soft):

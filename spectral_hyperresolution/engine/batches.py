@@ -95,7 +95,7 @@ def _batch(plan, real, g, j0):
         row_phase=-2 * pi * carrier, base=j // g.ratio,
         weights=_quintic(j % g.ratio / g.ratio).astype(real), ahead=np.floor(run(j)).astype(int),
         fraction=run(j) % 1, offset=g.stride * run(j) - 0.5,
-        column=(plan.noct * np.log2(plan.maxf / f)).astype(real),
+        column=plan.bins_from_top(f).astype(real),
         sigma_t=(plan.q / f).astype(real), start=(golden * (j0 + j) % 1 * g.fine).astype(int))
 
 def _time_reach(plan, g):

@@ -164,7 +164,8 @@ def _exact_blocks(plan, channels, threads):
     length = N if whole else max(exact_block, min(N, 2 ** ceil(log2(8 * exact_tail / (2 * np.pi)
                                                                     * plan.q / plan.minf))))
     tile = 16 * plan.n_times * min(plan.n_bins, 2 + exact_scans / plan.over
-                                   + 2 * plan.noct * spread)
+                                   + 2 * spread * (plan.maxf / plan.height if plan.rows
+                                                   else plan.noct))
     units = ceil(plan.n_scans / exact_scans)
     return (45 * N * channels + min(threads, units) * (80 if whole else 170) * length,
             tile * min(4 * threads, units))
@@ -193,6 +194,7 @@ def estimate(
     step: int | None = None,           # and how many scans they take together
     arrays: int = 0,                   # further arrays of a picture's size
     times: float = 1.0,                # how many times as much work as one Q
+    at_once: int | None = None,        # samples that are read at a time; None: all
 ) -> Cost:
     """What a call takes, from its plan alone.
 
@@ -224,12 +226,15 @@ def estimate(
         further arrays of a picture's size
     times : float, default: 1.0
         how many times as much work as one Q
+    at_once : int | None, default: None
+        samples that are read at a time; None: all
 
     Returns
     -------
     Cost
     """
     threads = threads or _cores()
+    here = min(plan.n_samples, at_once or plan.n_samples)
     top, bottom, left, right = window or (0, *plan.shape[:1], 0, *plan.shape[1:])
     if mode == "parity":
         blocks, tiles = ((_torch_blocks(plan, channels, pictures, itemsize, step), 0.0) if torch
@@ -248,7 +253,7 @@ def estimate(
         spent = factor * work(some, window, groups=groups)
     times *= channels * max(1, pictures)
     cell = 16 * pictures + (16 if torch else 32) + 8 * arrays
-    return Cost((itemsize + 3) * plan.n_samples * channels * max(1, pictures),
+    return Cost((itemsize + 3) * here * channels * max(1, pictures if at_once is None else 1),
                 cell * (bottom - top) * (right - left) + tiles, blocks,
                 scan_bytes * plan.n_scans, sent * times, spent * times)
 
@@ -279,7 +284,10 @@ def _smaller(plan: Plan) -> Iterator[tuple[str, Plan]]:
     n = plan.n_samples
     yield "a larger hop_length (tdeci)", replace(plan, tdeci=min(1000 * plan.tdeci, n))
     if plan.over > 1: yield "a smaller oversampling", replace(plan, over=max(1, plan.over // 1000))
-    if plan.noct > 1:
+    if plan.rows > 1:
+        yield "fewer n_bins", replace(plan, rows=max(1, plan.rows // 1000),
+                                      noct=max(1, plan.noct // 1000), over=max(1, plan.over))
+    elif plan.noct > 1:
         bins = max(1, plan.noct // 1000)
         yield "fewer bins_per_octave", replace(plan, noct=bins, over=max(1, plan.over))
     yield "a shorter sound, or a part of it at a time", replace(plan, n_samples=max(2, n // 1000))

@@ -58,6 +58,7 @@ def literal_loop(
                 < plan.maxf) & (t_ins >= 1) & (t_ins < plan.n_samples)
             row = np.floor(t_ins[keep] / plan.tdeci + 1).astype(int) - 1
             col = np.floor(-plan.noct * np.log2(f_ins[keep] / plan.maxf) + 1.5).astype(int) - 1
+            if plan.rows: col = ((plan.maxf - f_ins[keep]) / plan.height).astype(int)
             np.add.at(energy, (row, col), np.abs(chi[keep]) ** 2)
             np.add.at(counts, (row, col), 1)
     return energy, counts

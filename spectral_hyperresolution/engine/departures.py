@@ -10,7 +10,7 @@ __all__ = ['band_tail', 'halo_sigmas', 'batch_rows', 'silence_margin', 'golden',
 # %% ../../nbs/44_departures.ipynb #8fbead25
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from math import ceil, floor, log, log2, pi
+from math import ceil, floor, log2, pi
 
 import numpy as np
 
@@ -113,7 +113,7 @@ def spacings(
         distances, one for each scan: of departure points, of lattice instants [samples], of
         the scans that are transformed [scans]
     """
-    a, b = plan.tdeci * 2 * pi * plan.scan_sigma_f, 2 * pi * plan.q * log(2) / plan.noct
+    a, b = plan.tdeci * 2 * pi * plan.scan_sigma_f, plan.bin_height(plan.scan_frequencies)
     sigma_t, scans = 1 / (2 * pi * plan.scan_sigma_f), per_sigma_f(plan)
     # each run of samples that lands in one cell is cut at its two ends
     cut = 0.3 / a + 0.22 / b + 0.2 + 0.006 / (a * b)
@@ -214,7 +214,7 @@ def _columns(plan, first, last):
     highest, lowest = (plan.minf * 2.0 ** ((last - 1) * step) * (1 + spread),
                        plan.minf * 2.0 ** (first * step) * (1 - spread))
     # a bin to spare: float32 rounds
-    low = floor(plan.noct * log2(plan.maxf / min(highest, plan.maxf)) + 0.5) - 1
+    low = floor(plan.bins_from_top(min(highest, plan.maxf)) + 0.5) - 1
     high = (plan.n_bins if lowest <= plan.minf
-            else floor(plan.noct * log2(plan.maxf / lowest) + 0.5) + 2)
+            else floor(plan.bins_from_top(lowest) + 0.5) + 2)
     return max(0, min(low, plan.n_bins - 1)), max(1, min(high, plan.n_bins))

@@ -8,7 +8,7 @@ __all__ = []
 # %% ../../nbs/51_fast.ipynb #f0b566b6
 import threading
 from collections import OrderedDict
-from math import ceil, exp, floor, frexp, log2, pi
+from math import ceil, exp, floor, frexp, pi
 
 import numpy as np
 import scipy.fft
@@ -92,12 +92,14 @@ class _Fast:
         self.precision = max(np.finfo(self.real).eps, exp(-(band_tail**2) / 2))
         # f_ins = f0 (1 - eps Re(m)/lint)
         eps = plan.lint / (2 * pi * plan.q)
-        self.log_bins = eps > 0.3
+        self.log_bins = eps > 0.3 and not plan.rows
         bend = lambda a: -plan.noct * np.log2(1 - eps * a)
-        fit = (np.zeros(8) if self.log_bins else np.polynomial.Chebyshev.interpolate(bend,
-            7).convert(kind=np.polynomial.Polynomial).coef)
+        fit = (np.array([0.0, 1.0]) if plan.rows else np.zeros(8) if self.log_bins else
+               np.polynomial.Chebyshev.interpolate(bend, 7).convert(
+                   kind=np.polynomial.Polynomial).coef)
         self.poly = np.resize(np.append(fit, np.zeros(8 - len(fit))), 8).astype(self.real)
-        self.eps, self.span = eps, plan.noct * log2(plan.maxf / plan.minf)
+        self.eps, self.span = eps, plan.bins_from_top(plan.minf)
+        self.rise = 1 / (2 * pi * plan.height) if plan.rows else 0.0
         self.half_steps = _HalfSteps(x, boundary)
         self.layout = self.groups(plan, tolerance, density)
         self.tasks = self.queue()
@@ -194,6 +196,7 @@ class _Fast:
             end_time=real(min(plan.n_samples / plan.tdeci - row0, row1 - row0)),
             # half a sample to spare: rounding must not admit the one after the last
             end=real((plan.n_samples - 0.5 - zero) / g.stride),
-            top=real(max(0, low - 0.5)), bottom=real(min(self.span, high - 0.5)), left=real(low),
+            top=real(max(plan.bins_from_top(plan.maxf), low - 0.5)),
+            bottom=real(min(self.span, high - 0.5)), left=real(low),
             columns=high - low, eps=real(self.eps), noct=real(plan.noct), log_bins=self.log_bins,
-            poly=self.poly, half=real(0.5), one=real(1))
+            poly=self.poly, rise=real(self.rise), half=real(0.5), one=real(1))

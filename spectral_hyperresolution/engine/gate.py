@@ -29,12 +29,12 @@ def local_threshold(
     np.ndarray
         counts below which a cell is dark, (n_bins,)
     """
-    undisturbed = plan.tdeci * plan.over
+    undisturbed = plan.tdeci * plan.scans_per_bin
     # scans within lint of a tone
     scans = plan.over * plan.noct / log(2) * 2 * plan.lint / (2 * pi * plan.q)
     # instants within lint of a click
-    click = plan.over * 2 * plan.lint * plan.q / plan.bin_frequencies
-    return gate_density * np.minimum(min(undisturbed, plan.tdeci * scans), click)
+    click = plan.scans_per_bin * 2 * plan.lint * plan.q / plan.bin_frequencies
+    return gate_density * np.minimum(np.minimum(undisturbed, plan.tdeci * scans), click)
 
 # %% ../../nbs/53_gate.ipynb #409c0edd
 def check_gate(gate: str | None) -> None:

@@ -19,13 +19,26 @@ from .running import _extend, _strict
 
 # %% ../../nbs/48_parity.ipynb #c4709fd2
 class Limits(NamedTuple):
-    "The numbers of a plan that the loop of the parity mode needs, in float64."
+    """The numbers of a plan that the loop of the parity mode needs, in float64.
+
+    Attributes
+    ----------
+    N : float
+    tdeci : float
+    noct : float
+    minf : float
+    maxf : float
+    lint : float
+    height : float
+        of the bins of a linear axis; 0: logarithmic
+    """
     N: float
     tdeci: float
     noct: float
     minf: float
     maxf: float
     lint: float
+    height: float      # of the bins of a linear axis; 0: logarithmic
 
 # %% ../../nbs/48_parity.ipynb #c618249a
 @_strict
@@ -42,7 +55,8 @@ def _send_exact(chi, eta, first, f0, sigma_f, least, plan, low_col, tile):
         t = first + i + (e.imag * c.real - e.real * c.imag) / power / (2 * np.pi * sigma_f)
         if f > plan.minf and f < plan.maxf and t >= 1 and t < plan.N:
             row = int(np.floor(t / plan.tdeci + 1)) - 1
-            col = int(np.floor(-plan.noct * np.log2(f / plan.maxf) + 1.5)) - 1
+            if plan.height: col = int((plan.maxf - f) / plan.height)
+            else: col = int(np.floor(-plan.noct * np.log2(f / plan.maxf) + 1.5)) - 1
             tile[row, col - low_col, 0] += power
             tile[row, col - low_col, 1] += 1
 
@@ -83,7 +97,8 @@ class _Exact:
             raise ValueError(f"boundary={boundary!r}: the parity mode has 'wrap' alone")
         self.power = (x**2).sum(-1)
         self.limits = Limits(float(plan.n_samples), float(plan.tdeci), float(plan.noct),
-                             float(plan.minf), float(plan.maxf), float(plan.lint))
+                             float(plan.minf), float(plan.maxf), float(plan.lint),
+                             float(plan.height))
         self.spectra, self.lock = {}, threading.Lock()
 
     def blocks(self, length, halo):

@@ -106,7 +106,9 @@ class Frame(NamedTuple):
     log_bins : bool
         whether the logarithm is computed: the polynomial is not good enough
     poly : np.ndarray
-        coefficients of -noct log2(1 - eps a), (8,)
+        coefficients of -noct log2(1 - eps a), or of a line, (8,)
+    rise : float
+        of a linear axis: columns for a displacement of sigma_f, times sigma_t
     half : float
         0.5
     one : float
@@ -130,7 +132,8 @@ class Frame(NamedTuple):
     eps: float           # lint / (2 pi q)
     noct: float
     log_bins: bool       # whether the logarithm is computed: the polynomial is not good enough
-    poly: np.ndarray     # coefficients of -noct log2(1 - eps a), (8,)
+    poly: np.ndarray     # coefficients of -noct log2(1 - eps a), or of a line, (8,)
+    rise: float          # of a linear axis: columns for a displacement of sigma_f, times sigma_t
     half: float          # 0.5
     one: float           # 1
 
@@ -173,6 +176,7 @@ def _cells(re, im, power, number, base, column, sigma_t, frame, trash, place, ce
     `base` is the instant of number 0 [samples after the tile's first row]."""
     unit, stride, rate, hop = frame.per_lint, frame.stride, frame.per_hop, frame.hop
     eps, noct, half, one, poly = frame.eps, frame.noct, frame.half, frame.one, frame.poly
+    if frame.rise > 0: unit = frame.rise / sigma_t          # a line, and not a logarithm's curve
     if frame.log_bins:
         for i in range(cell.shape[0]):
             place[i] = column - noct * np.log2(one - eps * (re[i] / power[i] * unit))

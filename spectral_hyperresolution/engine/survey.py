@@ -50,7 +50,7 @@ def _tally(chi, eta, curved, batch, first, points, base, stride, least, lint2, w
             size = np.sqrt(s.real**2 + s.imag**2)
             clean = min(size, 1 / size)
             along = (1 - s.real / size) / 2
-            spread = (1 - clean) ** 2 * (along * wide**2 + (1 - along) * (long * sigma_t) ** 2)
+            spread = (1 - clean) ** 2 * (along * wide[j] ** 2 + (1 - along) * (long * sigma_t) ** 2)
             t = int(np.floor((n * stride + base[j] + m.imag * sigma_t) / hop))
             k = int(np.floor(survey_rows * np.log2((f0 - sigma_f * m.real) / lowest) + 0.5))
             if 0 <= t < tile.shape[1] and 0 <= k < tile.shape[0]:
@@ -59,12 +59,17 @@ def _tally(chi, eta, curved, batch, first, points, base, stride, least, lint2, w
                 tile[k, t, 2] -= power * s.real / max(size, 1.0)
 
 # %% ../../nbs/85_survey.ipynb #ebc4ea64
+def _cells_per_sigma(plan, f):
+    "Bins of the picture in one sigma_f of the filters at f, (filters,)."
+    if plan.rows: return 1 / plan.bin_height(f)
+    return np.full(len(f), plan.noct / (2 * pi * plan.q * log(2)))
+
 class _Survey(_Fast):
     "Few departure points of one Q, sent to the coarse cells of the survey."
     def __init__(self, x, plan, boundary):
         # the fewest filters and instants that see each neighbourhood
         scans = 2 * pi * plan.q * log(2) * survey_per_sigma
-        bare = replace(plan, noct=4, over=max(1, round(scans / 4)))
+        bare = replace(plan, noct=4, over=max(1, round(scans / 4)), rows=0)
         density = survey_per_sigma * 2 * pi / critical_band / max(1, enough_scans
                                                                  / per_sigma_f(bare))
         whole = 0, bare.n_times, 0, bare.n_bins
@@ -91,7 +96,7 @@ class _Survey(_Fast):
         tile = np.zeros((self.size[0], min(last, self.size[1]) - first, 3))
         least = (silence_margin * self.precision) ** 2 * square * g.stride / L
         slope = X * (np.arange(len(X)) / g.block).astype(self.real)
-        wide, long = self.cells.noct / (2 * pi * p.q * log(2)), 1 / p.tdeci
+        long = 1 / p.tdeci
         for b in batches:
             pair, *_ = _scratch(len(b.row_f0), L, self.real)
             _fold_bands(slope, L, g.stride, b, pair[0], pair[1])
@@ -100,6 +105,7 @@ class _Survey(_Fast):
             chi, eta = scipy.fft.ifft(pair, axis=-1, overwrite_x=True)
             points = np.minimum(g.payload, np.ceil((p.n_samples - begin) / g.stride
                                                    - b.fraction)).astype(int)
+            wide = _cells_per_sigma(self.cells, b.row_f0[b.base + 2])
             _tally(chi, eta, curved, b, g.halo + g.lead - b.ahead, points,
                    zero + b.offset + 1 - first * hop, g.stride, least, p.lint**2, wide, long, hop,
                    p.minf, tile)
@@ -172,10 +178,11 @@ class _Wanted(_Fast):
         plan = self.plan
         many = min(g.payload, -(-(plan.n_samples - begin) // g.stride))
         spread = plan.lint / (2 * pi * plan.q)
-        above = plan.noct * log2(1 + spread) + 1
-        below = plan.noct * -log2(max(1 - spread, 1e-9)) + 1
-        left = max(0, floor(batch.column.min() - above))
-        wanted = self.wanted[:, left:max(left, ceil(batch.column.max() + below) + 1)]
+        if plan.rows: above = below = plan.lint / (2 * pi * plan.height) / batch.sigma_t + 1
+        else: above, below = (plan.noct * log2(1 + spread) + 1,
+                              plan.noct * -log2(max(1 - spread, 1e-9)) + 1)
+        left = max(0, floor((batch.column - above).min()))
+        wanted = self.wanted[:, left:max(left, ceil((batch.column + below).max()) + 1)]
         rows = wanted.any(1)
         if not rows.any(): return []
         before = np.append(0, np.cumsum(rows))

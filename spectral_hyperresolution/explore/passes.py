@@ -20,10 +20,11 @@ import numpy as np
 from ..auto import unit_q
 from ..engine.departures import halo_sigmas
 from .window import (
-    Sound, View, compute, longest_q, pixel_range, points, shortest)
+    View, compute, longest_q, pixel_range, points)
 from ..ordinary import (
     frames_per_column, matching_window, ordinary_spectrogram)
 from ..plot import scale
+from ..recording import Sound, shortest
 
 # %% ../../nbs/76_explorer_passes.ipynb #666af1c4
 window_range = 32, 2**16   # shortest and longest window of the ordinary spectrogram [samples]

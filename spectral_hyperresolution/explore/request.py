@@ -16,7 +16,8 @@ from contextlib import contextmanager
 from ..engine import checks
 from .access import Access
 from .passes import Stale
-from .window import Sound, View
+from .window import View
+from ..recording import Sound
 
 try:
     from tornado.iostream import StreamClosedError

@@ -26,8 +26,8 @@ from .access import (
 from .passes import Stale, answer, frame, warm
 from .request import State, _Handler, _Refusal
 from .takeaway import command, data, listen, most_heard
-from .window import (
-    Sound, finest, lowest_octave, q_range, shortest)
+from .window import finest, lowest_octave, q_range
+from ..recording import Sound, shortest
 
 if TYPE_CHECKING: from IPython.display import IFrame
 

@@ -20,7 +20,8 @@ import numpy as np
 
 from ..engine import checks
 from .passes import densities, estimate, longest
-from .window import Sound, View, compute
+from .window import View, compute
+from ..recording import Sound
 
 # %% ../../nbs/77_explorer_takeaway.ipynb #9521bebd
 most_heard = 300.0     # longest window to hear [s]
@@ -121,7 +122,8 @@ reproduce = """\
 # Makes the numbers of this folder again:  python reproduce.py
 import json
 
-from spectral_hyperresolution.explore.window import Sound, View, compute
+from spectral_hyperresolution.explore.window import View, compute
+from spectral_hyperresolution.recording import Sound
 
 kept = json.load(open("settings.json"))
 box = dict(kept["view"], q=tuple(kept["view"]["q"]))

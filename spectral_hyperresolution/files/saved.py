@@ -9,6 +9,7 @@ __all__ = ['version', 'settings', 'at_most', 'Kept', 'write', 'read']
 import os
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from math import prod
 from os import PathLike
 from typing import IO, Any, NamedTuple
@@ -20,7 +21,9 @@ from ..engine.gate import check_gate
 from ..engine.plan import Plan
 
 # %% ../../nbs/84_saved_pictures.ipynb #a98f9765
-version = 2     # of the files written; before 1 energies had no unit, before 2 files no number
+# of the files written: before 1 energies had no unit, before 2 files no number; 3 has a start,
+# 4 rows of one height
+version = 4
 settings = "n_samples", "q", "tdeci", "over", "noct", "minf", "maxf", "lint"    # of the plan
 _tables = "energy", "counts", "q_map"
 
@@ -43,6 +46,8 @@ class Kept(NamedTuple):
         received level of a sample of 1.0 [dB re 1 µPa], if known
     q_map : np.ndarray | None, default: None
         the Q of each cell, the same shape, for q="auto" only
+    start : float, default: 0.0
+        where the plan's first sample lies in the recording [s]
     """
     energy: np.ndarray         # (…, n_frequencies, n_times), float64 [full scale² s]
     counts: np.ndarray         # the same shape
@@ -51,6 +56,7 @@ class Kept(NamedTuple):
     gate: str | None           # the gate that set cells to zero
     calibration: float | None  # received level of a sample of 1.0 [dB re 1 µPa], if known
     q_map: np.ndarray | None = None  # the Q of each cell, the same shape, for q="auto" only
+    start: float = 0.0         # where the plan's first sample lies in the recording [s]
 
 def _fits(name, shape, plan):
     "Refuse a shape that is not the plan's."
@@ -61,7 +67,7 @@ def _fits(name, shape, plan):
 
 def _checked(picture):
     "A picture's parts with clean numbers, or a ValueError."
-    energy, counts, plan, sr, gate, calibration, q_map = picture
+    energy, counts, plan, sr, gate, calibration, q_map, start = picture
     checks.kind("plan", plan, Plan)
     check_gate(gate)
     if calibration is not None: calibration = checks.number("calibration", calibration, -1000, 1000)
@@ -76,7 +82,8 @@ def _checked(picture):
             raise ValueError(f"energy has shape {energy.shape}, {name} {a.shape}: not the same")
     if q_map is not None and not (q_map.min() > 0 and q_map.max() < np.inf):
         raise ValueError("q_map holds what is not a finite number > 0")
-    return Kept(energy, counts, plan, checks.number("sr", sr, 0), gate, calibration, q_map)
+    return Kept(energy, counts, plan, checks.number("sr", sr, 0), gate, calibration, q_map,
+                checks.number("start", start, -np.inf))
 
 # %% ../../nbs/84_saved_pictures.ipynb #300aaacc
 def write(
@@ -100,14 +107,20 @@ def write(
     known = np.nan if kept.calibration is None else kept.calibration
     numbers = np.array([getattr(kept.plan, name) for name in settings], float)
     with checks.atomic_write(path) as whole, open(whole, "wb") as file:
-        np.savez_compressed(file, version=version, plan=numbers, sr=kept.sr, gate=str(kept.gate),
-                            calibration=known, **tables)
+        # what begins with its recording is read by older programs as well
+        begins: dict[str, Any] = {}
+        if kept.start or kept.plan.rows: begins = dict(start=kept.start)
+        if kept.plan.rows: begins |= dict(rows=kept.plan.rows)
+        np.savez_compressed(file, version=2 + len(begins), plan=numbers, sr=kept.sr,
+                            gate=str(kept.gate), calibration=known, **begins, **tables)
         file.flush()
         os.fsync(file.fileno())
 
 # %% ../../nbs/84_saved_pictures.ipynb #9ec4886a
 at_most = 4096                          # bytes of a member that isn't a table
 _required = {"plan", "sr", "gate", "energy", "counts"}
+# and what came with a version
+_since = {1: {"calibration"}, 2: {"version"}, 3: {"start"}, 4: {"rows"}}
 
 def _member(archive: zipfile.ZipFile, name: str, kinds: str, check: Callable[..., None]) -> Any:
     "An array of a zip file, once its header has been checked."
@@ -178,17 +191,18 @@ def _read(file):
         names = _names(archive)
         found = _version(archive, names)
         tables = [name for name in _tables if name in names]
-        odd = names - {"q_map"} ^ (_required | {"calibration", "version"} if found > 1
-                       else _required | {"calibration"} if found else _required)
+        odd = names - {"q_map"} ^ _required.union(*(_since[v] for v in _since if v <= found))
         if odd: raise ValueError(f"it lacks, or shouldn't have, {checks.shown(sorted(odd))[1:-1]}")
-        plan = Plan(*_small(archive, "plan", "f", (len(settings),)))
+        rows = checks.integer("rows", _small(archive, "rows", "iu"), 1) if found > 3 else 0
+        plan = replace(Plan(*_small(archive, "plan", "f", (len(settings),))), rows=rows)
         sr = checks.number("sr", _small(archive, "sr", "iuf"), 0)
         gate = _small(archive, "gate", "U")
         known = _small(archive, "calibration", "f") if found else np.nan
+        start = _small(archive, "start", "iuf") if found > 2 else 0.0
         large = {name: _large(archive, name, plan) for name in tables}
     if not found: large["energy"] *= plan.energy_scale / sr
     return _checked(Kept(plan=plan, sr=sr, gate=None if gate == "None" else gate,
-                         calibration=None if np.isnan(known) else known, **large))
+                         calibration=None if np.isnan(known) else known, start=start, **large))
 
 # %% ../../nbs/84_saved_pictures.ipynb #25c3c2ee
 def read(

@@ -247,6 +247,7 @@ def reassign(
         first
     """
     checks.kind("plan", plan, Plan)
+    plan.require_log("torch")
     _checked(mode, boundary)
     silence, compiled = checks.truth("silence", silence), checks.truth("compiled", compiled)
     soft = _softness(soft)
