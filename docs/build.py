@@ -15,6 +15,7 @@ from pathlib import Path
 import nbformat
 from check import complaints
 from links import anchored, linker
+from live import live_name, live_page, live_script, script
 from nbdev.process import NBProcessor, Processor
 from nbdev.processors import (
     add_show_docs,
@@ -34,7 +35,7 @@ from sphinx.cmd.build import build_main
 STAGE = ROOT / "docs" / "_build" / "source"
 SITE = ROOT / "docs" / "_build" / "html"
 PARTS = {  # the first chapter's number of each
-    1: "Part I. The idea",
+    0: "Part I. The idea",
     10: "Part II. Use it",
     25: "Part III. The paper",
     40: "Part IV. The workshop",
@@ -82,10 +83,15 @@ def linked_names():
     return {name: full[0] for name, full in found.items() if len(full) == 1}
 
 
+def store(data, folder, name):
+    "Write a picture into a folder of the staged documentation."
+    (STAGE / folder).mkdir(exist_ok=True)
+    (STAGE / folder / name).write_bytes(base64.b64decode(data))
+
+
 def figure(data, alt, name):
     "Write a picture beside the staged notebooks; the Markdown that shows it."
-    (STAGE / "figures").mkdir(exist_ok=True)
-    (STAGE / "figures" / name).write_bytes(base64.b64decode(data))
+    store(data, "figures", name)
     label = re.sub(r"([\[\]\\*_`])", r"\\\1", " ".join(alt.split()))
     return f"![{label}](figures/{name})"
 
@@ -102,6 +108,14 @@ def show_outputs(cell, name):
         text = figure("".join(picture), alt, f"{name}-{cell['id']}-{i}.png")
         output["data"], output["metadata"] = {"text/markdown": text}, {}
     return cell
+
+
+def live(cell, name):
+    "The live figure of a cell: its picture and caption are what a page without JavaScript shows."
+    picture, caption = (output["data"] for output in cell["outputs"])
+    store("".join(picture["image/png"]), "_static/live", f"{name}.png")
+    alt = cell["outputs"][0]["metadata"]["image/png"]["alt"]
+    return live_page(name, f"_static/live/{name}.png", alt, "".join(caption["text/markdown"]).strip("*_"))
 
 
 def directives(cell):
@@ -151,7 +165,7 @@ def stage(path):
     notebook = NBProcessor(path, procs=processors, rm_directives="quarto", process=True).nb
     link = linker(linked_names(), first=path.stem != "index")
     own = notebook.metadata.get("kernelspec", {})
-    result = nbformat.v4.new_notebook(metadata={"kernelspec": dict(own)} if own else {})
+    result, alive = nbformat.v4.new_notebook(metadata={"kernelspec": dict(own)} if own else {}), False
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             result.cells.append(nbformat.v4.new_markdown_cell(prose(cell.source, path.stem, link)))
@@ -159,6 +173,9 @@ def stage(path):
             if name := slider_of(cell.source):
                 result.cells.append(nbformat.v4.new_markdown_cell(slider_page(name, STAGE / "_static")))
                 continue
+            if name := live_name(cell.source):
+                result.cells.append(nbformat.v4.new_markdown_cell(live(cell, name)))
+                alive, cell["outputs"] = True, []
             cell = show_outputs(directives(cell), path.stem)
             if not cell.source.strip() and not cell.get("outputs"): continue
             if cell.get("targets"): result.cells.append(nbformat.v4.new_markdown_cell(cell["targets"]))
@@ -166,6 +183,7 @@ def stage(path):
             plain["outputs"] = [nbformat.from_dict(dict(output)) for output in cell.get("outputs", [])]
             if unites(result.cells, plain): plain.source = f"{result.cells.pop().source}\n\n{plain.source}"
             result.cells.append(plain)
+    if alive: result.cells.append(nbformat.v4.new_markdown_cell(live_script()))
     for i, cell in enumerate(result.cells): cell["id"] = f"cell-{i}"
     return result
 
@@ -192,6 +210,7 @@ def main():
     shutil.copy2(mathjax / "tex-svg.js", STAGE / "_static")
     for pattern in ("*.css", "*.js"):
         for asset in Path(__file__).parent.glob(pattern): shutil.copy2(asset, STAGE / "_static")
+    (STAGE / "_static" / "live.js").write_text(script(), encoding="utf-8")
 
     for path in [NBS / "index.ipynb", *chapters()]:
         notebook = stage(path)

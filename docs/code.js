@@ -5,6 +5,7 @@ document.addEventListener('DOMContentLoaded', () => {
   if (!folds.length || !heading) return
   const kept = { get value() { try { return localStorage.getItem('code') } catch { return null } },
                  set value(v) { try { localStorage.setItem('code', v) } catch { /* a page from disk may keep nothing */ } } }
+  for (const fold of folds) fold.querySelector('summary')?.removeAttribute('aria-label')  // its words name it better
   const label = document.createElement('label')
   label.className = 'code-switch'
   const box = document.createElement('input')

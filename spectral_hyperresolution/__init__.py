@@ -10,7 +10,11 @@ __version__ = "0.1.0"
 
 _homes = {  # PEP 562: numba, matplotlib and torch wait until they are asked for
     "LinearReassignment": "pytorch.layer",
+    "ReassignedSlice": "slices",
     "ReassignedSpectrogram": "spectrogram",
+    "ReassignedStream": "stream",
+    "TorchStream": "pytorch.stream",
+    "reassigned_slices": "stream",
     "reassigned_spectrogram": "spectrogram",
 }
 __all__ = list(_homes)

@@ -26,7 +26,7 @@ from filelock import FileLock
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "docs" / "_build"
-SOURCES = ("nbs/*.ipynb", "nbs/images/*", "docs/*.*", "docs/*/*.md",
+SOURCES = ("nbs/*.ipynb", "nbs/images/*", "docs/*.*", "docs/live/*",
            "spectral_hyperresolution/**/*.py", "*.md", "*.toml")
 ARGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking",
         "--disable-component-update"]

@@ -11,7 +11,7 @@ import pytest
 
 NBS = Path(__file__).resolve().parent.parent / "nbs"
 CHAPTERS = sorted(path for path in NBS.glob("[0-9]*.ipynb"))
-PARTS = (1, 10, 25, 40)
+PARTS = (0, 10, 25, 40)
 WIDEST, MOST_CELLS, MOST_CODE, MOST_EXPORTED = 100, 60, 250, 250
 blank = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER}
 

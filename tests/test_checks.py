@@ -40,6 +40,6 @@ def test_the_front_door_checks_each_parameter_once(checked):
 def test_the_engine_checks_each_parameter_once(checked):
     plan = Plan(4000, 2, 40, 5, 12, 0.02, 0.4)
     reassign(np.zeros((4000, 2)), plan, tolerance=0.014, threads=1, window=(0, 9, 0, 9))
-    expected = dict.fromkeys(["n_samples", "q", "tdeci", "noct", "minf", "maxf", "lint", "tolerance", "threads",
+    expected = dict.fromkeys(["n_samples", "q", "tdeci", "noct", "minf", "maxf", "lint", "rows", "tolerance", "threads",
                               "real_samples", "check_samples"], 1) | {"over": 2, "window": 4}
     assert {name: n for name, n in checked.items() if name != "transform"} == expected

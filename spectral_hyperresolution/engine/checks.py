@@ -209,14 +209,14 @@ def real_samples(x: ArrayLike) -> np.ndarray:
     if x.ndim == 0: raise ValueError(f"x has shape {x.shape}: not (n_samples,) or (n_samples, C)")
     return x if x.itemsize <= 8 else narrowed("x", x, float)
 
-def check_samples(x: np.ndarray) -> None:
+def check_samples(x: np.ndarray, begin: int = 0) -> None:
     """Raise a ValueError unless all samples of `x`, (channels, N), are finite and their squares
-    can be summed; say where."""
+    can be summed; say where, counted from `begin`."""
     bad = np.argwhere(~np.isfinite(x))
     if len(bad):
         channel, sample = bad[0]
         raise ValueError(f"x is not finite at {len(bad)} of {x.size} samples, first "
-                         f"{x[channel, sample]} at sample {sample} of channel {channel}")
+                         f"{x[channel, sample]} at sample {begin + sample} of channel {channel}")
     largest = max(float(x.max(initial=0)), -float(x.min(initial=0)))
     if largest > 1e100:
         raise ValueError(f"x reaches {largest:.3g}: not within ±1e100, its energy can't be counted")

@@ -9,7 +9,6 @@ __all__ = []
 import threading
 from collections import OrderedDict
 from math import ceil, exp, floor, frexp, pi
-from typing import Any
 
 import numpy as np
 import scipy.fft
@@ -101,15 +100,21 @@ class _Fast:
         self.poly = np.resize(np.append(fit, np.zeros(8 - len(fit))), 8).astype(self.real)
         self.eps, self.span = eps, plan.bins_from_top(plan.minf)
         self.rise = 1 / (2 * pi * plan.height) if plan.rows else 0.0
-        self.tasks: list[Any] = []
         self.half_steps = _HalfSteps(x, boundary)
-        for g, batches in self.groups(plan, tolerance, density):
-            # a block that can't deposit anything in the window is left out
-            reach = _time_reach(plan, g)
-            steps = [n for n in range(0, plan.n_samples, g.payload * g.stride)
-                     if n - reach < window[1] * plan.tdeci and n + g.payload * g.stride
-                     + reach > window[0] * plan.tdeci]
-            self.tasks += [(g, batches, begin, c) for begin in steps for c in range(len(x))]
+        self.layout = self.groups(plan, tolerance, density)
+        self.tasks = self.queue()
+
+    def queue(self):
+        "The blocks of all groups and channels, in the order in which their tiles are summed."
+        return [(g, batches, begin, c) for g, batches in self.layout for begin in self.begins(g)
+                for c in range(len(self.x))]
+
+    def begins(self, g):
+        "Where the blocks of a group begin that can deposit something in the window."
+        plan, reach, step = self.plan, _time_reach(self.plan, g), g.payload * g.stride
+        top, bottom = (row * plan.tdeci for row in self.window[:2])
+        return range(max(0, floor((top - reach) / step) * step),
+                     min(plan.n_samples, ceil(bottom + reach)), step)
 
     def groups(self, plan, tolerance, density):
         "The groups of scans, each with its batches."

@@ -152,7 +152,7 @@ def _scales(sent, picture, level, edges, column):
     power = np.concatenate(sent[picture], axis=1)
     times = np.arange(power.shape[1] + 1) * column
     own, flat = (scales.choose(power, edges, times, "", ref) for ref in ("background", 0.0))
-    rows = np.broadcast_to(own.zero, len(level))[::-1]
+    rows = np.broadcast_to(np.ravel(own.zero), len(level))[::-1]
     return dict(scale=dict(low=round(flat.low, 2), high=round(flat.high, 2)),
                 above=dict(low=round(own.low, 2), high=round(own.high, 2)),
                 background=np.round(rows, 2).tolist())
@@ -198,21 +198,22 @@ def answer(
                     | _scales(sent, "ordinary", level, small.frequency_edges,
                               (t1 - t0) / level.shape[1]), level)
     if only: return
-    takes = {}
+    takes: dict[Any, float] = {}
     for first in densities:
         takes[first] = estimate(sound, view, first)
         if takes[first] <= quick: break
     else: first = min(takes, key=takes.__getitem__)
-    last, few = densities[0], None
+    last: Any = densities[0]
+    few = share(sound, view)
     if takes[last] > patient and not anyway:               # few points instead of the full picture
-        last, few = "few", share(sound, view)
+        last = "few"
         takes[last] = estimate(sound, view, None, few)
     if takes[last] > longest and not anyway:
         yield frame(dict(kind="long", seconds=takes[last]))
         return
-    passes = [first, last] if first != last and takes[first] < takes[last] / 2 else [last]
+    passes: list[Any] = [first, last] if first != last and takes[first] < takes[last] / 2 else [last]
     for density in passes:
-        how = dict(few=few) if density == "few" else dict(density=density)
+        how: Any = dict(few=few) if density == "few" else dict(density=density)
         for part in _slices(sound, view, takes[density]):
             for i, q in enumerate(view.q):
                 start = time.perf_counter()

@@ -70,34 +70,45 @@ def _fold_bands(b, length, stride, twice=False):
     return k % (2 * half), np.where(k <= k1, np.exp(-(u**2) / 2 + 1j * turn), 0), -u
 
 # %% ../../nbs/57_torch_fast.ipynb #3afb3a45
+def _on(a, dtype, device):
+    return torch.from_numpy(np.ascontiguousarray(a)).to(dtype).to(device)
+
+def _placed(plan, g, batches, begin, real, device):
+    "The fields of a table that differ from block to block, for blocks that begin at `begin`."
+    N, begin, reach = plan.n_samples, begin[:, None], _time_reach(plan, g)
+    offset, fraction = (np.concatenate([getattr(b, name) for b in batches])
+                        for name in ("offset", "fraction"))
+    row0 = np.maximum(0, np.floor((begin - reach) / plan.tdeci))
+    row1 = np.minimum(plan.n_times, np.ceil((np.minimum(begin + g.payload * g.stride, N)
+                                             + reach) / plan.tdeci) + 1)
+    time0 = (begin - (g.halo + g.lead) * g.stride + offset + 1) / plan.tdeci - row0
+    points = np.minimum(g.payload, np.ceil((N - begin) / g.stride - fraction))
+    accepts = np.concatenate([np.maximum(1 / plan.tdeci - row0, 0),
+                              np.minimum(N / plan.tdeci - row0, row1 - row0)], axis=1)
+    end = (N - 0.5 - begin[:, 0]) / g.stride + g.halo + g.lead
+    return dict(time0=_on(time0, real, device), points=_on(points, torch.int64, device),
+                row0=_on(row0[:, 0], torch.int64, device), accepts=_on(accepts, real, device),
+                end=_on(end, real, device))
+
 def _table(plan, g, batches, tolerated, real, device):
     "Lay the batches of a group end to end."
     rows = np.cumsum([0, *(len(b.row_f0) for b in batches)])
     scans = np.cumsum([0, *(len(b.base) for b in batches)])
     joined = Batch(*(np.concatenate(field) for field in zip(*batches, strict=True)))
-    N, begin = plan.n_samples, np.arange(0, plan.n_samples, g.payload * g.stride)[:, None]
-    reach = _time_reach(plan, g)
-    row0 = np.maximum(0, np.floor((begin - reach) / plan.tdeci))
-    row1 = np.minimum(plan.n_times, np.ceil((np.minimum(begin + g.payload * g.stride, N)
-                                             + reach) / plan.tdeci) + 1)
-    time0 = (begin - (g.halo + g.lead) * g.stride + joined.offset + 1) / plan.tdeci - row0
-    points = np.minimum(g.payload, np.ceil((N - begin) / g.stride - joined.fraction))
-    accepts = np.concatenate([np.maximum(1 / plan.tdeci - row0, 0),
-                              np.minimum(N / plan.tdeci - row0, row1 - row0)], axis=1)
-    on = lambda a, dtype=real: torch.from_numpy(np.ascontiguousarray(a)).to(dtype).to(device)
+    on = lambda a, dtype=real: _on(a, dtype, device)
     twice = tolerated and _cut_off(plan, g)
     take, gauss, minus_u = _fold_bands(joined, g.transform, g.stride, twice)
     segment = _segment(g.stride, g.fine or g.stride, np.float64)
+    begin = np.arange(0, plan.n_samples, g.payload * g.stride)
     return _Table(
         g, tuple(zip(rows[:-1].tolist(), rows[1:].tolist(), scans[:-1].tolist(), scans[1:].tolist(),
                      strict=True)),
         on(take, torch.int64), on(gauss, real.to_complex()), on(minus_u),
         on(joined.base + np.repeat(rows[:-1], np.diff(scans)), torch.int64),
         on(joined.weights.T), on(g.halo + g.lead - joined.ahead, torch.int64),
-        on(joined.column), on(joined.sigma_t),
-        on(time0), on(points, torch.int64), on(row0[:, 0], torch.int64), on(accepts),
-        on((N - 0.5 - begin[:, 0]) / g.stride + g.halo + g.lead), on(joined.start, torch.int64),
-        on(segment.at), on(segment.weights), on(segment.together), twice)
+        on(joined.column), on(joined.sigma_t), **_placed(plan, g, batches, begin, real, device),
+        start=on(joined.start, torch.int64), at=on(segment.at), fill=on(segment.weights),
+        together=on(segment.together), twice=twice)
 
 @lru_cache(maxsize=4)
 def _tables(plan, tolerance, density, filled, real, device):
@@ -155,11 +166,26 @@ def _words(t, fused, taped):
     return (8 * g.block, row_words * rows * t.take[0].numel()
             + (not fused) * (fast_words + between) * scans * (g.lead + g.payload))
 
+def _group_work(t, blocks, at, item, plan, error, soft, fused, memory, taped=False):
+    "The jobs of one group: blocks (signals, blocks, samples), and which samples they are."
+    per_block, per_batch = (n * blocks.element_size() for n in _words(t, fused, taped))
+    for r, b in _slices(len(blocks), blocks.shape[1], memory // (per_block + per_batch)):
+        n = (r.stop - r.start) * (b.stop - b.start)
+        some = max(1, (memory // n - per_block) // per_batch)
+        for i in range(0, len(t.cuts), some):
+            head, tail = t.cuts[i], t.cuts[min(i + some, len(t.cuts)) - 1]
+            send = partial(_fast_job, item[r], t, slice(head[0], tail[1]), slice(head[2], tail[3]),
+                           torch.arange(b.start, b.stop, device=blocks.device), plan, error, soft,
+                           fused)
+            yield _Job(blocks[r, b], r, at[b], send)
+
+def _precision(dtype, silence=True):
+    "The numerical error that a point must exceed: rounding, or the band's cut."
+    return silence * silence_margin * max(torch.finfo(dtype).eps, exp(-(band_tail**2) / 2))
+
 def _fast_work(x, item, plan, boundary, tolerance, density, silence, soft, fused, memory,
                taped=False):
     "The fast mode as small jobs, for `_with_half_steps` of signals."
-    # rounding, or the band's cut
-    error = silence * silence_margin * max(torch.finfo(x.dtype).eps, exp(-(band_tail**2) / 2))
     for t in _tables(plan, tolerance, density, not fused, x.dtype, x.device):
         g, N = t.group, plan.n_samples
         zero, step = -(g.halo + g.lead) * g.stride, g.payload * g.stride
@@ -170,16 +196,9 @@ def _fast_work(x, item, plan, boundary, tolerance, density, silence, soft, fused
                           for a in (x[:, first:], at))
         else:
             blocks, at = _blocks(x[:, :N], zero, g.block, step, len(t.row0), boundary)
-        per_block, per_batch = (n * x.element_size() for n in _words(t, fused, taped))
-        for r, b in _slices(len(blocks), blocks.shape[1], memory // (per_block + per_batch)):
-            n = (r.stop - r.start) * (b.stop - b.start)
-            some = max(1, (memory // n - per_block) // per_batch)
-            for i in range(0, len(t.cuts), some):
-                head, tail = t.cuts[i], t.cuts[min(i + some, len(t.cuts)) - 1]
-                send = partial(_fast_job, item[r], t, slice(head[0], tail[1]),
-                               slice(head[2], tail[3]), torch.arange(b.start, b.stop,
-                               device=x.device), plan, error, soft, fused)
-                yield _Job(blocks[r, b], r, at[b], send)
+        yield from _group_work(t, blocks, at, item, plan, _precision(x.dtype, silence), soft, fused,
+                               memory, taped)
+
 
 # %% ../../nbs/57_torch_fast.ipynb #87b817c3
 cpu_memory = 32e6       # default max_memory on a CPU, where it is there: more is slower [bytes]

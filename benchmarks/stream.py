@@ -1,0 +1,160 @@
+"""How fast a stream is, and whether what it takes stays the same.
+
+    python benchmarks/stream.py
+    python benchmarks/stream.py --sound recording.flac --seconds 60
+    python benchmarks/stream.py --memory
+
+The first pushes sounds at 48 kHz in blocks of 0.1 s through `ReassignedStream`, eight octaves up to half the sampling
+rate, 24 bins an octave, oversampling 2, Q 4, and prints how many seconds of sound it takes in a second: by the clock,
+and by the processor time of two cores, which other programs on the machine change less. Besides the default tolerance
+it tries other ways to be faster, and says by how much their pictures differ from one of tolerance 0.001. Then it says
+where the time goes. The last feeds noise at a low rate for a minute, ten minutes … 24 hours, each in a process of its
+own, and prints what that process takes of memory at its peak.
+"""
+
+import argparse
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from time import perf_counter, process_time
+
+import numpy as np
+
+from spectral_hyperresolution import ReassignedStream
+from spectral_hyperresolution.engine import fast
+from spectral_hyperresolution.slices import join
+from spectral_hyperresolution.verify import markdown_table
+
+SETTINGS = dict(q=4, bins_per_octave=24, oversampling=2)
+WAYS = {  # what is changed, and the arguments
+    "as it is": {},
+    "tolerance 0.03": dict(tolerance=0.03),
+    "tolerance 0.1": dict(tolerance=0.1),
+    "density 0.1": dict(density=0.1),
+    "shorter blocks: delay 1.5 s": dict(delay=1.5),
+    "a hop of 10 ms": dict(hop_length=480),
+    "tolerance 0.1, a hop of 10 ms": dict(tolerance=0.1, hop_length=480),
+    "one octave less at the top": dict(fmax=12000, fmin=12000 / 128),
+}
+HOURS = {"1 min": 1 / 60, "10 min": 1 / 6, "1 h": 1, "6 h": 6, "24 h": 24}
+
+
+def sounds(seconds: int, sr: int) -> dict[str, np.ndarray]:
+    "Noise everywhere; a whistle over faint noise; clicks over faint noise."
+    rng, t = np.random.default_rng(0), np.arange(seconds * sr) / sr
+    noise = rng.standard_normal(len(t))
+    whistle = np.sin(2 * np.pi * np.cumsum(6000 + 3000 * np.sin(8 * t)) / sr)
+    clicks = np.where(np.arange(len(t)) % (sr // 12) == 0, 1.0, 0)
+    return {"noise": (0.1 * noise).astype(np.float32),
+            "whistle": (0.3 * whistle + 1e-3 * noise).astype(np.float32),
+            "clicks": (clicks + 1e-3 * noise).astype(np.float32)}
+
+
+def blocks(x: np.ndarray, sr: int) -> Iterator[np.ndarray]:
+    "Blocks of 0.1 s."
+    for n in range(0, x.shape[-1], sr // 10): yield x[..., n:n + sr // 10]
+
+
+def streamed(x: np.ndarray, sr: int, **how):
+    "The slices, and the seconds that they took: by the clock, and of processor time."
+    stream = ReassignedStream(sr, **SETTINGS | how)
+    clock, processor = perf_counter(), process_time()
+    slices = [s for block in blocks(x, sr) if (s := stream.push(block)) is not None]
+    slices.append(stream.close())
+    return slices, perf_counter() - clock, process_time() - processor
+
+
+def speed(x: dict[str, np.ndarray], sr: int) -> None:
+    "A table of ways and sounds."
+    first = next(iter(x.values()))
+    short, rows = first[..., :4 * sr], []
+    for way, how in WAYS.items():
+        streamed(short, sr, **how)                       # compile, and build the tables
+        row: list[str] = [way]
+        for sound in x.values():
+            _, clock, processor = streamed(sound, sr, **how)
+            seconds = sound.shape[-1] / sr
+            row.append(f"{seconds / clock:.1f}, {2 * seconds / processor:.1f}")
+        fine = how if "density" not in how else {k: v for k, v in how.items() if k != "density"}
+        found, best = (join(streamed(short, sr, **each)[0]).energy for each in (how, fine | dict(tolerance=0.001)))
+        rows.append([*row, f"{np.abs(found - best).sum() / best.sum():.4f}"])
+    print(markdown_table(["seconds of sound a second: clock, two cores", *x, "difference"], rows))
+
+
+def shares(x: np.ndarray, sr: int) -> None:
+    "Where the time goes, on one thread."
+    spent: Counter[str] = Counter()
+
+    def timed(owner, name):
+        step = getattr(owner, name)
+
+        def measured(*args, **kw):
+            begin = process_time()
+            try: return step(*args, **kw)
+            finally: spent[name] += process_time() - begin
+        setattr(owner, name, measured)
+        return lambda: setattr(owner, name, step)
+    undo = [timed(*step) for step in ((fast, "_fold_bands"), (fast, "_send_filled"), (fast.scipy.fft, "rfft"),
+                                      (fast.scipy.fft, "ifft"))]
+    _, _, total = streamed(x, sr, threads=1)
+    for each in undo: each()
+    steps = {"rfft": "a block's spectrum", "_fold_bands": "multiply and fold", "ifft": "inverse transforms",
+             "_send_filled": "interpolate, map, deposit"}
+    rows = [[words, f"{spent[name] / total:.0%}"] for name, words in steps.items()]
+    rows.append(["everything else", f"{1 - sum(spent.values()) / total:.0%}"])
+    print(markdown_table(["step", "share of the processor time"], rows))
+
+
+def peak() -> float:
+    "The most memory that this process has taken [MB]."
+    with open("/proc/self/status") as lines:
+        return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1e3
+
+
+def feed(hours: float, sr: int = 1000) -> None:
+    "Push so much noise, made as it is needed, and print the peak after it."
+    stream, rng = ReassignedStream(sr, q=2, fmin=100, bins_per_octave=6, oversampling=1, hop_length=100,
+                                   tolerance=0.1), np.random.default_rng(0)
+    columns = 0
+    for _ in range(round(hours * 360)):
+        found = stream.push(rng.standard_normal(10 * sr).astype(np.float32))
+        columns += 0 if found is None else found.shape[-1]
+    columns += stream.close().shape[-1]
+    print(f"{peak():.1f} {columns}")
+
+
+def memory() -> None:
+    "The peak of processes that are fed more and more."
+    rows = []
+    for words, hours in HOURS.items():
+        done = subprocess.run([sys.executable, __file__, "--feed", str(hours)], capture_output=True, text=True,
+                              check=True)
+        taken, columns = done.stdout.split()
+        rows.append([words, columns, taken])
+    print(markdown_table(["sound", "columns", "peak [MB]"], rows))
+
+
+def measure(x: dict[str, np.ndarray], sr: int) -> None:
+    "Both tables."
+    speed(x, sr)
+    shares(next(iter(x.values())), sr)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=int, default=30, help="how much sound (default: %(default)s)")
+    parser.add_argument("--sound", help="a sound file, instead of the made-up sounds")
+    parser.add_argument("--memory", action="store_true", help="measure memory instead")
+    parser.add_argument("--feed", type=float, help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.feed is not None: feed(args.feed)
+    elif args.memory: memory()
+    elif args.sound:
+        from spectral_hyperresolution import audio
+        sound, sr = audio.read(args.sound, duration=args.seconds, channel=1)
+        measure({args.sound: sound[0]}, sr)
+    else: measure(sounds(args.seconds, 48000), 48000)
+
+
+if __name__ == "__main__": main()
