@@ -116,6 +116,23 @@ def test_a_window_is_a_cut_of_the_whole(q, t0, t1, f0, f1):
     assert np.abs(window.energy[:, :n] - cut).sum() < 0.04 * cut.sum()
 
 
+@pytest.mark.parametrize("q", [0.5, 2.8, 12, "auto"])
+@pytest.mark.parametrize("t0, t1, f0, f1", [(0, 0.3, 300, 20000), (0.7, 1.1, 2000, 8000), (1.5, 2, 500, 24000)])
+def test_a_window_with_a_linear_axis_is_a_cut_of_the_whole(q, t0, t1, f0, f1):
+    x = noise()
+    view = View(t0, t1, f0, f1, (q,), 150, 200, scale="linear").check(Sound(x, SR))
+    window = compute(Sound(x, SR), view)
+    np.testing.assert_allclose(window.frequency_edges, np.linspace(f0, f1, 201), rtol=1e-9)
+    np.testing.assert_allclose(view.frequency_edges, window.frequency_edges, rtol=1e-9)
+    plan, _, (_, _, left, right) = window_plan(view, SR, q)
+    whole = reassigned_spectrogram(x[0], SR, q=q, fmin=plan.minf * SR, fmax=plan.maxf * SR, scale="linear",
+                                   n_bins=plan.rows, hop_length=window.plan.tdeci)
+    begin = round(window.start * SR) // window.plan.tdeci
+    part = whole.energy[::-1][left:right][::-1][:, begin:begin + window.shape[1]]
+    inside = window.energy[:, :part.shape[1]]               # the last column may begin where the sound ends
+    assert inside.shape == part.shape and np.abs(inside - part).sum() < (0.2 if q == "auto" else 0.03) * part.sum()
+
+
 @pytest.mark.parametrize("q", [0.5, 2.8])
 def test_a_narrow_band_is_that_part_of_a_wide_one(q):
     "Rows at the edges get what arrives from scans beyond them; the departure grids differ, so noise agrees on average."
@@ -336,7 +353,8 @@ def test_the_data_can_be_read_again(server, tmp_path):
     status, headers, body = ask(server, "/data.zip?" + urlencode(GOOD | dict(q="1.4,2.8,5.6")))
     assert status == 200 and headers["Content-Type"] == "application/zip"
     with zipfile.ZipFile(BytesIO(body)) as archive:
-        assert sorted(archive.namelist()) == ["q1.4.npz", "q2.8.npz", "q5.6.npz", "reproduce.py", "settings.json"]
+        pictures = [f"q{q}.{kind}" for q in (1.4, 2.8, 5.6) for kind in ("csv", "npz")]
+        assert sorted(archive.namelist()) == ["axes.npz", *pictures, "reproduce.py", "settings.json"]
         archive.extractall(tmp_path)
     about = json.loads((tmp_path / "settings.json").read_text())
     picture = compute(Sound(about["path"]), replace(View(**about["view"]), q=(2.8,)))
@@ -622,3 +640,54 @@ def test_who_may_show_it_in_a_frame(server, files):
         policy = ask(frame.server, "/")[1]["Content-Security-Policy"]
         assert policy.endswith("frame-ancestors http://127.0.0.1:* http://localhost:*")
     finally: frame.server.stop()
+
+
+# ---- long windows, several sounds
+
+
+def test_a_long_window_is_drawn_with_few_points_and_fully_when_asked(monkeypatch):
+    "Few points tell nearly what all tell; the page is told which it was."
+    from spectral_hyperresolution.explore import passes
+    monkeypatch.setattr(passes, "patient", 0.0)
+    sound = Sound(noise(40), SR)
+    view = View(0, 39.9, 200, 20000, (2.8,), 64, 100).check(sound)
+
+    def seen(**how):
+        found = []
+        for message in passes.answer(sound, view, **how):
+            about = json.loads(message[4:4 + int.from_bytes(message[:4], "little")])
+            if about["kind"] == "reassigned": found.append(about)
+        return found
+
+    few, full = seen(), seen(anyway=True)
+    assert few[-1]["density"] == "few" and few[-1]["share"] == 1 and few[-1]["last"] and few[-1]["done"] == 1
+    assert full[-1]["density"] is None and full[-1]["last"]
+    a, b = compute(sound, view), compute(sound, view, few=1.0)
+    assert a.shape == b.shape and np.abs(a.energy - b.energy).sum() < 0.06 * a.energy.sum()
+    third = compute(sound, view, few=1 / 3)                    # of a steady sound, a third of each column tells it
+    assert third.energy.sum() == pytest.approx(a.energy.sum(), rel=0.05)
+
+
+def test_frames_tell_the_background(server):
+    "Noise lies about its background, and a range above it is told beside that of absolute levels."
+    for about, level in picture(server, t0=0.2, t1=1.8):
+        rows = np.array(about["background"])
+        assert rows.shape == (about["rows"],) and about["above"]["low"] < about["above"]["high"]
+        lit = level > 0
+        above = (level / 100 - 300 - rows[:, None])[lit]
+        assert abs(10 * np.log10((10 ** (above / 10)).sum() / lit.size)) < 6
+
+
+def test_folders_and_a_bad_file_among_good_ones(files, tmp_path, capsys):
+    (tmp_path / "night").mkdir()
+    for name in ("a.wav", "b.wav"): (tmp_path / "night" / name).write_bytes((files / "one.wav").read_bytes())
+    (tmp_path / "night" / "broken.wav").write_bytes(b"RIFF")
+    (tmp_path / "night" / "notes.txt").write_text("no sound")
+    found = serving._opened([tmp_path / "night", files / "two.flac"])
+    assert [sound.name for sound in found] == ["a.wav", "b.wav", "two.flac"]
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 1 and "broken.wav" in said[0]
+    with pytest.raises(ValueError, match=r"broken\.wav"): serving._opened([tmp_path / "night" / "broken.wav"])
+    (tmp_path / "bad").mkdir()
+    for name in "ab": (tmp_path / "bad" / f"{name}.wav").write_bytes(b"RIFF")
+    with pytest.raises(ValueError, match="none of 2 sounds can be opened"): serving._opened([tmp_path / "bad"])

@@ -3,8 +3,10 @@
 import os
 import re
 import subprocess
+from io import BytesIO
 from urllib.parse import urlsplit
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import soundfile
@@ -49,7 +51,10 @@ def done(page):
 
 def window(page):
     "The window's edges, as the page's fields show them."
-    return [float(page.input_value(f"#{name}")) for name in ("t0", "t1", "f0", "f1")]
+    times = [[float(part) for part in page.input_value(f"#{name}").split(":")] for name in ("t0", "t1")]
+    assert all(len(time) > 1 for time in times)                 # as the axis shows them
+    frequencies = (float(page.input_value(f"#{name}")) for name in ("f0", "f1"))
+    return [*(3600 * sum(h) + 60 * m + s for *h, m, s in times), *frequencies]
 
 
 def area(page):
@@ -208,7 +213,141 @@ def test_wheel_and_history(visit):
     done(page)
     assert window(page) == [0, 3, 94, 24000]
     page.click("#forward")
+    page.wait_for_timeout(100)
+    done(page)
     assert window(page) == pytest.approx([t0, t1, f0, f1])
+
+
+def test_the_browsers_own_buttons_walk_through_the_windows(visit):
+    page = visit()
+    seen = [window(page)]
+    for a, b in (((1, 9000), (2, 3000)), ((1.2, 7000), (1.6, 4000))):
+        drag(page, place(page, *a), place(page, *b))
+        seen.append(window(page))
+    for step, at in (("go_back", 1), ("go_back", 0), ("go_forward", 1), ("go_forward", 2), ("go_back", 1)):
+        getattr(page, step)()
+        page.wait_for_timeout(100)
+        done(page)
+        assert window(page) == pytest.approx(seen[at], rel=1e-3), (step, at)
+    page.evaluate("() => history.go(-1)")
+    page.wait_for_timeout(100)
+    assert window(page) == pytest.approx(seen[0]) and page.is_disabled("#back") and page.is_enabled("#forward")
+
+
+@pytest.mark.parametrize("text, t0", [("0:01.5", 1.5), ("1.5", 1.5), ("1,5", 1.5), ("0:00:01.5", 1.5), (".5", 0.5)])
+def test_times_are_typed_as_they_are_shown(visit, text, t0):
+    page = visit()
+    page.fill("#t0", text)
+    page.click("text=Go")
+    page.wait_for_timeout(50)
+    done(page)
+    assert window(page)[0] == pytest.approx(t0, abs=1e-3)
+    for wrong in ("0:1:2:3", "0:99", "-1", "x", "1:", ""):
+        page.fill("#t0", wrong)
+        page.click("text=Go")
+        assert "must lie within" in page.inner_text("#state")
+
+
+@pytest.mark.parametrize("where, panel", [("below", (0, 1)), ("right", (1, 0))])
+def test_the_ordinary_spectrogram_beside_or_below(visit, where, panel):
+    page = visit()
+    page.select_option("#compare", where)
+    page.wait_for_timeout(100)
+    done(page)
+    box = page.locator("#picture").bounding_box()
+    shift = panel[0] * (box["width"] - 144) / 2 + panel[0] * 72, panel[1] * (box["height"] - 80) / 2 + panel[1] * 40
+    inner = dict(right=((box["width"] - 144) // 2, box["height"] - 40), below=(box["width"] - 72,
+                                                                            (box["height"] - 80) // 2))[where]
+
+    def at(t, f):
+        t0, t1, f0, f1 = window(page)
+        return (box["x"] + 62 + (t - t0) / (t1 - t0) * inner[0],
+                box["y"] + 6 + np.log(f1 / f) / np.log(f1 / f0) * inner[1])
+
+    def bright(t, f, moved):
+        x, y = (round(p + moved * d - o) for p, d, o in zip(at(t, f), shift, (box["x"], box["y"]), strict=True))
+        return plt.imread(BytesIO(pixels(page)))[y - 4:y + 5, x, :3].sum(-1).max()
+
+    page.mouse.move(5, 5)
+    for moved in (0, 1):                                        # the tone is bright in both, what lies beside it is not
+        assert bright(0.7, TONE, moved) > 1.6 > bright(0.7, 1000, moved)
+    x, y = at(0.7, TONE)
+    page.mouse.move(x + shift[0], y + shift[1])                 # the pointer reads in either
+    assert float(page.get_attribute("#readout", "data-f")) == pytest.approx(TONE, rel=0.02)
+    assert float(page.get_attribute("#readout", "data-t")) == pytest.approx(0.7, abs=0.02)
+    a, b = at(0.5, 8000), at(1.0, 3000)
+    drag(page, (a[0] + shift[0], a[1] + shift[1]), (b[0] + shift[0], b[1] + shift[1]))
+    assert window(page) == pytest.approx([0.5, 1.0, 3000, 8000], rel=0.03)
+    assert visit(page.url[page.url.index("#"):]).input_value("#compare") == where
+
+
+def test_a_linear_axis(visit):
+    page = visit()
+    page.select_option("#scale", "linear")
+    page.wait_for_timeout(100)
+    done(page)
+    x, y, w, h = area(page)
+    t0, t1, f0, f1 = window(page)
+    found = {}
+    for row in range(-4, 5):                                    # the brightest row near the pointer is the tone's
+        page.mouse.move(x + w / 3, y + h * (f1 - TONE) / (f1 - f0) + row)
+        if level := re.search(r"(-?[\d.]+) dB", page.inner_text("#readout")):
+            found[float(page.get_attribute("#readout", "data-f"))] = float(level[1])
+    at = max(found, key=found.get)
+    assert at == pytest.approx(TONE, abs=2 * (f1 - f0) / h)
+    assert found[at] == pytest.approx(10 * np.log10(0.25**2 / 2), abs=1)
+    for _ in range(3): page.keyboard.press("+")
+    page.wait_for_timeout(200)
+    done(page)
+    t0, t1, low, high = window(page)
+    assert (high - low) / (f1 - f0) == pytest.approx(0.7**3, rel=0.05) and "error" not in page.inner_text("#state")
+    again = visit(page.url[page.url.index("#"):])
+    assert again.input_value("#scale") == "linear" and window(again) == pytest.approx([t0, t1, low, high], rel=1e-3)
+
+
+def test_a_scale_is_locked_for_what_comes(visit):
+    page = visit()
+    page.check("#lock")
+    locked = page.inner_text("#rangetext")
+    page.select_option("#sound", "1")
+    page.wait_for_timeout(100)
+    done(page)
+    assert page.is_checked("#lock") and page.inner_text("#rangetext") == locked
+    page.uncheck("#lock")
+    page.wait_for_timeout(50)
+    before = pixels(page)
+    page.uncheck("#above")
+    assert pixels(page) != before                               # absolute levels
+    page.mouse.move(*place(page, 0.5, TONE))
+    assert re.search(r"dB, [+−]\d+", page.inner_text("#readout"))   # above the background of its frequency
+
+
+def test_next_and_previous_recording(visit):
+    page = visit()
+    assert page.is_disabled("#before") and page.is_enabled("#after")
+    page.click("#after")
+    page.wait_for_timeout(100)
+    done(page)
+    assert page.inner_text("#name") == "two.wav" and page.is_disabled("#after")
+    page.focus("#picture")
+    page.keyboard.press("p")
+    page.wait_for_timeout(100)
+    done(page)
+    assert page.inner_text("#name").startswith("tone") and page.input_value("#sound") == "0"
+    assert {"2", "4"} <= {option.get_attribute("value") for option in page.query_selector_all("#speed option")}
+
+
+def test_the_overview_is_drawn_when_a_page_opens(visit):
+    "Also before the pointer is moved, and where the page opens on a part."
+    for place_ in ("", "#sound=0&t0=1&t1=1.4&f0=500&f1=20000"):
+        page = visit(place_)
+        page.wait_for_timeout(500)
+        lit = page.evaluate("""() => {
+          const c = document.getElementById('map'), d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;
+          let n = 0;
+          for (let i = 0; i < d.length; i += 4) n += d[i] + d[i + 1] + d[i + 2] > 60;
+          return n / (d.length / 4); }""")
+        assert lit > 0.01
 
 
 def test_a_link_keeps_the_window_and_bad_ones_do_no_harm(visit):

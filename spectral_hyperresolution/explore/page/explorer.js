@@ -205,15 +205,17 @@ const rounded = (list, asked) => list[list.length - 1].t1 < asked.t1 - (asked.t1
 // of each colour the scale of the newest frame, which is that of its whole picture so far
 const lookOf = f => f && { scale: f.scale, above: f.above, rows: f.background, f0: f.f0, f1: f.f1 };
 const looksOf = list => [0, 1, 2].map(k => lookOf(list.flatMap(l => l.frames).findLast(f => (f.colour ?? 0) === k)) ?? null);
-// the background of a frame's row [dB]; a locked look may have other rows
+// the background of a frame's row [dB]; a locked look may have rows of another height, which hold more of it or less
 function ground(look, f, row) {
   if (!look?.rows) return null;
   const at = up(f.f1) - (row + .5) / f.rows * (up(f.f1) - up(f.f0)), k = (up(look.f1) - at) / (up(look.f1) - up(look.f0)) * look.rows.length;
-  return look.rows[max(0, min(look.rows.length - 1, Math.floor(k)))];
+  const high = (up(f.f1) - up(f.f0)) / f.rows, was = (up(look.f1) - up(look.f0)) / look.rows.length;
+  return look.rows[max(0, min(look.rows.length - 1, Math.floor(k)))] + 10 * Math.log10(high / was);
 }
-let locked = null;                         // the looks that all pictures share, or null
+let locked = null;                         // the looks that all pictures share, ordinary and reassigned ones; or null
+const lookFor = (layer, k) => { const own = locked?.[layer.frames[0].kind]; return own?.[k] ?? own?.[0] ?? layer.looks[k]; };
 function shade(layer) {
-  const looks = layer.looks.map((look, k) => locked?.[k] ?? locked?.[0] ?? look), above = $("above").checked;
+  const looks = layer.looks.map((_, k) => lookFor(layer, k)), above = $("above").checked;
   const scales = looks.map(look => look && (above ? look.above : look.scale));
   const rows = above ? layer.frames.map(f => { const look = looks[f.colour ?? 0]; return Float32Array.from({ length: f.rows }, (_, r) => ground(look, f, r)); }) : null;
   layer.canvas = paint(layer.frames, scales, rows, rules.colours, +$("bright").value, +$("range").value);
@@ -238,8 +240,9 @@ function relight() {
   draw();
 }
 function lock() {                          // the looks of what is shown now, for all that is shown from now on
-  const top = [...layers].reverse().find(l => l.frames);
-  locked = $("lock").checked && top ? top.looks.map((look, k) => look ?? top.looks[0]) : null;
+  locked = null;
+  if ($("lock").checked)
+    for (const l of [...layers, ...plain]) if (l.frames) (locked ??= {})[l.frames[0].kind] = l.looks;
   if (!locked) $("lock").checked = false;
   relight();
 }
@@ -277,7 +280,7 @@ function fields(step = false) {
   const e = -Math.floor(Math.log10((view.f1 - view.f0) / 1000));
   $("t0").value = clock(view.t0, min(1, dt)); $("t1").value = clock(view.t1, min(1, dt)); put("f0", view.f0, e); put("f1", view.f1, e);
   $("back").disabled = !past.length; $("forward").disabled = !future.length;
-  const hash = new URLSearchParams({ sound: which, ...view, q: qOne(), colours: $("auto").checked ? "auto" : $("three").checked ? 3 : 1, channel: $("channel").value, scale: $("scale").value, compare: beside() });
+  const hash = new URLSearchParams({ sound: which, ...view, q: qOne(), colours: $("auto").checked ? "auto" : $("three").checked ? 3 : 1, scale: $("scale").value, compare: beside(), channel: $("channel").value });
   if (step) visited += 1;
   history[step ? "pushState" : "replaceState"]({ visited }, "", "#" + hash);
 }
@@ -366,7 +369,7 @@ function savePicture() {
   c.toBlob(b => { download(b, stem() + ".png"); cursor = at; draw(); });
 }
 const rangeOf = (layer, k) => {            // after the sliders
-  const look = locked?.[k] ?? locked?.[0] ?? layer.looks[k], s = $("above").checked ? look.above : look.scale, high = s.high - +$("bright").value;
+  const look = lookFor(layer, k), s = $("above").checked ? look.above : look.scale, high = s.high - +$("bright").value;
   return [min(s.low - +$("bright").value - +$("range").value, high - 5), high];
 };
 async function saveData() {
