@@ -91,10 +91,10 @@ function axes(g, a, v) {
   }
   g.textAlign = "right"; g.textBaseline = "middle";
   let last = 1e9;
-  for (const { at, text } of frequencyTicks(v.f0, v.f1, max(2, a.h / 50), linear())) {
+  for (const { at, text } of frequencyTicks(v.f0, v.f1, max(2, a.h / (linear() ? 36 : 50)), linear())) {
     const y = yOf(at, v, a);
     g.beginPath(); g.moveTo(a.x - 5, y); g.lineTo(a.x, y); g.stroke();
-    if (abs(y - last) > 15 && y > 7) { g.fillText(text, a.x - 8, min(y, a.y + a.h - 4)); last = y; }
+    if (abs(y - last) > 15) { g.fillText(text, a.x - 8, max(a.y + 6, min(y, a.y + a.h - 4))); last = y; }
   }
   g.save(); g.fillStyle = ink("--soft"); g.font = "11px system-ui, 'DejaVu Sans', sans-serif"; g.textBaseline = "alphabetic";
   g.fillText("time [h:mm:ss]", a.x + a.w + margin.right - 2, a.y + a.h + 32);
