@@ -211,7 +211,8 @@ def answer(
     if takes[last] > longest and not anyway:
         yield frame(dict(kind="long", seconds=takes[last]))
         return
-    passes: list[Any] = [first, last] if first != last and takes[first] < takes[last] / 2 else [last]
+    quicker = first != last and takes[first] < takes[last] / 2
+    passes: list[Any] = [first, last] if quicker else [last]
     for density in passes:
         how: Any = dict(few=few) if density == "few" else dict(density=density)
         for part in _slices(sound, view, takes[density]):
