@@ -432,6 +432,7 @@ def test_every_frame_has_the_scale_of_its_picture_so_far(monkeypatch):
         level = np.frombuffer(message[4 + n:], "<u2") / 100 - 300
         picture = about["kind"], about.get("density"), about.get("colour")
         kept[picture] = np.append(kept.get(picture, []), level[level > -300])
+        if about["kind"] == "ordinary" and not about["end"]: continue        # told now and then, and at the end
         np.testing.assert_allclose((about["scale"]["low"], about["scale"]["high"]),
                                    scale(10 ** (kept[picture] / 10)), atol=0.02)
     assert len(kept) >= 3 and len({len(levels) for levels in kept.values()}) > 1
