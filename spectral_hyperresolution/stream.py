@@ -126,17 +126,17 @@ class ReassignedStream:
         if begun is not None: checks.kind("begun", begun, datetime)
         self.begun, self.closed, self.columns, self.intake = begun, False, 0, _Intake(dtype)
         self.how = self.plan, boundary, tolerance, density, delay
-        trial = self.engine(1, np.float32)
+        trial = self._engine(1, np.float32)
         self.latency = trial.latency                # [samples]
         self.longest = max(g.block for g, _ in trial.layout)
         self.engines: list[_Live] = []              # one a picture
-        self.admit(1, 4)
+        self._admit(1, 4)
 
-    def engine(self, channels: int, dtype: Any) -> _Live:
+    def _engine(self, channels: int, dtype: Any) -> _Live:
         "What computes one picture."
         return _Live(channels, dtype, *self.how)
 
-    def admit(self, channels: int, itemsize: int) -> None:
+    def _admit(self, channels: int, itemsize: int) -> None:
         "Raise a MemoryError where blocks of so many channels need more memory than there is."
         span = replace(self.plan, n_samples=2 * (self.longest + self.latency))
         _, _, tolerance, density, _ = self.how
@@ -177,8 +177,8 @@ class ReassignedStream:
         if samples is None: return None
         if not self.engines:
             pictures = [len(samples)] if self.pool else [1] * len(samples)
-            self.admit(len(samples), samples.itemsize)
-            self.engines = [self.engine(n, samples.dtype) for n in pictures]
+            self._admit(len(samples), samples.itemsize)
+            self.engines = [self._engine(n, samples.dtype) for n in pictures]
         self.intake.accept(x, samples)
         finished = self._hear(samples)
         return self._slice(finished) if finished > self.columns else None

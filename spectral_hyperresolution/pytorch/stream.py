@@ -123,6 +123,6 @@ class TorchStream(ReassignedStream):
             raise ValueError(f"device={checks.shown(device)} can't be used: {why}") from None
         super().__init__(sr, **settings)
 
-    def engine(self, channels: int, dtype: Any) -> _Live:
+    def _engine(self, channels: int, dtype: Any) -> _Live:
         "What computes one picture."
         return _TorchLive(self.device, channels, dtype, *self.how)
