@@ -165,7 +165,8 @@ def beside(
     if isinstance(x, Part):
         begin, longest, cut = 0.0, x.sound.frames, partial(x.cut, boundary="zero")
     else:
-        flat, begin, longest = checks.as_channels(x)[0], S.start, np.shape(x)[-1]
+        flat, begin = checks.as_channels(x)[0], S.start
+        longest = flat.shape[-1]
         if np.abs(flat).max() > 1e15: flat = flat.astype(float)      # whose square float32 can hold
         cut = partial(_extend, flat, boundary="zero")
     if window is not None: window = checks.integer("window", window, 1)

@@ -110,6 +110,10 @@ class Sound:
         whole: bool = False,             # refuse such a file at once; else when it is read
     ) -> None:
         self.origin, self.fault = Origin(), ""
+        if raw is not None: checks.kind("raw", raw, RawFormat)
+        salvage, whole = checks.truth("salvage", salvage), checks.truth("whole", whole)
+        if time_expansion is not None:
+            time_expansion = checks.number("time_expansion", time_expansion, 0)
         self.stream: _Stream | None = None
         if isinstance(source, (str, os.PathLike)):
             self.path, self.state = Path(source), _state(source)
