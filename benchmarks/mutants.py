@@ -53,7 +53,8 @@ ARGUED = Path(__file__).with_name("mutants_equivalent.toml")
 SKIPPED_MODULES = {f"{PACKAGE}._modidx", f"{PACKAGE}.__init__"}
 # what needs a browser or builds the site, and what tests other programs than the modules
 SKIPPED_TESTS = {"test_site", "test_explorer_browser", "test_live_browser", "test_sliders", "test_chapters",
-                 "test_docs", "test_settings", "test_types", "test_layers", "test_import", "test_notebooks", "test_mutants"}
+                 "test_docs", "test_settings", "test_types", "test_layers", "test_import", "test_notebooks",
+                 "test_mutants"}
 # what judges a module best, where its tests reach it through others
 BEST = {"engine.steps": "test_tolerance", "engine.filling": "test_tolerance", "engine.fast": "test_tolerance",
         "engine.batches": "test_tolerance", "engine.running": "test_reference", "engine.parity": "test_reference",
