@@ -138,7 +138,7 @@ def test_reference_cases_differ_by_the_same_in_every_table():
 # ---- numbers of chapters
 
 
-@pytest.mark.parametrize("path", [*CHAPTERS, NBS / "glossary.md", NBS / "references.md"], ids=lambda p: p.stem)
+@pytest.mark.parametrize("path", [*CHAPTERS, *(NBS / f"{page}.md" for page in ("limits", "glossary", "references"))], ids=lambda p: p.stem)
 def test_a_link_names_the_chapter_that_it_leads_to(path):
     text = path.read_text(encoding="utf-8")
     for label, number in re.findall(r"\[([^]\[]*)\]\((\d\d)_\w+\.ipynb", text):
