@@ -196,7 +196,8 @@ def contents():
         inside = [p for p in chapters() if low <= int(p.stem[:2]) < high]
         pages = "\n".join(f"{p.stem[:2]} {title(p)} <{p.stem}>" for p in inside)
         if pages: parts.append(f"```{{toctree}}\n:hidden:\n:caption: {part}\n\n{pages}\n```")
-    parts.append("```{toctree}\n:hidden:\n:caption: To look things up\n\nlimits\nglossary\nreferences\nreference/index\n```")
+    others = "\n".join(["limits", "glossary", "references", "reference/index"])
+    parts.append(f"```{{toctree}}\n:hidden:\n:caption: To look things up\n\n{others}\n```")
     return "\n\n".join(parts)
 
 

@@ -38,7 +38,8 @@ BRIGHT = """async image => {
 def pages(built_site):
     "Every page, as the addresses end."
     found = sorted(path.relative_to(built_site).as_posix() for path in built_site.rglob("*.html"))
-    assert {"index.html", "search.html", "genindex.html", "limits.html", "glossary.html", "references.html", LONG} <= set(found)
+    assert {"index.html", "search.html", "genindex.html", "limits.html", "glossary.html", "references.html",
+            LONG} <= set(found)
     return found
 
 
