@@ -196,7 +196,8 @@ def contents():
         inside = [p for p in chapters() if low <= int(p.stem[:2]) < high]
         pages = "\n".join(f"{p.stem[:2]} {title(p)} <{p.stem}>" for p in inside)
         if pages: parts.append(f"```{{toctree}}\n:hidden:\n:caption: {part}\n\n{pages}\n```")
-    parts.append("```{toctree}\n:hidden:\n:caption: To look things up\n\nglossary\nreferences\nreference/index\n```")
+    others = "\n".join(["limits", "glossary", "references", "reference/index"])
+    parts.append(f"```{{toctree}}\n:hidden:\n:caption: To look things up\n\n{others}\n```")
     return "\n\n".join(parts)
 
 
@@ -216,9 +217,9 @@ def main():
         notebook = stage(path)
         if path.stem == "index": notebook.cells.append(nbformat.v4.new_markdown_cell(contents(), id="contents"))
         nbformat.write(notebook, STAGE / path.name)
-    for page_ in ("glossary", "references"):
+    for page_ in ("limits", "glossary", "references"):
         text = (NBS / f"{page_}.md").read_text(encoding="utf-8")
-        link = linker(linked_names(), first=False) if page_ == "glossary" else str
+        link = str if page_ == "references" else linker(linked_names(), first=page_ == "limits")
         (STAGE / f"{page_}.md").write_text(prose(text, page_, link), encoding="utf-8")
     for name in modules():
         text = page(name, linker(linked_names(), first=False))

@@ -22,6 +22,8 @@ OTHERWISE = {
     "16_explorer": {"2.8": "benchmarks/explorer.py"},
     "20_from_the_port": {"1.24": "NumPy's version", "1.8": "torch's version"},
     "19_levels": {"18405": "the number of a standard", "0.7": "tests/test_energy.py"},
+    "24_which_settings": {"0.48": "3/2π", "1.43": "9/2π", "0.23": "ln(10)/10", "1.8": "√π",
+                          "5.8": "the formula beside it"},
     "43_plan": {"1.5": "the authors' recording", "3.4": "tests/test_energy.py"},
     "46_definition": {"288001": "the length of the authors' recording"},
     "51_fast": {"32768": "a length of the engine, chapter 44"},
@@ -135,10 +137,27 @@ def test_reference_cases_differ_by_the_same_in_every_table():
 
 
 
+def strangers(page):
+    "The numbers on a page of text that stand, as written, in none of the chapters which their section links."
+    for part in re.split(r"(?m)^(?=## )", page):
+        linked = [cells(NBS / f"{name}.ipynb") for name in set(re.findall(r"\]\((\w+)\.ipynb\)", part))]
+        theirs = "\n".join("\n".join([prose(c), *code_and_outputs(c)]) for c in linked)
+        yield from (m[0] for m in NUMBER.finditer(prose([cell("markdown", part)]))
+                    if precise(m[0]) and not re.search(rf"(?<![\d.]){re.escape(m[0])}(?!\.?\d)", theirs))
+
+
+def test_a_number_on_the_page_of_limits_is_its_chapters():
+    page = (NBS / "limits.md").read_text(encoding="utf-8")
+    assert len(re.findall(r"\d", prose([cell("markdown", page)]))) > 100 and not list(strangers(page))
+    assert list(strangers(page.replace("an amplitude of 0.36", "an amplitude of 0.33")))
+    assert list(strangers(page.replace("27.88 GB", "27.98 GB")))
+
+
 # ---- numbers of chapters
 
 
-@pytest.mark.parametrize("path", [*CHAPTERS, NBS / "glossary.md", NBS / "references.md"], ids=lambda p: p.stem)
+@pytest.mark.parametrize("path", [*CHAPTERS, NBS / "limits.md", NBS / "glossary.md", NBS / "references.md"],
+                         ids=lambda p: p.stem)
 def test_a_link_names_the_chapter_that_it_leads_to(path):
     text = path.read_text(encoding="utf-8")
     for label, number in re.findall(r"\[([^]\[]*)\]\((\d\d)_\w+\.ipynb", text):

@@ -38,7 +38,8 @@ BRIGHT = """async image => {
 def pages(built_site):
     "Every page, as the addresses end."
     found = sorted(path.relative_to(built_site).as_posix() for path in built_site.rglob("*.html"))
-    assert {"index.html", "search.html", "genindex.html", "glossary.html", "references.html", LONG} <= set(found)
+    assert {"index.html", "search.html", "genindex.html", "limits.html", "glossary.html", "references.html",
+            LONG} <= set(found)
     return found
 
 
@@ -149,7 +150,8 @@ def test_chapters_follow_one_another(page, site, pages):
         walked.append(page.url.removeprefix(f"{site}/"))
     numbered = [name for name in pages if name[:2].isdigit()]
     assert walked[:len(numbered)] == numbered
-    assert walked[len(numbered):len(numbered) + 3] == ["glossary.html", "references.html", "reference/index.html"]
+    assert walked[len(numbered):len(numbered) + 4] == ["limits.html", "glossary.html", "references.html",
+                                                       "reference/index.html"]
 
 
 def test_a_function_leads_to_its_source_its_chapter_and_the_types_of_others(page, site):
