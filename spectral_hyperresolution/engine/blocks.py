@@ -13,7 +13,8 @@ from typing import NamedTuple
 import numpy as np
 import scipy.fft
 
-from .departures import _strides, golden, halo_sigmas
+from spectral_hyperresolution.engine.departures import (
+    _at_most, _strides, golden, halo_sigmas)
 from .running import _loose
 
 # %% ../../nbs/94_blocks.ipynb #21d2ec29
@@ -65,8 +66,7 @@ def _bank(plan, points, scans, nearest, longest, margins=8):
     sigma_f = f0 / (2 * pi * plan.q)
     sigma_t = 1 / (2 * pi * sigma_f)
     s = _spacing(plan, sigma_t, scans, points, nearest)
-    strides = np.array(_strides(2**30))
-    strides = strides[np.maximum(np.searchsorted(strides, s * sigma_t, side="right") - 1, 0)]
+    strides = _at_most(np.array(_strides(2**30)), s * sigma_t)
     most = lcm(*map(int, set(strides)))
     margin = ceil((halo_sigmas * sigma_t[0] + 2) / most) * most
     need = max(2**14, 8 * most, min(margins * margin, 2 * margin + longest))

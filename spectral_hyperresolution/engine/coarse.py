@@ -15,6 +15,7 @@ import scipy.fft
 
 from .blocks import (
     _bank, _scans, _spacing, _transformed, closest, enough)
+from .departures import _bin_reach
 from .fast import _Fast, _scaled, _scratch
 from .plan import Plan
 from .running import _extend, _loose
@@ -103,8 +104,7 @@ class _Coarse(_Fast):
         if self.wanted is None: return np.arange(len(b.f0))
         plan = self.plan
         lit = np.append(0, np.cumsum(self.wanted[max(row0, 0):max(row1, 0)].any(0)))
-        if plan.rows: reach = plan.lint / (2 * pi * plan.height) / b.sigma_t + 1
-        else: reach = plan.noct * -log2(max(1 - plan.lint / (2 * pi * plan.q), 1e-9)) + 1
+        reach = _bin_reach(plan, b.sigma_t)[1]
         low = np.clip(np.floor(b.column - reach), 0, plan.n_bins).astype(int)
         high = np.clip(np.ceil(b.column + reach) + 1, 0, plan.n_bins).astype(int)
         return np.flatnonzero(lit[high] > lit[low])

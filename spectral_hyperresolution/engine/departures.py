@@ -207,6 +207,12 @@ def _group(plan, first, last, stride, fine, ratio, transform, shortest):
     return replace(whole, transform=max(least, min(transform, 2 ** ceil(log2(need)))))
 
 # %% ../../nbs/44_departures.ipynb #a3b60610
+def _bin_reach(plan, sigma_t):
+    "How many bins above and below its own a scan of this sigma_t can send a point, and one more."
+    if plan.rows: return (plan.lint / (2 * pi * plan.height) / sigma_t + 1,) * 2
+    spread = plan.lint / (2 * pi * plan.q)
+    return plan.noct * log2(1 + spread) + 1, plan.noct * -log2(max(1 - spread, 1e-9)) + 1
+
 def _columns(plan, first, last):
     """The frequency bins that scans first … last can reach, as a half-open range: f_ins is
     within lint sigma_f of f0."""

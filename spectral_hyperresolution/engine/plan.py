@@ -92,13 +92,13 @@ class Plan:
     def n_times(self) -> int: return ceil(self.n_samples / self.tdeci)
 
     @property
-    def n_bins(self) -> int:
-        return self.rows or ceil(self.noct * log2(self.maxf / self.minf) + 1)
+    def _octave_bins(self) -> int: return ceil(self.noct * log2(self.maxf / self.minf) + 1)
 
     @property
-    def n_scans(self) -> int:
-        bins = ceil(self.noct * log2(self.maxf / self.minf) + 1)
-        return ceil((bins if self.rows else self.n_bins) * self.over)
+    def n_bins(self) -> int: return self.rows or self._octave_bins
+
+    @property
+    def n_scans(self) -> int: return ceil(self._octave_bins * self.over)
 
     @property
     def height(self) -> float:

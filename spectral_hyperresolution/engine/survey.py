@@ -15,7 +15,8 @@ import numpy as np
 import scipy.fft
 
 from .batches import Batch, _batches
-from .departures import critical_band, enough_scans, per_sigma_f
+from .departures import (
+    _bin_reach, critical_band, enough_scans, per_sigma_f)
 from .departures import silence_margin
 from .fast import _Fast, _scratch
 from .plan import Plan
@@ -61,8 +62,7 @@ def _tally(chi, eta, curved, batch, first, points, base, stride, least, lint2, w
 # %% ../../nbs/85_survey.ipynb #ebc4ea64
 def _cells_per_sigma(plan, f):
     "Bins of the picture in one sigma_f of the filters at f, (filters,)."
-    if plan.rows: return 1 / plan.bin_height(f)
-    return np.full(len(f), plan.noct / (2 * pi * plan.q * log(2)))
+    return np.full(len(f), 1 / plan.bin_height(f))
 
 class _Survey(_Fast):
     "Few departure points of one Q, sent to the coarse cells of the survey."
@@ -177,10 +177,7 @@ class _Wanted(_Fast):
         first two in strides."""
         plan = self.plan
         many = min(g.payload, -(-(plan.n_samples - begin) // g.stride))
-        spread = plan.lint / (2 * pi * plan.q)
-        if plan.rows: above = below = plan.lint / (2 * pi * plan.height) / batch.sigma_t + 1
-        else: above, below = (plan.noct * log2(1 + spread) + 1,
-                              plan.noct * -log2(max(1 - spread, 1e-9)) + 1)
+        above, below = _bin_reach(plan, batch.sigma_t)
         left = max(0, floor((batch.column - above).min()))
         wanted = self.wanted[:, left:max(left, ceil((batch.column + below).max()) + 1)]
         rows = wanted.any(1)

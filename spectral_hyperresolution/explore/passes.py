@@ -9,6 +9,7 @@ __all__ = ['window_range', 'quick', 'patient', 'longest', 'slice_work', 'slice_s
 # %% ../../nbs/76_explorer_passes.ipynb #b6851f5d
 import json
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import pairwise
@@ -147,16 +148,15 @@ def share(sound: Sound, view: View) -> float:
 # %% ../../nbs/76_explorer_passes.ipynb #e943883c
 thin = 256     # columns from which a background is estimated
 
-def _scales(sent, picture, level, edges, column):
+def _scales(levels, edges, column):
     """What shows all that has been sent of a picture so far, with rows `edges` [Hz] and columns of
     so many seconds: its range of absolute levels, and above the background of each row."""
-    sent.setdefault(picture, []).append(10 ** (level.astype(np.float32) / 10))
-    power = np.concatenate(sent[picture], axis=1)
+    power = 10 ** (np.concatenate(levels, axis=1) / 10)
     low, high = scales.scale(power)
     some = power[:, ::max(1, power.shape[1] // thin)].astype(float)
     times = np.arange(some.shape[1] + 1) * column * power.shape[1] / some.shape[1]
     own = scales.choose(some, edges, times, "")
-    rows = np.broadcast_to(np.ravel(own.zero), len(level))[::-1]
+    rows = np.broadcast_to(np.ravel(own.zero), len(power))[::-1]
     return dict(scale=dict(low=round(low, 2), high=round(high, 2)),
                 above=dict(low=round(own.low, 2), high=round(own.high, 2)),
                 background=np.round(rows, 2).tolist())
@@ -194,17 +194,16 @@ def answer(
     def check(_=None):
         if stale(): raise Stale
     begun, box = time.perf_counter(), dict(f0=view.f0, f1=view.f1)
-    sent: dict[Any, list[np.ndarray]] = {}
+    sent: dict[Any, list[np.ndarray]] = defaultdict(list)      # levels of each picture
     small = replace(view, width=min(view.width, 1000), height=min(view.height, 500))
     look, told = {}, -np.inf                        # the scales, twice a second and at the end
     for t0, t1, level, seen in ordinary(sound, small):
         check()
+        sent["ordinary"].append(level.astype(np.float32))
         end, now = t1 >= view.t1 - 1e-12, time.perf_counter()
         if end or now > told + 0.5:
-            look = _scales(sent, "ordinary", level, small.frequency_edges,
-                           (t1 - t0) / level.shape[1])
+            look = _scales(sent["ordinary"], small.frequency_edges, (t1 - t0) / level.shape[1])
             told = now
-        else: sent["ordinary"].append(10 ** (level / 10))
         yield frame(dict(box, kind="ordinary", t0=t0, t1=t1, seen=seen, end=end) | look, level)
     if only: return
     takes: dict[Any, float] = {}
@@ -240,7 +239,8 @@ def answer(
                              done=(part.t1 - view.t0) / (view.t1 - view.t0),
                              last=density == passes[-1] and part.t1 >= view.t1)
                 level = picture.level()
-                about |= _scales(sent, (density, i), level, picture.frequency_edges,
+                sent[density, i].append(level.astype(np.float32))
+                about |= _scales(sent[density, i], picture.frequency_edges,
                                  picture.plan.tdeci / sound.sr)
                 yield frame(about | dict(seconds=time.perf_counter() - begun), level)
 

@@ -111,7 +111,8 @@ def write(
         begins: dict[str, Any] = {}
         if kept.start or kept.plan.rows: begins = dict(start=kept.start)
         if kept.plan.rows: begins |= dict(rows=kept.plan.rows)
-        np.savez_compressed(file, version=2 + len(begins), plan=numbers, sr=kept.sr,
+        since = version if kept.plan.rows else 3 if kept.start else 2
+        np.savez_compressed(file, version=since, plan=numbers, sr=kept.sr,
                             gate=str(kept.gate), calibration=known, **begins, **tables)
         file.flush()
         os.fsync(file.fileno())
