@@ -4,7 +4,7 @@
     python benchmarks/auto.py --set unseen --seeds 4   # kinds and seeds that it was not
     python benchmarks/auto.py --noise                  # white noise alone
     python benchmarks/auto.py --cost                   # time, relative to one Q
-    python benchmarks/auto.py --set unseen --first 1000 --out nbs/data/auto.json    # what chapter 18 shows
+    python benchmarks/auto.py --set unseen --first 1000 --out nbs/data/auto.json    # what chapter 209 shows
 
 The score of a component is the share of the energy in its neighbourhood that lies within one cell of its true
 course, at 96 bins an octave and 2 ms. Its neighbourhood: all cells within an eighth of an octave and 10 ms of the

@@ -260,7 +260,7 @@ def graph() -> dict[str, set[str]]:
             with suppress(SyntaxError): out[path.stem] |= imported(text, PACKAGE) & names
     door = {f"{PACKAGE}.spectrogram"}                                  # what the package itself offers
     for name in out:
-        if re.match(r"test_|\d\d_", name) and f"from {PACKAGE} import" in text_of(name): out[name] |= door
+        if re.match(r"test_|\d{3}_", name) and f"from {PACKAGE} import" in text_of(name): out[name] |= door
     return out
 
 

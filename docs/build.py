@@ -35,10 +35,10 @@ from sphinx.cmd.build import build_main
 STAGE = ROOT / "docs" / "_build" / "source"
 SITE = ROOT / "docs" / "_build" / "html"
 PARTS = {  # the first chapter's number of each
-    0: "Part I. The idea",
-    10: "Part II. Use it",
-    25: "Part III. The paper",
-    40: "Part IV. The workshop",
+    101: "Part I. The idea",
+    201: "Part II. Use it",
+    301: "Part III. The paper",
+    401: "Part IV. The workshop",
 }
 
 
@@ -191,10 +191,10 @@ def stage(path):
 def contents():
     "The tables of contents: chapters in their parts, then the reference."
     parts = []
-    begins = [*PARTS, 100]
+    begins = [*PARTS, 501]
     for part, low, high in zip(PARTS.values(), begins[:-1], begins[1:], strict=True):
-        inside = [p for p in chapters() if low <= int(p.stem[:2]) < high]
-        pages = "\n".join(f"{p.stem[:2]} {title(p)} <{p.stem}>" for p in inside)
+        inside = [p for p in chapters() if low <= int(p.stem[:3]) < high]
+        pages = "\n".join(f"{p.stem[:3]} {title(p)} <{p.stem}>" for p in inside)
         if pages: parts.append(f"```{{toctree}}\n:hidden:\n:caption: {part}\n\n{pages}\n```")
     others = "\n".join(["limits", "glossary", "references", "reference/index"])
     parts.append(f"```{{toctree}}\n:hidden:\n:caption: To look things up\n\n{others}\n```")

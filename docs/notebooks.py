@@ -11,7 +11,7 @@ PACKAGE = "spectral_hyperresolution"
 
 def chapters():
     "The numbered notebooks, in reading order."
-    return sorted(NBS.glob("[0-9][0-9]_*.ipynb"))
+    return sorted(NBS.glob("[0-9][0-9][0-9]_*.ipynb"))
 
 
 def title(path):

@@ -11,7 +11,7 @@ import pytest
 
 NBS = Path(__file__).resolve().parent.parent / "nbs"
 CHAPTERS = sorted(path for path in NBS.glob("[0-9]*.ipynb"))
-PARTS = (0, 10, 25, 40)
+PARTS = (101, 201, 301, 401)
 WIDEST, MOST_CELLS, MOST_CODE, MOST_EXPORTED = 100, 60, 250, 250
 blank = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER}
 
@@ -56,7 +56,7 @@ def misnumbered(notebook):
     shown = [cell.source for cell in notebook.cells]
     shown += [str(output.get("data", {}).get("text/markdown", "")) for cell in notebook.cells
               for output in cell.get("outputs", [])]
-    for words, number in re.findall(r"\[([^]]*)\]\((\d\d)_\w+\.ipynb", "\n".join(shown)):
+    for words, number in re.findall(r"\[([^]]*)\]\((\d{3})_\w+\.ipynb", "\n".join(shown)):
         said = re.search(r"\d+", words)
         if said and int(said[0]) != int(number): yield f"[{words}] leads to chapter {number}"
 
@@ -92,7 +92,7 @@ def chapter(*code, first="# Title\n\n> Promise.\n\nOpening.", last="**Recap.** A
     (chapter(first="# Title\n\n> Promise.\n\nPromise."), "opening paragraph repeats"),
     (chapter(last="**Recap.** Promise."), "recap repeats"),
     (chapter(last="The end."), "no recap"),
-    (chapter(last="**Recap.** See [chapter 7](08_next.ipynb)."), "leads to chapter 08"),
+    (chapter(last="**Recap.** See [chapter 107](108_next.ipynb)."), "leads to chapter 108"),
     (chapter("0.0", output=nbformat.v4.new_output("execute_result", {"text/plain": "0.0"})), "stray output"),
     (chapter("f()", output=nbformat.v4.new_output("stream", name="stderr", text="Warning")), "stray output"),
 ])
@@ -107,8 +107,8 @@ def test_what_counts_as_a_line_of_code():
 
 
 def test_numbers_are_consecutive_within_their_part():
-    numbers = [int(path.stem[:2]) for path in CHAPTERS]
-    wanted = [first + k for first, end in zip(PARTS, [*PARTS[1:], 100], strict=True)
+    numbers = [int(path.stem[:3]) for path in CHAPTERS]
+    wanted = [first + k for first, end in zip(PARTS, [*PARTS[1:], 501], strict=True)
               for k in range(sum(first <= n < end for n in numbers))]
     assert numbers == wanted and set(PARTS) <= set(numbers)
 
@@ -122,7 +122,7 @@ def test_next_visits_every_chapter_once():
 
 
 def test_the_front_page_lists_every_chapter_by_its_title():
-    listed = re.findall(r"^\| (\d\d) \[(.+?)\]\((\w+)\.ipynb\)", "\n".join(
+    listed = re.findall(r"^\| (\d{3}) \[(.+?)\]\((\w+)\.ipynb\)", "\n".join(
         cell.source for cell in nbformat.read(NBS / "index.ipynb", 4).cells), re.MULTILINE)
     titles = [re.match(r"# (.+)", nbformat.read(path, 4).cells[0].source)[1] for path in CHAPTERS]
-    assert listed == [(path.stem[:2], title, path.stem) for path, title in zip(CHAPTERS, titles, strict=True)]
+    assert listed == [(path.stem[:3], title, path.stem) for path, title in zip(CHAPTERS, titles, strict=True)]

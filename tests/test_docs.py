@@ -12,8 +12,8 @@ from notebooks import NBS, relink
 
 
 def test_links_are_moved():
-    assert relink("see [the `style`](42_style.ipynb#top)", lambda path: f"nbs/{path}") == \
-        "see [the `style`](nbs/42_style.ipynb#top)"
+    assert relink("see [the `style`](403_style.ipynb#top)", lambda path: f"nbs/{path}") == \
+        "see [the `style`](nbs/403_style.ipynb#top)"
 
 
 @pytest.mark.parametrize("text", ["[a](no_such.ipynb)", "![a](images/no_such.png)", "![a](99_none.ipynb)"])
@@ -47,8 +47,8 @@ def test_what_is_not_prose_is_not_linked(text):
 
 def test_a_numbered_formula_is_an_anchor_where_it_stands_first():
     formula = "so\n\n$$a=b\\qquad\\text{(Eq. 6)}$$"
-    assert anchored(formula, "01_map") == "so\n\n\n(eq-6)=\n$$a=b\\tag*{(Eq. 6)}$$"
-    assert "(eq-6)=" not in anchored(formula, "03_histogram")
+    assert anchored(formula, "102_map") == "so\n\n\n(eq-6)=\n$$a=b\\tag*{(Eq. 6)}$$"
+    assert "(eq-6)=" not in anchored(formula, "104_histogram")
 
 
 def test_entries_have_names_of_their_own():

@@ -2,7 +2,7 @@
 sound's own, Σx²/sr, and a sine reads its mean square.
 
 The sounds lie inside the band and fade out before the ends of the file; what is lost at either is the subject of
-chapters 10 and 52. The reference is Σx²/sr, and nothing else of the package.
+chapters 201 and 413. The reference is Σx²/sr, and nothing else of the package.
 """
 
 import os
@@ -278,7 +278,7 @@ def points(x, p, beyond, first=1.0, mirror=False, outside=False):
 
 
 def test_a_click_at_the_first_sample():
-    "What chapter 52 says of the rule 1 <= t, and of what was tried instead of it."
+    "What chapter 413 says of the rule 1 <= t, and of what was tried instead of it."
     p = Plan(1000, 2, 20, 10, 12, 0.02, 0.45)
     x = np.zeros(1000)
     x[0] = 1

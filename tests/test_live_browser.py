@@ -25,7 +25,7 @@ SETTLED = "figure => figure.dataset.settled !== undefined"
 @pytest.fixture(params=["server", "disk"])
 def address(request, site, built_site):
     "Where the page is: at a server, or a file."
-    return f"{site if request.param == 'server' else built_site.as_uri()}/00_live.html"
+    return f"{site if request.param == 'server' else built_site.as_uri()}/101_live.html"
 
 
 @pytest.fixture
@@ -253,7 +253,7 @@ def test_each_control_says_name_value_and_unit_and_each_picture_has_a_text(live)
 def test_on_a_phone(new_page, site, scheme):
     "A finger on the circle drags it, a tap moves it, a finger beside it scrolls; nothing is wider than the screen."
     page = opened(new_page(viewport=dict(width=390, height=844), color_scheme=scheme, has_touch=True, is_mobile=True),
-                  f"{site}/00_live.html")
+                  f"{site}/101_live.html")
     for part in page.locator("figure.live :is(canvas, input, select, button, output, label, p)").all():
         box = part.bounding_box()
         assert box["x"] >= 0 and box["x"] + box["width"] <= 391, part.evaluate("e => e.outerHTML")
@@ -291,7 +291,7 @@ def test_without_javascript_the_prepared_pictures_show(browser, address):
 
 def test_the_settings_are_moved(page, site):
     "The last figure of the chapter on the settings: each control changes the plan, and the picture is the package's."
-    page.goto(f"{site}/11_settings.html", wait_until="load")
+    page.goto(f"{site}/202_settings.html", wait_until="load")
     settled(page, "settings")
     same_as_the_package(before := got(page, "settings"))
     for control, key, value in [("q", "q", 5.6), ("hop", "tdeci", 16), ("over", "over", 2), ("lint", "lint", 0.8)]:
@@ -313,14 +313,14 @@ def test_the_settings_are_moved(page, site):
 
 def test_the_front_page_leads_here(page, site):
     page.goto(f"{site}/index.html")
-    page.locator("article table a[href='00_live.html']").first.click()
-    page.wait_for_url("**/00_live.html")
+    page.locator("article table a[href='101_live.html']").first.click()
+    page.wait_for_url("**/101_live.html")
 
 
 @pytest.mark.skipif("HYPERRES_AXE" not in os.environ, reason="HYPERRES_AXE names no axe.min.js (npm: axe-core)")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_serious_finding_of_axe(new_page, site, scheme):
-    page = opened(new_page(viewport=dict(width=1280, height=900), color_scheme=scheme), f"{site}/00_live.html")
+    page = opened(new_page(viewport=dict(width=1280, height=900), color_scheme=scheme), f"{site}/101_live.html")
     page.evaluate(Path(os.environ["HYPERRES_AXE"]).read_text(encoding="utf-8"))
     found = page.evaluate("axe.run(document.querySelector('article')).then(done => done.violations)")
     serious = [(one["id"], one["help"], [node["html"][:200] for node in one["nodes"]]) for one in found

@@ -69,9 +69,9 @@ def test_a_sample_is_spread_and_repeats():
 def test_judges():
     gate = mutants.mutants(f"{mutants.PACKAGE}.engine.gate")[0]
     found = mutants.judges(gate, {}, 90)
-    assert found[0] == "53_gate" and "test_spectrogram" in found and not {"test_site", "test_live_browser"} & {*found}
-    assert mutants.judges(gate, {}, 0) == ["53_gate"]
-    assert mutants.distance("test_reference", gate.module) == 1 and mutants.distance("53_gate", "no.such") is None
+    assert found[0] == "414_gate" and "test_spectrogram" in found and not {"test_site", "test_live_browser"} & {*found}
+    assert mutants.judges(gate, {}, 0) == ["414_gate"]
+    assert mutants.distance("test_reference", gate.module) == 1 and mutants.distance("414_gate", "no.such") is None
 
 
 def test_one_verdict(tmp_path):
@@ -81,8 +81,8 @@ def test_one_verdict(tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
     verdict, = map(json.loads, (tmp_path / "results.jsonl").read_text().splitlines())
     assert verdict["outcome"] in ("killed", "survived"), done.stdout + done.stderr
-    assert list(verdict["asked"]) == ["43_plan"]
+    assert list(verdict["asked"]) == ["404_plan"]
     assert done.returncode == (verdict["outcome"] == "survived")
     assert f"| engine.plan | 1 | {1 - done.returncode} | 0 | {done.returncode} |" in done.stdout
-    for path in ("spectral_hyperresolution/engine/plan.py", "nbs/43_plan.ipynb"):
+    for path in ("spectral_hyperresolution/engine/plan.py", "nbs/404_plan.ipynb"):
         assert (tmp_path / "tree0" / path).read_bytes() == (ROOT / path).read_bytes()

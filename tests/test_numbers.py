@@ -13,27 +13,27 @@ NUMBER = re.compile(r"(?<![\w.^/])\d+(?:[,_]\d{3})*(?:\.\d+)?(?:e[+-]?\d+)?(?![\
 
 # what is neither computed in the chapter nor a setting of it, but follows from its text, or from elsewhere, as said
 OTHERWISE = {
-    "02_analytic": {"1040": "an answer: 40 Hz away", "1080": "an answer: 40 Hz away on the other side"},
-    "03_histogram": {"0.618": "the golden section"},
-    "10_spectrogram": {"256": "eight octaves", "2.3": "the authors' 450 samples at 192 kHz"},
-    "11_settings": {"2.5": "√2π, and the front door's hop", "4.4": "2π ln 2, the rule above it"},
-    "12_advice": {"103": "the last of four seeds"},
-    "13_sound_files": {"384": "a rate that hydrophones have"},
-    "16_explorer": {"2.8": "benchmarks/explorer.py"},
-    "20_from_the_port": {"1.24": "NumPy's version", "1.8": "torch's version"},
-    "19_levels": {"18405": "the number of a standard", "0.7": "tests/test_energy.py"},
-    "24_which_settings": {"0.48": "3/2π", "1.43": "9/2π", "0.23": "ln(10)/10", "1.8": "√π",
+    "103_analytic": {"1040": "an answer: 40 Hz away", "1080": "an answer: 40 Hz away on the other side"},
+    "104_histogram": {"0.618": "the golden section"},
+    "201_spectrogram": {"256": "eight octaves", "2.3": "the authors' 450 samples at 192 kHz"},
+    "202_settings": {"2.5": "√2π, and the front door's hop", "4.4": "2π ln 2, the rule above it"},
+    "203_advice": {"103": "the last of four seeds"},
+    "204_sound_files": {"384": "a rate that hydrophones have"},
+    "207_explorer": {"2.8": "benchmarks/explorer.py"},
+    "211_from_the_port": {"1.24": "NumPy's version", "1.8": "torch's version"},
+    "210_levels": {"18405": "the number of a standard", "0.7": "tests/test_energy.py"},
+    "215_which_settings": {"0.48": "3/2π", "1.43": "9/2π", "0.23": "ln(10)/10", "1.8": "√π",
                           "5.8": "the formula beside it"},
-    "43_plan": {"1.5": "the authors' recording", "3.4": "tests/test_energy.py"},
-    "46_definition": {"288001": "the length of the authors' recording"},
-    "51_fast": {"32768": "a length of the engine, chapter 44"},
-    "52_reassign": {"101": "a rule that was tried", "108": "a rule that was tried"},
-    "61_torch_engine": {"214": "measured before the loops were compiled", "442": "the same"},
-    "65_torch_layer": {"2.13": "torch's version"},
-    "68_ordinary": {"0.265": "the formula beside it"},
-    "91_times": {"5412": "seconds that nobody writes"},
-    "94_blocks": {"173": "an hour at 48 kHz, in the cell below it"},
-    "74_drawing": {"256": "the steps of eight bits"},
+    "404_plan": {"1.5": "the authors' recording", "3.4": "tests/test_energy.py"},
+    "407_definition": {"288001": "the length of the authors' recording"},
+    "412_fast": {"32768": "a length of the engine, chapter 405"},
+    "413_reassign": {"101": "a rule that was tried", "108": "a rule that was tried"},
+    "422_torch_engine": {"214": "measured before the loops were compiled", "442": "the same"},
+    "426_torch_layer": {"2.13": "torch's version"},
+    "429_ordinary": {"0.265": "the formula beside it"},
+    "452_times": {"5412": "seconds that nobody writes"},
+    "455_blocks": {"173": "an hour at 48 kHz, in the cell below it"},
+    "435_drawing": {"256": "the steps of eight bits"},
 }
 
 
@@ -50,8 +50,9 @@ def code_and_outputs(cells):
 def prose(cells):
     "The text of a chapter as a reader sees it: no code, no addresses, no citations, no numbers of chapters."
     text = "\n\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
-    for left_out in (r"```.*?```", r"`[^`\n]*`", r"\]\([^)]*\)", r"\bEqs?\. [\d–]+", r"\[[Cc]hapters? \d\d\b",
-                     r"\b\d\d \[", r"doi [\d./\w]+", r"\b(?:1[89]|20)\d\d\b"):
+    for left_out in (r"```.*?```", r"`[^`\n]*`", r"\]\([^)]*\)", r"\bEqs?\. [\d–]+",
+                     r"\b[Cc]hapters?\s\[?\d{3}\b(?:\s*(?:to|and)\s\[?\d{3}\b)?", r"\b\d{3} \[",
+                     r"doi [\d./\w]+", r"\b(?:1[89]|20)\d\d\b"):
         text = re.sub(left_out, " ", text, flags=re.DOTALL)
     text = re.sub(r"(?<![\d.])10\^\{?(-?\d+)\}?", r"1e\1", text)
     return re.sub(r"(\d)\\cdot *1e", r"\1e", text)
@@ -88,7 +89,8 @@ def unfounded(cells, otherwise=()):
 def cells(path): return json.loads(path.read_text(encoding="utf-8"))["cells"]
 
 
-@pytest.mark.parametrize("path", [p for p in CHAPTERS if p.stem not in ("index", "83_benchmark")], ids=lambda p: p.stem)
+@pytest.mark.parametrize("path", [p for p in CHAPTERS if p.stem not in ("index", "444_benchmark")],
+                         ids=lambda p: p.stem)
 def test_a_number_in_the_text_is_computed(path):
     assert not unfounded(cells(path), OTHERWISE.get(path.stem, ()))
 
@@ -107,7 +109,7 @@ def cell(kind, source, *outputs):
     ("off by 8.4e-16", False), ("off by 9.9e-16", True), ("to $10^{-13}$", True), ("to $10^{-12}$", False),
     ("the mean is 12.35", True), ("the mean is 12.3", True), ("the mean is 12.4", False), ("2.5 ms", True),
     ("in 1995", True), ("`8.4e-16`", True), ("× 345", False), ("at 32 kHz", True), ("a third", True),
-    ("as [chapter 45](a_99.1) says", True), ("43.2 %", True), ("1.5 times", False),
+    ("as [chapter 406](a_99.1) says", True), ("43.2 %", True), ("1.5 times", False),
 ])
 def test_a_wrong_number_is_found(text, is_so):
     chapter = [cell("code", "assert x < 1e-13; hop = 0.0025", "largest 9.9e-16", "mean 12.349, share 0.432"),
@@ -122,7 +124,7 @@ def said(name): return "\n".join(code_and_outputs(cells(NBS / f"{name}.ipynb")))
 
 
 def test_the_papers_table_says_what_the_chapters_say():
-    rows = re.findall(r"^\| [^|]+ \| \[[^]]*\]\((\w+)\.ipynb\) \| (.+) \|$", said("38_paper"), re.MULTILINE)
+    rows = re.findall(r"^\| [^|]+ \| \[[^]]*\]\((\w+)\.ipynb\) \| (.+) \|$", said("314_paper"), re.MULTILINE)
     assert len(rows) > 15
     for chapter, words in rows:
         for number in re.findall(r"\d+\.\d+(?:e-?\d+)?|\d+e-?\d+|\d+(?= ?%)", words):
@@ -131,8 +133,8 @@ def test_the_papers_table_says_what_the_chapters_say():
 
 def test_reference_cases_differ_by_the_same_in_every_table():
     "Parity against MATLAB, in the chapter of the published functions and in the one that verifies all engines."
-    one = dict(re.findall(r"^(\w+) +(\d\.\de-1\d)$", said("54_published"), re.MULTILINE))
-    other = dict(re.findall(r"^\| `(\w+)` \| [\d.]+ \| (\d\.\de-1\d) \| same", said("82_verify"), re.MULTILINE))
+    one = dict(re.findall(r"^(\w+) +(\d\.\de-1\d)$", said("415_published"), re.MULTILINE))
+    other = dict(re.findall(r"^\| `(\w+)` \| [\d.]+ \| (\d\.\de-1\d) \| same", said("443_verify"), re.MULTILINE))
     assert len(one) == 8 and one == other
 
 
@@ -160,8 +162,8 @@ def test_a_number_on_the_page_of_limits_is_its_chapters():
                          ids=lambda p: p.stem)
 def test_a_link_names_the_chapter_that_it_leads_to(path):
     text = path.read_text(encoding="utf-8")
-    for label, number in re.findall(r"\[([^]\[]*)\]\((\d\d)_\w+\.ipynb", text):
-        named = re.search(r"(?:^|[Cc]hapters? )(\d\d)\b", label)
+    for label, number in re.findall(r"\[([^]\[]*)\]\((\d{3})_\w+\.ipynb", text):
+        named = re.search(r"(?:^|[Cc]hapters? )(\d{3})\b", label)
         assert named is None or named[1] == number, label
 
 

@@ -8,7 +8,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "docs"))
 from check import complaints
 
-LONG = "43_plan.html"                                  # a chapter with formulas, tables, code and figures
+LONG = "404_plan.html"                                  # a chapter with formulas, tables, code and figures
 WIDER = """() => {
     const room = document.documentElement.clientWidth
     const inside = e => ['auto', 'scroll', 'hidden'].includes(getComputedStyle(e).overflowX)
@@ -75,7 +75,7 @@ def test_every_page_opens_and_fits(new_page, site, pages, width):
 
 
 def test_formulas_carry_the_papers_numbers(page, site):
-    numbered = {"02_analytic": ["eq-4"], "01_map": ["eq-1", "eq-2", "eq-3", "eq-5", "eq-6"]}
+    numbered = {"103_analytic": ["eq-4"], "102_map": ["eq-1", "eq-2", "eq-3", "eq-5", "eq-6"]}
     for chapter, equations in numbered.items():
         open_page(page, f"{site}/{chapter}.html")
         assert all(page.locator(f"#{equation}").count() for equation in equations)
@@ -87,7 +87,7 @@ def test_formulas_carry_the_papers_numbers(page, site):
 
 
 def test_sounds_can_be_played(page, site):
-    open_page(page, f"{site}/27_organs.html")
+    open_page(page, f"{site}/303_organs.html")
     sounds = page.locator("audio")
     assert sounds.count()
     loaded = "a => new Promise(done => { a.onloadedmetadata = () => done(a.duration); a.preload = 'auto'; a.load() })"
@@ -95,8 +95,8 @@ def test_sounds_can_be_played(page, site):
 
 
 @pytest.mark.parametrize("word, page_found", [
-    ("whistle", "26_sounds.html"),
-    ("consensus", "35_consensus.html"),
+    ("whistle", "302_sounds.html"),
+    ("consensus", "311_consensus.html"),
 ])
 def test_search_finds(page, site, word, page_found):
     page.goto(f"{site}/index.html")
@@ -116,7 +116,7 @@ def test_one_switch_opens_all_code(page, site):
     assert page.locator("article .highlight:visible").count() >= 1
     page.get_by_label("Show all code").check()
     assert folds.evaluate_all("all => all.every(one => one.open)")
-    open_page(page, f"{site}/35_consensus.html")
+    open_page(page, f"{site}/311_consensus.html")
     assert page.get_by_label("Show all code").is_checked()
     assert page.locator("article details.hide").evaluate_all("all => all.every(one => one.open)")
     page.get_by_label("Show all code").uncheck()
@@ -148,7 +148,7 @@ def test_chapters_follow_one_another(page, site, pages):
     while (following := page.locator(".related-pages a.next-page")).count() and len(walked) < 100:
         page.goto(following.get_attribute("href") and following.evaluate("a => a.href"), wait_until="domcontentloaded")
         walked.append(page.url.removeprefix(f"{site}/"))
-    numbered = [name for name in pages if name[:2].isdigit()]
+    numbered = [name for name in pages if name[:3].isdigit()]
     assert walked[:len(numbered)] == numbered
     assert walked[len(numbered):len(numbered) + 4] == ["limits.html", "glossary.html", "references.html",
                                                        "reference/index.html"]
@@ -161,7 +161,7 @@ def test_a_function_leads_to_its_source_its_chapter_and_the_types_of_others(page
     body = described.locator("xpath=following-sibling::dd")
     assert body.locator("a[href^='https://docs.python.org/3/']").count()
     body.get_by_role("link", name="Where it is written").click()
-    page.wait_for_url("**/01_map.html#code-theory-gabor-gabor-transform")
+    page.wait_for_url("**/102_map.html#code-theory-gabor-gabor-transform")
 
 
 def test_the_fixture_tells_what_goes_wrong(page, site):

@@ -1,11 +1,11 @@
-"""The sliders of chapter 11 on the built site, in a real browser: by keyboard, without JavaScript, on a phone.
+"""The sliders of chapter 202 on the built site, in a real browser: by keyboard, without JavaScript, on a phone.
 
 The fixtures `page`, `site` and `built_site` are those of browser.py.
 """
 
 import pytest
 
-PAGE = "11_settings.html"
+PAGE = "202_settings.html"
 
 
 @pytest.fixture

@@ -1,9 +1,9 @@
-// The live page's own copy of the method: the authors' loop, one filter after the other, as chapter 46 has it in Python.
+// The live page's own copy of the method: the authors' loop, one filter after the other, as chapter 407 has it in Python.
 // It teaches and draws; the package computes.  Natural units: time in samples, frequency in cycles per sample.
 // Equations: Gardner & Magnasco 2006.  tests/test_live.py holds it to the package's mode="parity".
 module.exports = FFT => {
     const TAIL = 12                                  // beyond 12 standard deviations a Gaussian is below 1e-31
-    const SILENCE = (4 * Number.EPSILON) ** 2       // chi below its own rounding error has no phase; see chapter 44
+    const SILENCE = (4 * Number.EPSILON) ** 2       // chi below its own rounding error has no phase; see chapter 405
 
     // The forward transform of any length, (out, z) interleaved: fft.js where the length is a power of two, else Bluestein's convolution with a chirp.
     function transform(n) {
@@ -42,7 +42,7 @@ module.exports = FFT => {
         }
     }
 
-    // What is known before the sound is (chapter 43).
+    // What is known before the sound is (chapter 404).
     function plan({n, q, tdeci, over, noct, minf, maxf, lint = 0.5}) {
         const nBins = Math.ceil(noct * Math.log2(maxf / minf) + 1), nScans = Math.ceil(nBins * over)
         const f0 = j => minf * 2 ** (j / (over * noct))
@@ -137,7 +137,7 @@ module.exports = FFT => {
         return into
     }
 
-    // Which cells are lit (chapter 53). "global", the authors': as many counts as the root of the largest. "local": a tenth
+    // Which cells are lit (chapter 414). "global", the authors': as many counts as the root of the largest. "local": a tenth
     // of the counts that an undisturbed cell, a tone or a click leaves, whichever is least.
     function gate({energy, counts}, P, rule = 'global') {
         const undisturbed = P.tdeci * P.over, scans = P.over * P.noct / Math.LN2 * P.lint / (Math.PI * P.q)

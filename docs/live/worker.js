@@ -115,7 +115,7 @@ function zerosOf(pixels, P) {                        // t, f in turn [samples, c
     return Float32Array.from(found)
 }
 
-// The share of the energy that arrives within a tenth of the two tones' distance of one of them, as in chapter 4.
+// The share of the energy that arrives within a tenth of the two tones' distance of one of them, as in chapter 105.
 function near(sums, P, s, f0, sigmaF, chi, eta) {
     const reach = s.apart / 10 / RATE, low = (500 - s.apart / 2) / RATE, high = (500 + s.apart / 2) / RATE
     for (let i = P.n / 4; i < 3 * P.n / 4; i++) {
