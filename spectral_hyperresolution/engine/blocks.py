@@ -56,7 +56,7 @@ class _Bank(NamedTuple):
     scans: float           # scans of the plan for one of these
 
 # %% ../../nbs/455_blocks.ipynb #cebf893d
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=6)   # the survey of each piece goes through five
 def _bank(plan, points, scans, nearest, longest, margins=8):
     "The filters of a plan, whatever its length; blocks have about `longest` samples at most."
     step = 1 / (plan.over * plan.noct)                               # octaves
