@@ -228,7 +228,8 @@ def _combined(chosen, plan, run, gate, over, window, progress):
         share = float((1 - survey_share) * inside.mean())
         tell = progress and partial(lambda a, b, part: progress(a + b * part), done, share)
         part = replace(plan, q=q, over=over(q, plan.noct))
-        e, c = run(part, weight, tell)
+        # the global gate's threshold is that of a whole picture
+        e, c = run(part, weight if gate != "global" else np.ones_like(weight), tell)
         lit = open_cells(c, part, gate, slice(left, right))
         energy += inside * np.where(lit, e, 0) * (part.energy_scale / plan.energy_scale)
         counts += inside * c * (plan.over / part.over)

@@ -173,10 +173,10 @@ def test_the_explorer_refuses_other_words(q):
     with pytest.raises(ValueError, match="q="): View(0.2, 1.3, 300, 7000, q=q).check(Sound(example(), SR))
 
 
-def test_a_layer_refuses_it_and_says_why():
+def test_a_loss_refuses_it_and_says_why():
     pytest.importorskip("torch")
-    from spectral_hyperresolution.pytorch.layer import LinearReassignment
     from spectral_hyperresolution.pytorch.loss import ReassignedLoss
-    for made in (LinearReassignment, ReassignedLoss):
-        with pytest.raises(ValueError, match="q='auto' is for pictures of recordings"):
-            made(SR, q="auto")
+    for q in ("auto", (2.0, "auto")):
+        with pytest.raises(ValueError, match="q='auto': pictures are compared at the same Q"): ReassignedLoss(SR, q=q)
+    with pytest.raises(ValueError, match="q='best' is not a number or"):
+        ReassignedLoss(SR, q="best")

@@ -1,11 +1,15 @@
 """Compiled loops and their cache: damaged, full, locked, out of date, and filled by several processes at once."""
 
+import ast
 import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+from spectral_hyperresolution.engine import running
 
 LOOPS = """
 import sys
@@ -103,3 +107,38 @@ def test_a_change_of_the_source_is_seen(tmp_path):
     other = "from spectral_hyperresolution.engine import running; "
     done = run(tmp_path, other + "running._sources = lambda: 'changed'")
     assert hits(done) == 0 and len(kept(tmp_path)) == 2 and not set(before) & set(kept(tmp_path))
+
+
+SAME = """
+import hashlib
+import numpy as np
+from spectral_hyperresolution import reassigned_spectrogram
+from spectral_hyperresolution.engine import coarse
+from spectral_hyperresolution.parts import Part, part_plan
+from spectral_hyperresolution.pieces import picture
+from spectral_hyperresolution.recording import Sound
+x = np.random.default_rng(0).standard_normal(48000).astype(np.float32)
+print(hashlib.sha256(reassigned_spectrogram(x[:12000], 48000).energy.tobytes()).hexdigest())
+part = Part(Sound(np.tile(x, 20), 48000), 0, 20 * 48000)
+S = picture(part, part_plan(part, 22.4, 94.0, 24000.0, 100, 15000), 22.4, points=coarse.enough)
+print(hashlib.sha256(S.energy.tobytes()).hexdigest())
+"""
+
+
+def test_a_process_that_compiles_and_one_that_does_not_have_the_same_bits(tmp_path):
+    answers = [subprocess.run([sys.executable, "-c", SAME], capture_output=True, text=True, check=True,
+                              env={**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}).stdout for _ in range(2)]
+    assert answers[0] == answers[1] and len(answers[0].split()) == 2
+
+
+def test_what_a_loop_calls_is_compiled_into_it():
+    "A compiled function that others call has the decorator for that; one that nobody calls has not."
+    engine = Path(running.__file__).parent
+    trees = [ast.parse(path.read_text(encoding="utf-8")) for room in (engine, engine.parent / "theory")
+             for path in room.glob("*.py")]
+    found = {node.name: (node, {d.id for d in node.decorator_list if isinstance(d, ast.Name)})
+             for tree in trees for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+    loops = {name: node for name, (node, by) in found.items() if by & {"_loose", "_inlined", "_strict"}}
+    called = {call.func.id for node in loops.values() for call in ast.walk(node)
+              if isinstance(call, ast.Call) and isinstance(call.func, ast.Name)} & set(loops)
+    assert len(called) > 10 and called == {name for name in loops if "_inlined" in found[name][1]}

@@ -325,3 +325,89 @@ def test_a_gradient_without_position_is_told():
         assert not said
         layer()(x)
     assert len(said) == 1 and "none through its position" in str(said[0].message)
+
+
+@pytest.mark.parametrize("wrong, says", [
+    ([1500, 700], "lengths is torch.int64 of shape (2,): not one integer for each sound, (4,)"),
+    ([1.0] * 4, "lengths is torch.float64"), ([1500, 0, 1, 1], "lengths[1]=0 is not from 1 to 1500 samples"),
+    ([1500, 700, 20, 60], "a sound of 20 samples is shorter than the lowest wavelet, 64"),
+])
+def test_lengths_that_are_none(wrong, says):
+    with pytest.raises(ValueError, match=re.escape(says)): layer(fmin=500)(sounds(4, 1500), wrong)
+
+
+# ---- every sound at its own Q
+
+OWN = dict(q="auto", fmin=300, fmax=4000, bins_per_octave=12, hop_length=64)
+
+
+def scenes(n=3000, dtype=torch.float64):
+    "A pair of tones, clicks and noise, which want different Qs."
+    t = np.arange(n) / 16000
+    clicks = np.zeros(n)
+    clicks[50::160] = 3
+    pair = np.sin(2 * np.pi * 1000 * t) + np.sin(2 * np.pi * 1090 * t)
+    return torch.from_numpy(np.stack([pair, clicks, 0.3 * np.random.default_rng(0).standard_normal(n)])).to(dtype)
+
+
+@pytest.mark.parametrize("how", [
+    dict(), dict(gate="global", boundary="reflect"), dict(gate=None, oversampling=4, bins_per_octave=24),
+    dict(fmin=None, density=3), dict(mode="parity", boundary="wrap"), dict(lint=0.3, tolerance=0.1)])
+def test_auto_is_the_front_doors_picture_of_each_sound(how):
+    x, settings = scenes(), OWN | how
+    model = LinearReassignment(16000, **settings)
+    energy, found = model(x, counts=True)
+    chosen, seen = model.q_map(x), set()
+    for k, sound in enumerate(x.numpy()):
+        S = reassigned_spectrogram(sound, 16000, **settings)
+        rows = slice(-S.energy.shape[0], None)        # a short sound's axis begins higher at the front door
+        check_close(energy[k, rows], S.energy, 1e-9)
+        if "mode" not in how: check_close(found[k, rows], S.counts, 1e-9)   # there, also points that are nothing
+        check_close(chosen[k, rows], S.q_map, 1e-6)
+        seen |= set(np.round(S.q_map.ravel(), 1))
+    assert {1.4, 22.4} <= seen
+
+
+def test_auto_takes_each_sound_by_itself_in_any_batch():
+    x, model = scenes(dtype=torch.float32), LinearReassignment(16000, **OWN)
+    lengths = [3000, 1700, 900]
+    together, alone = model(x, lengths), [model(s[:n]) for s, n in zip(x, lengths, strict=True)]
+    maps = model.q_map(x, lengths)
+    for k, picture in enumerate(alone):
+        end = picture.shape[-1]
+        assert torch.equal(together[k, :, :end], picture) and not together[k, :, end:].any()
+        assert (maps[k, :, end:] == 1).all() and (maps[k, :, :end] >= 1.39).all()
+    wide = LinearReassignment(16000, **OWN, pad_to=4000)
+    assert wide(x).shape[-1] == wide.q_map(x).shape[-1] == wide.n_times(4000)
+    check_close(model(16 * x), 256 * model(x), 1e-6)
+
+
+def test_auto_has_gradients_within_its_choice():
+    x = scenes(600)[2:].clone().requires_grad_()
+    model = LinearReassignment(16000, **OWN, soft=True, gate=None)
+    direction = sounds(*x.shape, dtype=x.dtype)
+    picture = model(x)
+    weight = sounds(*picture.shape, dtype=x.dtype)
+    given, = torch.autograd.grad((picture * weight).sum(), x)
+    with torch.no_grad():
+        up, down = ((model(x + s * 1e-7 * direction) * weight).sum() for s in (1, -1))
+        assert torch.equal(model.q_map(x + 1e-7 * direction), model.q_map(x))
+    check_close(float((given * direction).sum()), float((up - down) / 2e-7), 1e-4)
+
+
+def test_auto_compiles_to_one_operator():
+    x, model = scenes(600, torch.float32), LinearReassignment(16000, **OWN, soft=True)
+    compiled = torch.compile(model, fullgraph=True, backend="aot_eager")
+    (ours, by), (theirs, there) = slope(compiled, x), slope(model, x)
+    assert torch.equal(ours, theirs) and torch.equal(by, there) and by.any()
+
+
+def test_auto_is_built_again_from_its_config():
+    model = LinearReassignment(16000, **OWN)
+    again = LinearReassignment.from_config(model.config)
+    again.load_state_dict(model.state_dict())
+    assert again.config == model.config and again.config["q"] == "auto" and again.config["oversampling"] is None
+    assert set(model.state_dict()) == {"frequencies", "threshold"}
+    fixed = LinearReassignment(16000, **OWN, oversampling=6)
+    assert LinearReassignment.from_config(fixed.config).config["oversampling"] == 6
+    with pytest.raises(ValueError, match="q='best' is not a number"): LinearReassignment(16000, q="best")

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .batches import _quintic
-from .running import _loose
+from .running import _inlined, _loose
 from .steps import _between, _cells, _products
 
 # %% ../../nbs/411_filling.ipynb #3ef30579
@@ -42,7 +42,7 @@ def _segment(stride, fine, real):
     return Segment(at.astype(real), weights.astype(real), weights.sum(1).astype(real))
 
 # %% ../../nbs/411_filling.ipynb #3c9f4f57
-@_loose
+@_inlined
 def _divide(cell, trash, last, code, same, other):
     "Numbers of the segments whose ends share a cell, and of those to be filled in; how many."
     for i in range(code.shape[0]):
@@ -61,7 +61,7 @@ def _divide(cell, trash, last, code, same, other):
     return a, b
 
 # %% ../../nbs/411_filling.ipynb #dc049b62
-@_loose
+@_inlined
 def _gather(power, re, im, number, chosen, six):
     "Six neighbours of each chosen segment, side by side, (19, segments)."
     one = np.uint64(1)
@@ -73,7 +73,7 @@ def _gather(power, re, im, number, chosen, six):
         six[18, k] = number[chosen[k] + np.uint64(2)]
 
 # %% ../../nbs/411_filling.ipynb #a7340abf
-@_loose
+@_inlined
 def _fill(six, w, at, power, re, im, number):
     "One point of each segment."
     w0, w1, w2, w3, w4, w5 = w[0], w[1], w[2], w[3], w[4], w[5]
@@ -86,7 +86,7 @@ def _fill(six, w, at, power, re, im, number):
                  + w4 * six[16, k] + w5 * six[17, k])
         number[k] = six[18, k] + at
 
-@_loose
+@_inlined
 def _inside(cell, trash, kept):
     "Numbers of the points that have a cell, and how many there are."
     k = np.int32(0)
@@ -129,7 +129,7 @@ def _bench(real, chunk=512):
                  np.empty(chunk + 5, np.uint8))
 
 # %% ../../nbs/411_filling.ipynb #78f355d1
-@_loose
+@_inlined
 def _whole(power, cell, same, w, weight, count, tile):
     "Deposit segments as a whole: the sum over their points is one sum over six instants."
     w0, w1, w2, w3, w4, w5 = w[0], w[1], w[2], w[3], w[4], w[5]

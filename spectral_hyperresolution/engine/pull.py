@@ -12,12 +12,12 @@ import numpy as np
 
 from .departures import band_tail
 from .filling import _divide, _fill, _gather, _inside
-from .running import _loose
+from .running import _inlined, _loose
 from .soft import _four, _lattice, _touched
 from .steps import _cells
 
 # %% ../../nbs/423_pull.ipynb #ace2917e
-@_loose
+@_inlined
 def _pull_point(p, kp, kr, ki, kn, place, to, sigma_t, frame, count, soft, G, rows):
     "How the inner product of G with what a point deposits changes with its |chi|², Re and Im."
     where, down, right, falls, rises = _four(p, kp, ki, kn, place, to, sigma_t, frame, soft, rows)
@@ -38,7 +38,7 @@ def _pull_point(p, kp, kr, ki, kn, place, to, sigma_t, frame, count, soft, G, ro
     return weight * energy - (by_re * kr[p] + by_im * ki[p]) * over, by_re, by_im
 
 # %% ../../nbs/423_pull.ipynb #fc0a2078
-@_loose
+@_inlined
 def _pull_products(chi, eta, gp, gr, gi, to_chi, to_eta, soft):
     "From gradients of |chi|², Re and Im of eta·conj(chi) to those of chi and eta."
     for i in range(gp.shape[0]):
@@ -51,7 +51,7 @@ def _pull_products(chi, eta, gp, gr, gi, to_chi, to_eta, soft):
         to_chi[2 * i + 1] += ei * gr[i] - er * gi[i]
         to_eta[2 * i], to_eta[2 * i + 1] = cr * gr[i] - ci * gi[i], ci * gr[i] + cr * gi[i]
 
-@_loose
+@_inlined
 def _pull_between(rows, w, begin, slope):
     "Back from an interpolated row to the six it came from."
     end = begin + slope.shape[0]
@@ -59,7 +59,7 @@ def _pull_between(rows, w, begin, slope):
         row, v = rows[k, begin:end], w[k]
         for i in range(slope.shape[0]): row[i] += v * slope[i]
 
-@_loose
+@_inlined
 def _pull_six(six, chosen, out):
     "Back from the six neighbours of segments to the instants that they are."
     one = np.uint64(1)
@@ -92,7 +92,7 @@ def _pulled(real, chunk=512):
                   np.empty((18, chunk + 6), real))
 
 # %% ../../nbs/423_pull.ipynb #72119d12
-@_loose
+@_inlined
 def _pull_whole(gp, cell, same, w, weight, G):
     "Back from segments deposited as a whole to six instants of each."
     one = np.uint64(1)

@@ -96,7 +96,9 @@ def _compiled(**options):
     return decorate
 
 # NaN and infinity keep their meaning
-_loose = _compiled(fastmath={"contract", "arcp", "nsz", "reassoc"})
+_rules = {"contract", "arcp", "nsz", "reassoc"}
+_loose = _compiled(fastmath=_rules)
+_inlined = _compiled(fastmath=_rules, forceinline=True)   # what another loop calls
 _strict = _compiled()
 
 # %% ../../nbs/408_running.ipynb #abf92dc6

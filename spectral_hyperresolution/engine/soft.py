@@ -12,11 +12,11 @@ from .fast import _Fast, _scratch
 from .filling import _fill, _gather, _inside, _segment
 from .plan import Plan
 from .reassign import _summed
-from .running import _loose
+from .running import _inlined, _loose
 from .steps import _between, _cells, _products
 
 # %% ../../nbs/420_soft.ipynb #d62b1fdf
-@_loose
+@_inlined
 def _beside(whole, rest, soft, size):
     """Two neighbouring cells that share a point at whole + rest, the second's share, and how it
     rises: `_shares` of chapter 416."""
@@ -27,7 +27,7 @@ def _beside(whole, rest, soft, size):
     slope = 1 / soft if 0 < rise < 1 else 0.0
     return min(max(second - 1, 0), size - 1), min(max(second, 0), size - 1), share, slope
 
-@_loose
+@_inlined
 def _four(p, power, im, number, place, to, sigma_t, frame, soft, rows):
     "The four cells of point p, its shares in the second row and column, and their slopes."
     s = number[p] * frame.stride + to
@@ -39,7 +39,7 @@ def _four(p, power, im, number, place, to, sigma_t, frame, soft, rows):
     return (a * n + c, a * n + d, b * n + c, b * n + d), down, right, falls, rises
 
 # %% ../../nbs/420_soft.ipynb #567fe114
-@_loose
+@_inlined
 def _touched(cell, trash, other):
     "Numbers of the segments of which an end counts or nearly counts, and how many."
     one, n, k = np.uint64(1), np.uint64(0), np.uint64(0)
@@ -50,7 +50,7 @@ def _touched(cell, trash, other):
     return k
 
 # %% ../../nbs/420_soft.ipynb #a14b70d9
-@_loose
+@_inlined
 def _lattice(chi, eta, j, n, m, to, batch, frame, trash, bench):
     "Products of scan j at the lattice, from two instants before n to two after the last of m."
     real, cell = bench.numbers, bench.cell

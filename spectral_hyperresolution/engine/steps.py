@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .departures import band_tail
-from .running import _loose
+from .running import _inlined, _loose
 
 # %% ../../nbs/410_steps.ipynb #2663370f
 @_loose
@@ -44,7 +44,7 @@ def _fold_bands(X, length, stride, batch, chi, eta):
             c = c + 1 if c + 1 < length else 0
 
 # %% ../../nbs/410_steps.ipynb #cfa91d5a
-@_loose
+@_inlined
 def _between(rows, w, begin, out):
     """A quintic through six neighbouring rows, (6, …) real and imaginary parts in turn, from
     `begin` onwards."""
@@ -55,7 +55,7 @@ def _between(rows, w, begin, out):
     for i in range(out.shape[0]):
         out[i] = w0 * a[i] + w1 * b[i] + w2 * c[i] + w3 * d[i] + w4 * e[i] + w5 * f[i]
 
-@_loose
+@_inlined
 def _products(chi, eta, power, size, re, im):
     "|chi|², |eta|² and eta·conj(chi): the quotient m = eta/chi before its division."
     for i in range(power.shape[0]):
@@ -157,7 +157,7 @@ class Scratch(NamedTuple):
     chosen: np.ndarray   # (chunk,)
 
 # %% ../../nbs/410_steps.ipynb #e78505ac
-@_loose
+@_inlined
 def _select(power, size, frame, chosen, kept):
     "Numbers of the points with |m| < lint and a power above the numerical error."
     lint2, least = frame.lint2, frame.least
@@ -170,7 +170,7 @@ def _select(power, size, frame, chosen, kept):
     return k
 
 # %% ../../nbs/410_steps.ipynb #9d9dcafa
-@_loose
+@_inlined
 def _cells(re, im, power, number, base, column, sigma_t, frame, trash, place, cell):
     """The cell of each point: `trash` where it is discarded, -1 where a sample beside it may count.
     `base` is the instant of number 0 [samples after the tile's first row]."""

@@ -7,7 +7,7 @@ __all__ = ['LinearReassignment']
 
 # %% ../../nbs/426_torch_layer.ipynb #19ec22e4
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from inspect import signature
 from typing import Any, TypeVar
@@ -16,14 +16,17 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike
 
+from ..auto import picture_plan
 from ..engine import checks
 from ..engine.cost import admit
 from ..engine.gate import check_gate, local_threshold
-from ..engine.plan import Plan, default_plan
+from ..engine.plan import Plan
+from ..engine.survey import ladder
+from .auto import _at_their_own, _auto, _q_maps
 from .engine import (
     _checked, _fineness, _numbers, _pictures, _softness, open_cells)
 from spectral_hyperresolution.pytorch.output import (
-    _by_length, _checked_lengths, _differences, _fitting, _integers, _level_settings, _padded, _pcm,
+    _Built, _checked_lengths, _fitting, _integers, _level_settings, _padded, _pcm, _plain,
     _refuse_learned, levels)
 
 # %% ../../nbs/426_torch_layer.ipynb #2a676740
@@ -31,19 +34,19 @@ _Count = TypeVar("_Count", int, torch.Tensor)
 _order = tuple(signature(_pictures).parameters)[2:]     # of an operator's arguments
 
 # %% ../../nbs/426_torch_layer.ipynb #0e05becc
-class LinearReassignment(torch.nn.Module):
+class LinearReassignment(_Built):
     """Linear reassignment of sounds (…, time) as a layer (Gardner & Magnasco 2006, Eq. 6).
     Raises ValueError as the front door.
 
-    `q` and the other settings are fixed numbers: the grid of departure points, the number of
-    filters and the gate follow from them in whole steps, which no gradient passes.
+    The settings are fixed: the grid of departure points, the number of filters and the gate follow
+    from them in whole steps, which no gradient passes. With `q="auto"` the layer chooses.
 
     Parameters
     ----------
     sr : float
         sampling rate [Hz]
-    q : float, default: 2.0
-        wavelet Q: >> 1 follows tones, << 1 follows clicks
+    q : float | str, default: 2.0
+        wavelet Q: >> 1 follows tones, << 1 follows clicks; or "auto"
     fmin : float | None, default: None
         lowest frequency [Hz]; None: eight octaves below fmax
     fmax : float | None, default: None
@@ -96,7 +99,7 @@ class LinearReassignment(torch.nn.Module):
         self,
         sr: float,                        # sampling rate [Hz]
         *,
-        q: float = 2.0,                   # wavelet Q: >> 1 follows tones, << 1 follows clicks
+        q: float | str = 2.0,  # wavelet Q: >> 1 follows tones, << 1 follows clicks; or "auto"
         fmin: float | None = None,        # lowest frequency [Hz]; None: eight octaves below fmax
         fmax: float | None = None,        # highest frequency [Hz]; None: sr / 2
         bins_per_octave: int = 48,        # output bins per octave
@@ -122,22 +125,25 @@ class LinearReassignment(torch.nn.Module):
         self.level = _level_settings(scale, norm, floor, gain)
         self.pad_to = None if pad_to is None else checks.integer("pad_to", pad_to, 1)
         self.narrow = fmin is None                   # short sounds: no wavelets longer than they
-        long = default_plan(2**40, sr, q, fmin, fmax, bins_per_octave, hop_length, oversampling,
-                            lint)
+        rest = fmin, fmax, bins_per_octave, hop_length, oversampling, lint
+        long = picture_plan(2**40, sr, q, *rest)
+        self._lowest = ladder[0] if q == "auto" else long.q
         _checked(mode, boundary)
         tolerance, density = _fineness(tolerance, density)
-        admit(replace(long, n_samples=max(2, round(2 * long.q / long.minf))), mode=mode,
+        admit(replace(long, n_samples=max(2, round(2 * self._lowest / long.minf))), mode=mode,
               density=density, tolerance=tolerance, otherwise="other settings")
-        self.settings = dict(sr=sr, q=long.q, fmin=long.minf * sr, fmax=long.maxf * sr,
+        self.settings = dict(sr=sr, q="auto" if q == "auto" else long.q,
+                             fmin=long.minf * sr, fmax=long.maxf * sr,
                              bins_per_octave=long.noct, hop_length=long.tdeci,
-                             oversampling=long.over, lint=long.lint)
+                             oversampling=long.over if oversampling or q != "auto" else None,
+                             lint=long.lint)
         if max_memory is not None: checks.number("max_memory", max_memory, 0)
         self.how = dict(mode=mode, boundary=boundary, tolerance=tolerance, density=density,
                         soft=_softness(soft), max_memory=max_memory)
         self.gate = gate
         check_gate(gate)
-        self._long = default_plan(2**40, **self.settings)
-        self._least = 2 * long.q * self.settings["sr"] / self.settings["fmin"]
+        self._long = picture_plan(2**40, **self.settings)
+        self._least = 2 * self._lowest * self.settings["sr"] / self.settings["fmin"]
         self._scale = long.energy_scale / self.settings["sr"]        # to full scale² s
         real = torch.promote_types(torch.get_default_dtype(), torch.float32)
         self.register_buffer("frequencies",
@@ -170,7 +176,11 @@ class LinearReassignment(torch.nn.Module):
         Plan
         """
         n_samples = checks.integer("n_samples", n_samples, 2)
-        return Plan(n_samples, *_fitting(_numbers(self._long), n_samples, self.narrow))
+        fitting = _fitting(self._numbers, n_samples, self.narrow)
+        return Plan(n_samples, self._long.q, *fitting[1:])
+
+    @property
+    def _numbers(self): return [self._lowest, *_numbers(self._long)[1:]]    # the shortest wavelets
 
     def n_times(
         self,
@@ -269,12 +279,10 @@ class LinearReassignment(torch.nn.Module):
         if self.pad_to is not None and n > self.pad_to:
             raise ValueError(f"a sound of {n} samples is longer than pad_to={self.pad_to}")
         energy, found = self._energy(x, lengths)
-        lit = (found >= self.threshold.to(found.dtype) if self.gate == "local"
-               else open_cells(found, self._long, self.gate))
         inside = None
         if self.level["norm"] == "standard" and (lengths is not None or self.pad_to is not None):
             inside = self.mask(n if lengths is None else lengths, self.pad_to or n)
-        both = torch.where(lit, energy * self._scale, 0), found
+        both = energy * self._scale, found
         both = tuple(self._wide(a.flip(-1).mT.reshape(*x.shape[:-1], *a.mT.shape[-2:]))
                      for a in both)
         per_second = self.settings["sr"] / self._long.tdeci if self.level["scale"] == "db" else 1
@@ -282,62 +290,56 @@ class LinearReassignment(torch.nn.Module):
         return (picture, both[1]) if counts else picture
 
     def _energy(self, x, lengths):
-        "Energy and counts before any gate, (pictures, n_times, n_bins)."
-        signals, plan = x.reshape(-1, 1, x.shape[-1]).contiguous(), _numbers(self._long)
-        how = dict(self.how, silence=self.gate != "global")
-        if lengths is None and x.shape[-1] >= self._least: return _pictures(signals, plan, **how)
-        if lengths is None: lengths = torch.full(x.shape[:-1], x.shape[-1])
-        way = _padded if torch.compiler.is_compiling() else _by_length
-        how.update(step=None, compiled=True)
-        return way(signals, _checked_lengths(lengths, x.shape), self.narrow, plan,
-                   *(how[name] for name in _order))
+        "Gated energy, and counts, (pictures, n_times, n_bins)."
+        signals, plan = x.reshape(-1, 1, x.shape[-1]).contiguous(), self._numbers
+        how = dict(self.how, silence=self.gate != "global", step=None, compiled=True)
+        rest = plan, *(how[name] for name in _order)
+        auto, given = self.settings["q"] == "auto", lengths is not None
+        if not given: lengths = torch.full(x.shape[:-1], x.shape[-1])
+        own = signals, _checked_lengths(lengths, x.shape), self.narrow
+        if auto:
+            way = _auto if torch.compiler.is_compiling() else _at_their_own
+            return way(*own, *rest, self.gate, self.settings["oversampling"])
+        short = given or x.shape[-1] < self._least
+        padded = _padded if torch.compiler.is_compiling() else _plain
+        energy, found = padded(*own, *rest) if short else _pictures(signals, *rest)
+        lit = (found >= self.threshold.to(found.dtype) if self.gate == "local"
+               else open_cells(found, self._long, self.gate))
+        return torch.where(lit, energy, 0), found
 
-    def _wide(self, picture):
+    def q_map(
+        self,
+        x: ArrayLike | torch.Tensor,  # sounds, (…, time)
+        lengths: Sequence[int] | torch.Tensor | None = None,  # own samples of each
+    ) -> torch.Tensor:  # (…, n_frequencies, n_times); 1 after a sound's end
+        """The Q that each cell has: with q="auto" what was chosen, without gradients.
+
+        Parameters
+        ----------
+        x : ArrayLike | torch.Tensor
+            sounds, (…, time)
+        lengths : Sequence[int] | torch.Tensor | None, default: None
+            own samples of each
+
+        Returns
+        -------
+        torch.Tensor
+            (…, n_frequencies, n_times); 1 after a sound's end
+        """
+        x = _pcm(x)
+        if lengths is None: lengths = torch.full(x.shape[:-1], x.shape[-1])
+        q, signals = self.settings["q"], x.reshape(-1, 1, x.shape[-1])
+        found = _q_maps(signals, _checked_lengths(lengths, x.shape), self.narrow, self._numbers,
+                        self.how["boundary"], q)
+        return self._wide(found.flip(-1).mT.reshape(*x.shape[:-1], *found.mT.shape[-2:]), 1)
+
+    def _wide(self, picture, beyond=0):
         if self.pad_to is None: return picture
         extra = self.n_times(self.pad_to) - picture.shape[-1]
-        return torch.nn.functional.pad(picture, (0, extra))
+        return torch.nn.functional.pad(picture, (0, extra), value=beyond)
 
     @property
     def config(self) -> dict[str, Any]:
         "The settings, numbers and names only: what `from_config` builds an equal layer from."
         return dict(self.settings, fmin=None if self.narrow else self.settings["fmin"],
                     gate=self.gate, pad_to=self.pad_to, **self.how, **self.level)
-
-    @classmethod
-    def from_config(
-        cls,
-        config: Mapping[str, Any],  # settings by name; those left out take their defaults
-    ) -> "LinearReassignment":
-        """A layer from a `config`. Raises ValueError for a name that is not a setting.
-
-        Parameters
-        ----------
-        config : Mapping[str, Any]
-            settings by name; those left out take their defaults
-
-        Returns
-        -------
-        LinearReassignment
-        """
-        checks.kind("config", config, Mapping)
-        known = set(signature(LinearReassignment).parameters)
-        if "sr" not in config or not known >= set(config):
-            raise ValueError(f"config has {sorted(config)}: not 'sr' and others of {sorted(known)}")
-        return cls(**config)
-
-    def extra_repr(self) -> str:
-        return ", ".join(f"{k}={v!r}" for k, v in self.config.items())
-
-    def _load_from_state_dict(self, state_dict, prefix, local_metadata, strict, missing_keys,
-                              unexpected_keys, error_msgs):
-        old = state_dict.pop(prefix + "_extra_state", None) or {}   # of layers before `config`
-        other = _differences(self, {name: state_dict.get(prefix + name)
-                                    for name in ("frequencies", "threshold")}, old)
-        if other:
-            error_msgs.append(f"the state belongs to a layer of other settings: {other}. Build the "
-                              f"layer from the config that was saved with it")
-            return
-        for name, here in self.named_buffers(recurse=False):        # they follow from the settings
-            if prefix + name in state_dict and not here.is_meta: state_dict[prefix + name] = here
-        super()._load_from_state_dict(state_dict, prefix, local_metadata, strict, missing_keys,
-                                      unexpected_keys, error_msgs)

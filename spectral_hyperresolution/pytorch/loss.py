@@ -72,7 +72,11 @@ class ReassignedLoss(torch.nn.Module):
         self.reduction = checks.choice("reduction", reduction, reductions)
         self.bins_per_octave = checks.integer("bins_per_octave", bins_per_octave, 1)
         _refuse_learned(q=q)
-        q = tuple(q) if np.iterable(q) else (q,)
+        given: Any = q
+        q = tuple(given) if np.iterable(given) and not isinstance(given, str) else (given,)
+        if "auto" in q:
+            raise ValueError("q='auto': pictures are compared at the same Q, and that would be "
+                             "chosen for each sound by itself. Give several numbers")
         if not q: raise ValueError(f"q={checks.shown(q)} has no wavelet")
         settings = dict(dict(soft=True, gate=None, bins_per_octave=bins_per_octave), **settings)
         self.layers = torch.nn.ModuleList(LinearReassignment(sr, q=each, **settings) for each in q)

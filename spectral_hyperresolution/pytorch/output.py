@@ -6,8 +6,11 @@
 __all__ = ['scales', 'norms', 'levels']
 
 # %% ../../nbs/425_torch_output.ipynb #ba12f17d
+from collections.abc import Mapping
 from functools import partial
+from inspect import signature
 from math import inf
+from typing import Any, Self
 
 import torch
 
@@ -126,16 +129,15 @@ def _fitting(plan, n, narrow):
                          f"{2 * q / fmin:.0f} samples")
     return [q, *between, fmin, fmax, lint]
 
-def _by_length(x, lengths, narrow, plan, *how):
-    "Energy and counts of signals (pictures, C, N), each up to its own length, dark after it."
+def _by_length(rule, x, lengths, narrow, plan, *how):
+    "Energy and counts by a rule of signals (pictures, C, N), each to its own end, dark after it."
     beyond = torch.arange(x.shape[-1], device=x.device) >= lengths.to(x.device)[:, None, None]
     _refuse_infinite(x.detach().masked_fill(beyond, 0))
     whole = Plan(max(2, x.shape[-1]), *plan).shape
     energy = counts = x.new_zeros(len(x), *whole)
     for n, which in _groups(lengths, x.shape[-1]):
         which = which.to(x.device)
-        both = _pictures(x.index_select(0, which)[..., :n].contiguous(),
-                         _fitting(plan, n, narrow), *how)
+        both = rule(x.index_select(0, which)[..., :n].contiguous(), _fitting(plan, n, narrow), *how)
         e, c = (torch.nn.functional.pad(a, (0, whole[1] - a.shape[2], 0, whole[0] - a.shape[1]))
                 for a in both)
         energy, counts = energy.index_copy(0, which, e), counts.index_copy(0, which, c)
@@ -144,40 +146,45 @@ def _by_length(x, lengths, narrow, plan, *how):
 # %% ../../nbs/425_torch_output.ipynb #8f744256
 _schema = f"Tensor x, Tensor lengths, bool narrow, {_how}"
 
-@torch.library.custom_op("spectral_hyperresolution::padded", mutates_args=(),
-                         schema=f"({_schema}) -> (Tensor, Tensor)")
-def _padded(*args): return _by_length(*args)
+def _operator(name, schema, run):
+    "Operators of torch for `run` and for its gradient, which computes it again, with a tape."
+    whole = f"spectral_hyperresolution::{name}"
+    def forward(*args): return run(*args)
+    def backward(energy, counts, x, *args):
+        with _taping(), torch.inference_mode(False), torch.enable_grad():
+            leaf = x.detach().requires_grad_()
+            both = zip(run(leaf, *args), (energy, counts), strict=True)
+            pairs = [(out, c) for out, c in both if c is not None and out.requires_grad]
+            outputs, cotangents = zip(*pairs, strict=True)
+            return torch.autograd.grad(outputs, leaf, cotangents)[0]
+    forward = torch.library.custom_op(whole, forward, mutates_args=(),
+                                      schema=f"({schema}) -> (Tensor, Tensor)")
+    backward = torch.library.custom_op(f"{whole}_backward", backward, mutates_args=(), schema=(
+        f"(Tensor? energy, Tensor? counts, {schema}) -> Tensor"))
+    forward.register_fake(_shapes)
+    backward.register_fake(lambda energy, counts, x, *args: torch.empty_like(x))
+    forward.register_autograd(_slope(backward), setup_context=_keep)
+    return forward, backward
 
-@_padded.register_fake
-def _padded_shapes(x, lengths, narrow, plan, *how):
+def _shapes(x, lengths, narrow, plan, *how):
     shape = x.shape[0], -(-x.shape[-1] // int(plan[1])), Plan(2, *plan).n_bins
     return x.new_empty(shape), x.new_empty(shape)
 
-@torch.library.custom_op("spectral_hyperresolution::padded_backward", mutates_args=(),
-                         schema=f"(Tensor? energy, Tensor? counts, {_schema}) -> Tensor")
-def _padded_backward(energy, counts, x, *args):
-    with _taping(), torch.inference_mode(False), torch.enable_grad():
-        leaf = x.detach().requires_grad_()
-        pairs = [(out, c) for out, c in zip(_by_length(leaf, *args), (energy, counts), strict=True)
-                 if c is not None and out.requires_grad]
-        outputs, cotangents = zip(*pairs, strict=True)
-        return torch.autograd.grad(outputs, leaf, cotangents)[0]
-
-@_padded_backward.register_fake
-def _(energy, counts, x, *args): return torch.empty_like(x)
-
 # %% ../../nbs/425_torch_output.ipynb #8ad40526
-def _keep_padded(ctx, inputs, output):
+def _keep(ctx, inputs, output):
     ctx.set_materialize_grads(False)
     ctx.save_for_backward(*inputs[:2])
     ctx.how = inputs[2:]
 
-def _slope_of_padded(ctx, energy, counts):
-    given = energy is not None or counts is not None
-    slope = _padded_backward(energy, counts, *ctx.saved_tensors, *ctx.how) if given else None
-    return slope, *[None] * (1 + len(ctx.how))
+def _slope(backward):
+    def slope(ctx, energy, counts):
+        given = energy is not None or counts is not None
+        found = backward(energy, counts, *ctx.saved_tensors, *ctx.how) if given else None
+        return found, *[None] * (1 + len(ctx.how))
+    return slope
 
-_padded.register_autograd(_slope_of_padded, setup_context=_keep_padded)
+_plain = partial(_by_length, _pictures)
+_padded, _padded_backward = _operator("padded", _schema, _plain)
 
 # %% ../../nbs/425_torch_output.ipynb #3b46a3f4
 def _differences(layer, state, old):
@@ -203,8 +210,37 @@ def _refuse_learned(**settings):
                 f"of departure points, the number of filters and the gate change with it in whole "
                 f"steps. Take {name}.item(); to learn from several, give one layer to each and "
                 f"learn the weights of their pictures")
-        if isinstance(value, str) and value == "auto":
-            raise ValueError(
-                f"{name}='auto' is for pictures of recordings: the Q that it chooses changes with "
-                f"the sound in whole steps, so that what a network is given would jump where the "
-                f"sound hardly changes. Give one layer to each of several numbers")
+
+# %% ../../nbs/425_torch_output.ipynb #b17e0c55
+class _Built(torch.nn.Module):
+    "A module that is built from its `config`, and loads the state of one with the same settings."
+    config: Any
+
+    @classmethod
+    def from_config(
+        cls,
+        config: Mapping[str, Any],  # settings by name; those left out take their defaults
+    ) -> "Self":
+        "A layer from a `config`. Raises ValueError for a name that is not a setting."
+        checks.kind("config", config, Mapping)
+        known = set(signature(cls).parameters)
+        if "sr" not in config or not known >= set(config):
+            raise ValueError(f"config has {sorted(config)}: not 'sr' and others of {sorted(known)}")
+        return cls(**config)
+
+    def extra_repr(self) -> str:
+        return ", ".join(f"{k}={v!r}" for k, v in self.config.items())
+
+    def _load_from_state_dict(self, state_dict, prefix, local_metadata, strict, missing_keys,
+                              unexpected_keys, error_msgs):
+        old = state_dict.pop(prefix + "_extra_state", None) or {}   # of layers before `config`
+        other = _differences(self, {name: state_dict.get(prefix + name)
+                                    for name in ("frequencies", "threshold")}, old)
+        if other:
+            error_msgs.append(f"the state belongs to a layer of other settings: {other}. Build the "
+                              f"layer from the config that was saved with it")
+            return
+        for name, here in self.named_buffers(recurse=False):        # they follow from the settings
+            if prefix + name in state_dict and not here.is_meta: state_dict[prefix + name] = here
+        super()._load_from_state_dict(state_dict, prefix, local_metadata, strict, missing_keys,
+                                      unexpected_keys, error_msgs)
