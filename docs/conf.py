@@ -2,6 +2,7 @@
 
 import tomllib
 from fnmatch import fnmatchcase
+from html import escape
 from pathlib import Path
 
 from docutils import nodes
@@ -74,5 +75,15 @@ def _elsewhere(app, env, node, contnode):
     return page and nodes.reference("", "", contnode, refuri=page.format(name), internal=False)
 
 
+def _describe(app, pagename, templatename, context, doctree):
+    "A page's description, for search engines and previews: its promise, or else its first paragraph, or its title."
+    found = (node for kind in (nodes.block_quote, nodes.paragraph) for node in doctree.findall(kind)) if doctree else ()
+    title = context.get("title") or pagename
+    said = next((node.astext() for node in found), f"{title}: {project}, {_project['description']}")
+    text = " ".join(said.split())
+    context["metatags"] = context.get("metatags", "") + f'<meta name="description" content="{escape(text[:300])}">'
+
+
 def setup(app):
     app.connect("missing-reference", _elsewhere)
+    app.connect("html-page-context", _describe)
