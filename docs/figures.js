@@ -7,7 +7,7 @@ document.addEventListener('DOMContentLoaded', () => {
     return element
   }
   const picture = make('img', {alt: ''})
-  const room = make('div', {className: 'enlarged-room', tabIndex: 0, role: 'group', ariaLabel: 'The figure'}, picture)
+  const room = make('div', {className: 'enlarged-room', tabIndex: 0, role: 'group', ariaLabel: 'The figure'})
   const larger = make('button', {type: 'button', textContent: 'Larger'})
   const close = make('button', {type: 'button', textContent: 'Close', autofocus: true})
   const dialog = make('dialog', {className: 'enlarged', ariaLabel: 'Enlarged figure'},
@@ -34,6 +34,7 @@ document.addEventListener('DOMContentLoaded', () => {
       picture.src = image.src
       picture.alt = image.alt
       picture.style.setProperty('--natural', image.naturalWidth)
+      room.replaceChildren(picture)
       enlarge(false)
       dialog.showModal()
     })

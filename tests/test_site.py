@@ -131,8 +131,8 @@ def test_each_page_says_what_it_is(built_site, pages):
         if not name[:3].isdigit(): continue
         heading, = found(r"<h1>(.*?)<a class=\"headerlink\"", text)
         assert found(r"<title>(.*?)</title>", text)[:1] == [f"{heading} - spectral_hyperresolution"]
-        assert set(found(rf'<a class="reference internal" href="{name}">(.*?)</a>', front)) == {
-            heading, f"{name[:3]} {heading}"}
+        linked = found(rf'<a class="reference internal" href="{name}">(.*?)</a>', front)
+        assert {heading, f"{name[:3]} {heading}"} <= set(linked)
         assert said == [" ".join(found(r"<blockquote>(.*?)</blockquote>", text)[0].split())[:300]]
 
 
@@ -181,11 +181,12 @@ def test_words_in_figures_are_as_large_as_captions(new_page, site, width):
 
 def test_no_figure_has_smaller_words():
     style = (ROOT / "spectral_hyperresolution" / "style.mplstyle").read_text(encoding="utf-8")
-    sizes = [float(size) for size in re.findall(r"^(?:font\.|axes\.\w+|[xy]tick\.label|legend\.font|figure\.title)size: "
-                                              r"([\d.]+)$", style, re.MULTILINE)]
+    known = r"^(?:font\.|axes\.\w+|[xy]tick\.label|legend\.font|figure\.title)size: ([\d.]+)$"
+    sizes = [float(size) for size in re.findall(known, style, re.MULTILINE)]
     own = [(path.name, size) for path in (ROOT / "nbs").glob("*.ipynb")
            for size in re.findall(r"fontsize=([\d.]+)", path.read_text(encoding="utf-8"))]
-    assert len(sizes) == 7 and min(sizes) / 72 * 100 == SMALLEST and all(float(size) >= 9 for _, size in own), (sizes, own)
+    assert len(sizes) == 7 and min(sizes) / 72 * 100 == SMALLEST, sizes
+    assert all(float(size) >= 9 for _, size in own), own
 
 
 @pytest.mark.parametrize("options", [{"viewport": {"width": 1280, "height": 900}},
