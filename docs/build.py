@@ -187,7 +187,7 @@ def contents():
     "The tables of contents: chapters in their parts, then the reference."
     parts = []
     for part, inside in in_parts().items():
-        pages = "\n".join(f"{p.stem[:3]} {title(p)} <{p.stem}>" for p in inside)
+        pages = "\n".join(f"{p.stem[:3]} {title(p)} <{p.stem}>" for p in inside).replace("'", "’")  # as in headings
         parts.append(f"```{{toctree}}\n:hidden:\n:caption: {part}\n\n{pages}\n```")
     others = "\n".join(["limits", "glossary", "references", "reference/index"])
     parts.append(f"```{{toctree}}\n:hidden:\n:caption: To look things up\n\n{others}\n```")

@@ -41,6 +41,17 @@ document.addEventListener('DOMContentLoaded', () => {
   }
   if (figures.length) document.body.append(dialog)
 
+  // what is wider than its room scrolls by the keyboard, too
+  const reach = () => {
+    for (const box of document.querySelectorAll('article :is(pre, div.math, mjx-container[display="true"], .table-wrapper)')) {
+      if (box.scrollWidth > box.clientWidth + 1) box.tabIndex = 0
+      else box.removeAttribute('tabindex')
+    }
+  }
+  addEventListener('load', () => { Promise.resolve(window.MathJax?.startup?.promise).then(reach) })
+  addEventListener('resize', reach)
+  document.addEventListener('toggle', reach, true)                                         // what was folded has a width now
+
   const answers = [...document.querySelectorAll('article details:not(.hide)')]
   const opened = new Set()
   addEventListener('beforeprint', () => {
