@@ -127,7 +127,7 @@ def test_each_page_says_what_it_is(built_site, pages):
     for name in pages:
         text = (built_site / name).read_text(encoding="utf-8")
         said = found(r'<meta name="description" content="([^"]*)"', text)
-        assert len(said) == 1 and len(said[0]) > 20, name
+        assert len(said) == 1 and len(said[0]) > 12, name
         if not name[:3].isdigit(): continue
         heading, = found(r"<h1>(.*?)<a class=\"headerlink\"", text)
         assert found(r"<title>(.*?)</title>", text)[:1] == [f"{heading} - spectral_hyperresolution"]
