@@ -79,7 +79,7 @@ def _describe(app, pagename, templatename, context, doctree):
     "A page's description, for search engines and previews: its promise, or else its first paragraph, or its title."
     found = (node for kind in (nodes.block_quote, nodes.paragraph) for node in doctree.findall(kind)) if doctree else ()
     title = context.get("title") or pagename
-    said = next((node.astext() for node in found), f"{title}: {project}, {_project['description']}")
+    said = next((text for node in found if (text := node.astext().strip())), f"{title}: {project}, {_project['description']}")
     text = " ".join(said.split())
     context["metatags"] = context.get("metatags", "") + f'<meta name="description" content="{escape(text[:300])}">'
 
