@@ -78,9 +78,8 @@ def _elsewhere(app, env, node, contnode):
 def _describe(app, pagename, templatename, context, doctree):
     "A page's description, for search engines and previews: its promise, or else its first paragraph, or its title."
     found = (node for kind in (nodes.block_quote, nodes.paragraph) for node in doctree.findall(kind)) if doctree else ()
-    title = context.get("title") or pagename
-    said = next((text for node in found if (text := node.astext().strip())), f"{title}: {project}, {_project['description']}")
-    text = " ".join(said.split())
+    usual = f"{context.get('title') or pagename}: {project}, {_project['description']}"
+    text = next((said for node in found if (said := " ".join(node.astext().split()))), usual)
     context["metatags"] = context.get("metatags", "") + f'<meta name="description" content="{escape(text[:300])}">'
 
 
