@@ -27,19 +27,14 @@ from nbdev.processors import (
     rm_header_dash,
     strip_ansi,
 )
-from notebooks import NBS, PACKAGE, ROOT, chapters, relink, title
+from notebooks import NBS, PACKAGE, ROOT, about, chapters, in_parts, relink, title
+from plain import index, whole
 from reference import code_label, describe, overview, page, public, short
 from sliders import slider_of, slider_page
 from sphinx.cmd.build import build_main
 
 STAGE = ROOT / "docs" / "_build" / "source"
 SITE = ROOT / "docs" / "_build" / "html"
-PARTS = {  # the first chapter's number of each
-    101: "Part I. The idea",
-    201: "Part II. Use it",
-    301: "Part III. The paper",
-    401: "Part IV. The workshop",
-}
 
 
 def modules():
@@ -191,11 +186,9 @@ def stage(path):
 def contents():
     "The tables of contents: chapters in their parts, then the reference."
     parts = []
-    begins = [*PARTS, 501]
-    for part, low, high in zip(PARTS.values(), begins[:-1], begins[1:], strict=True):
-        inside = [p for p in chapters() if low <= int(p.stem[:3]) < high]
-        pages = "\n".join(f"{p.stem[:3]} {title(p)} <{p.stem}>" for p in inside)
-        if pages: parts.append(f"```{{toctree}}\n:hidden:\n:caption: {part}\n\n{pages}\n```")
+    for part, inside in in_parts().items():
+        pages = "\n".join(f"{p.stem[:3]} {title(p)} <{p.stem}>" for p in inside).replace("'", "’")  # as in headings
+        parts.append(f"```{{toctree}}\n:hidden:\n:caption: {part}\n\n{pages}\n```")
     others = "\n".join(["limits", "glossary", "references", "reference/index"])
     parts.append(f"```{{toctree}}\n:hidden:\n:caption: To look things up\n\n{others}\n```")
     return "\n\n".join(parts)
@@ -229,6 +222,10 @@ def main():
     status = build_main(["-q", "-W", "--keep-going", "-n", "-c", str(ROOT / "docs"),
                          "-d", str(STAGE.parent / "doctrees"), str(STAGE), str(SITE)])
     if status: sys.exit(status)
+    more = ["- [The text of all chapters](llms-full.txt)", "- [Limits](limits.html)", "- [Glossary](glossary.html)",
+            "- [References](references.html)", "- [Reference](reference/index.html)"]
+    (SITE / "llms.txt").write_text(index(about(), in_parts(), more), encoding="utf-8")
+    (SITE / "llms-full.txt").write_text(whole(chapters()), encoding="utf-8")
     if wrong := list(complaints(SITE)): sys.exit("\n".join(wrong))
     print(f"documentation: {SITE / 'index.html'}")
 

@@ -2,6 +2,7 @@
 
 import tomllib
 from fnmatch import fnmatchcase
+from html import escape
 from pathlib import Path
 
 from docutils import nodes
@@ -74,5 +75,14 @@ def _elsewhere(app, env, node, contnode):
     return page and nodes.reference("", "", contnode, refuri=page.format(name), internal=False)
 
 
+def _describe(app, pagename, templatename, context, doctree):
+    "A page's description, for search engines and previews: its promise, or else its first paragraph, or its title."
+    found = (node for kind in (nodes.block_quote, nodes.paragraph) for node in doctree.findall(kind)) if doctree else ()
+    usual = f"{context.get('title') or pagename}: {project}, {_project['description']}"
+    text = next((said for node in found if (said := " ".join(node.astext().split()))), usual)
+    context["metatags"] = context.get("metatags", "") + f'<meta name="description" content="{escape(text[:300])}">'
+
+
 def setup(app):
     app.connect("missing-reference", _elsewhere)
+    app.connect("html-page-context", _describe)

@@ -2,16 +2,36 @@
 
 import json
 import re
+import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 NBS = ROOT / "nbs"
 PACKAGE = "spectral_hyperresolution"
+PARTS = {  # the first chapter's number of each
+    101: "Part I. The idea",
+    201: "Part II. Use it",
+    301: "Part III. The paper",
+    401: "Part IV. The workshop",
+}
+
+
+def about():
+    "The project's name and its summary."
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    return project["name"], project["description"]
 
 
 def chapters():
     "The numbered notebooks, in reading order."
     return sorted(NBS.glob("[0-9][0-9][0-9]_*.ipynb"))
+
+
+def in_parts():
+    "Name of a part → its chapters."
+    begins = [*PARTS, 501]
+    return {part: [p for p in chapters() if low <= int(p.stem[:3]) < high]
+            for part, low, high in zip(PARTS.values(), begins[:-1], begins[1:], strict=True)}
 
 
 def title(path):

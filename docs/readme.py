@@ -1,11 +1,12 @@
-"""Write README.md from nbs/index.ipynb.  With --check, only say whether it is current."""
+"""Write README.md from nbs/index.ipynb, nbs/llms.txt from the chapters.  With --check, only say if they are current."""
 
 import posixpath
 import sys
 
 from nbdev.process import NBProcessor
 from nbdev.processors import hide_, hide_line, rm_export, rm_header_dash, strip_ansi
-from notebooks import NBS, ROOT, relink
+from notebooks import NBS, ROOT, about, in_parts, relink
+from plain import index
 
 HEADER = "<!-- Written by docs/readme.py from nbs/index.ipynb; edit that. -->\n\n"
 
@@ -35,7 +36,7 @@ def readme():
 
 
 if __name__ == "__main__":
-    target, text = ROOT / "README.md", readme()
-    if "--check" not in sys.argv: target.write_text(text, encoding="utf-8")
-    elif not target.exists() or target.read_text(encoding="utf-8") != text:
-        sys.exit("README.md is not current: run python docs/readme.py")
+    for target, text in ((ROOT / "README.md", readme()), (NBS / "llms.txt", index(about(), in_parts(), place=str))):
+        if "--check" not in sys.argv: target.write_text(text, encoding="utf-8")
+        elif not target.exists() or target.read_text(encoding="utf-8") != text:
+            sys.exit(f"{target.name} is not current: run python docs/readme.py")

@@ -10,6 +10,8 @@ from html import escape
 from pathlib import Path
 
 import nbformat
+import numpy as np
+import soundfile
 from notebooks import NBS
 
 LIVE = "application/vnd.jupyter.widget-view+json"
@@ -19,6 +21,16 @@ def slider_of(source):
     "The name of the slider that a cell shows, or None."
     found = re.search(r"^slide\(\"(\w+)\"\)$", source, re.MULTILINE)
     return found and found[1]
+
+
+def player(slider, path):
+    "Write a slider's sound to a file; the HTML that plays it, at a speed at which it can be heard."
+    x, rate = slider.sound()
+    speed, words = (8, ", eight times slower than life") if rate > 48000 else (1, "")
+    soundfile.write(path, 0.5 * x / np.abs(x).max(), round(max(rate / speed, 3000)))
+    if rate < 3000: words = f", {3000 / rate:g} times faster than life"     # no player goes slower
+    return f"""<p class="slider-sound"><em>The sound{words}:</em>
+<audio controls preload="none" src="_static/sliders/{path.name}"></audio></p>"""
 
 
 def slider_page(name, static):
@@ -43,6 +55,7 @@ def slider_page(name, static):
 <output for="slider-{name}">{escape(first['text'])}</output>
 </div>
 <figcaption aria-live="polite">{escape(first['caption'])}</figcaption>
+{player(slider, folder / f"{name}.wav")}
 </figure>
 ```"""
 

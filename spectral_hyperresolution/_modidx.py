@@ -1543,6 +1543,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                                         'spectral_hyperresolution/stream.py')},
             'spectral_hyperresolution.style': { 'spectral_hyperresolution.style._fit': ( 'style.html#_fit',
                                                                                          'spectral_hyperresolution/style.py'),
+                                                'spectral_hyperresolution.style.hear': ( 'style.html#hear',
+                                                                                         'spectral_hyperresolution/style.py'),
                                                 'spectral_hyperresolution.style.name_title': ( 'style.html#name_title',
                                                                                                'spectral_hyperresolution/style.py'),
                                                 'spectral_hyperresolution.style.show': ( 'style.html#show',

@@ -13,6 +13,13 @@ NBS = Path(__file__).resolve().parent.parent / "nbs"
 CHAPTERS = sorted(path for path in NBS.glob("[0-9]*.ipynb"))
 PARTS = (101, 201, 301, 401)
 WIDEST, MOST_CELLS, MOST_CODE, MOST_EXPORTED = 100, 60, 250, 250
+LEAST, MOST = 3, 5  # questions of a chapter in Parts I to III
+# chapters of these parts without a sound, and why
+SOUNDLESS = {
+    "305_froth": "its noise is heard in the chapter before it",
+    "309_way_back": "it has no picture",
+    "314_paper": "it has no picture",
+}
 blank = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER}
 
 documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
@@ -49,6 +56,29 @@ def broken(notebook):
     if "**Recap.**" not in last: yield "no recap at the end"
     yield from misnumbered(notebook)
     yield from (f"stray output: {text}" for cell in code for output in cell.outputs if (text := stray(output)))
+
+
+def unasked(notebook, soundless=False):
+    "What a chapter of Parts I to III lacks, in words: what its reader must know, questions, answers, a sound."
+    if not re.search(r"^\*\*You need:\*\* \S.*\.$", notebook.cells[0].source, re.MULTILINE):
+        yield "no line that says what its reader needs"
+    found = [i for i, cell in enumerate(notebook.cells) if "## Questions\n" in cell.source]
+    if len(found) != 1: yield f"{len(found)} sections of questions"
+    else:
+        asked = re.split(r"^(?:## |\*\*Recap\.\*\*)", notebook.cells[found[0]].source.split("## Questions\n")[1],
+                         flags=re.MULTILINE)[0]
+        _, *parts = re.split(r"^\*\*(\d+)\.\*\* ", asked, flags=re.MULTILINE)
+        numbers, questions = parts[::2], parts[1::2]
+        if not LEAST <= len(questions) <= MOST: yield f"{len(questions)} questions"
+        if numbers != [str(n + 1) for n in range(len(numbers))]: yield f"questions numbered {numbers}"
+        answer = r"[^<]*\S\n\n<details><summary>Answer</summary>\n\n(?:(?!</?details>).)*\S\n\n</details>\s*"
+        yield from (f"no folded answer: {question[:60]}" for question in questions
+                    if not re.fullmatch(answer, question, re.DOTALL))
+        if any("image/png" in output.get("data", {}) for cell in notebook.cells[found[0]:]
+               for output in cell.get("outputs", [])): yield "the questions are not at the end"
+    heard = any("<audio" in str(output.get("data", {}).get("text/html", "")) or "#| live: " in cell.source
+                for cell in notebook.cells for output in cell.get("outputs", []))
+    if heard == soundless: yield "no sound" if not heard else "a sound after all"
 
 
 def misnumbered(notebook):
@@ -98,6 +128,40 @@ def chapter(*code, first="# Title\n\n> Promise.\n\nOpening.", last="**Recap.** A
 ])
 def test_a_broken_rule_is_found(notebook, rule):
     assert not list(broken(chapter("x = 1"))) and any(rule in found for found in broken(notebook))
+
+
+@pytest.mark.parametrize("path", [path for path in CHAPTERS if int(path.stem[:3]) < 401], ids=lambda path: path.stem)
+def test_a_chapter_asks_and_answers(path):
+    assert not list(unasked(nbformat.read(path, as_version=4), path.stem in SOUNDLESS))
+
+
+QUESTION = "**{}.** Why?\n\n<details><summary>Answer</summary>\n\nBecause.\n\n</details>\n\n"
+NEEDED = "# Title\n\n> Promise.\n\nOpening.\n\n**You need:** nothing."
+
+
+def asking(numbers="123", first=NEEDED, change=("", ""), sound="<audio>", after=()):
+    asked = "## Questions\n\n" + "".join(map(QUESTION.format, numbers)) + "**Recap.** All."
+    output = nbformat.v4.new_output("display_data", {"text/html": sound})
+    made = chapter("x", first=first, last=asked.replace(*change), output=output)
+    made.cells += chapter("x", output=nbformat.v4.new_output("display_data", {"image/png": ""})).cells[1:2] * len(after)
+    return made
+
+
+@pytest.mark.parametrize("notebook, rule", [
+    (asking(first="# Title\n\n> Promise.\n\nOpening."), "no line that says"),
+    (asking("12"), "2 questions"),
+    (asking("123456"), "6 questions"),
+    (asking("124"), "numbered"),
+    (asking(change=("## Questions", "Questions")), "0 sections"),
+    (asking(change=("<details>", "")), "no folded answer"),
+    (asking(change=("\n\n</details>", "")), "no folded answer"),
+    (asking(change=("Because.", "")), "no folded answer"),
+    (asking(sound="<b>"), "no sound"),
+    (asking(after="x"), "not at the end"),
+])
+def test_a_missing_question_is_found(notebook, rule):
+    assert not list(unasked(asking())) and any(rule in found for found in unasked(notebook))
+    assert list(unasked(asking(), soundless=True)) == ["a sound after all"]
 
 
 def test_what_counts_as_a_line_of_code():

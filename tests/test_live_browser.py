@@ -317,12 +317,25 @@ def test_the_front_page_leads_here(page, site):
     page.wait_for_url("**/101_live.html")
 
 
+def serious(page, part="article"):
+    "What axe finds serious on a part of a page."
+    page.evaluate(Path(os.environ["HYPERRES_AXE"]).read_text(encoding="utf-8"))
+    found = page.evaluate("part => axe.run(document.querySelector(part)).then(done => done.violations)", part)
+    return [(one["id"], one["help"], [node["html"][:200] for node in one["nodes"]]) for one in found
+            if one["impact"] in ("serious", "critical")]
+
+
 @pytest.mark.skipif("HYPERRES_AXE" not in os.environ, reason="HYPERRES_AXE names no axe.min.js (npm: axe-core)")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_serious_finding_of_axe(new_page, site, scheme):
     page = opened(new_page(viewport=dict(width=1280, height=900), color_scheme=scheme), f"{site}/101_live.html")
-    page.evaluate(Path(os.environ["HYPERRES_AXE"]).read_text(encoding="utf-8"))
-    found = page.evaluate("axe.run(document.querySelector('article')).then(done => done.violations)")
-    serious = [(one["id"], one["help"], [node["html"][:200] for node in one["nodes"]]) for one in found
-               if one["impact"] in ("serious", "critical")]
-    assert not serious, serious
+    assert not serious(page)
+    for name in ("102_map", "202_settings", "313_consensus_recordings"):
+        for width in (1280, 390):
+            page.set_viewport_size(dict(width=width, height=900))
+            page.goto(f"{site}/{name}.html", wait_until="load")
+            page.evaluate("() => window.MathJax?.startup?.promise")
+            assert not serious(page)
+            page.locator(".enlarge").first.click()
+            page.get_by_role("button", name="Larger").click()
+            assert not serious(page, "dialog")

@@ -138,6 +138,7 @@ class Figure {
         const canvas = make('canvas'), svg = document.createElementNS(SVG, 'svg'), ticks = make('div', {className: 'live-ticks'})
         const plane = make('div', {className: 'live-plane'}, canvas, svg, ticks)
         canvas.setAttribute('role', 'img')
+        canvas.setAttribute('aria-label', title)
         svg.setAttribute('aria-hidden', 'true')
         ticks.setAttribute('aria-hidden', 'true')
         this.stage.append(make('div', {className: 'live-view'}, make('div', {className: 'live-title', textContent: title}), plane))
@@ -149,6 +150,7 @@ class Figure {
         svg.setAttribute('viewBox', '0 -1.05 1000 2.1')
         svg.setAttribute('preserveAspectRatio', 'none')
         svg.setAttribute('role', 'img')
+        svg.setAttribute('aria-label', 'The sound')
         svg.setAttribute('class', 'live-strip')
         this.waves = {svg}
         for (const part of ['sound', 'window', 'wavelet']) this.waves[part] = drawn('path', svg, {class: `live-${part}`})
