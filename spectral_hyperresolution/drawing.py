@@ -236,6 +236,11 @@ def draw(
     int
         0, or 2 where a sound could not be drawn
     """
+    with targets.heard(args.sound) as sounds:
+        return _draw_all(Namespace(**{**vars(args), "sound": sounds}), interrupted)
+
+def _draw_all(args, interrupted):
+    "What `draw` does with files and folders."
     from spectral_hyperresolution import plot
     look = looks.look(args)
     sounds = targets.find_sounds(args.sound)

@@ -104,8 +104,8 @@ def parser() -> argparse.ArgumentParser:
     verbs = top.add_subparsers(dest="verb", metavar="draw | explore | info | demo", required=True)
     draw = verbs.add_parser("draw", help="draw a sound file", description=draw_text,
                             formatter_class=plain)
-    draw.add_argument("sound", nargs="+", help="WAV, FLAC, OGG, MP3, AIFF … at any rate, or a "
-                                               "folder of them")
+    draw.add_argument("sound", nargs="+", help="WAV, FLAC, OGG, MP3, AIFF … at any rate, a folder "
+                                               "of them, or - for standard input")
     explore = verbs.add_parser("explore", help="open sound files in the browser, every window "
                                                "computed anew")
     explore.add_argument("sound", nargs="+")

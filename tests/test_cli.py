@@ -1,5 +1,6 @@
 "The command line as a person uses it: real files, real processes."
 
+import io
 import os
 import signal
 import subprocess
@@ -556,3 +557,32 @@ def test_raw_samples_and_time_expansion(bird, capsys):
     assert main(["draw", bird, *SMALL, "-o", "b.png"]) == 0
     assert np.array_equal(matplotlib.image.imread("a.png"), matplotlib.image.imread("b.png"))
     with pytest.raises(SystemExit): main(["info", "a.raw", "--raw", "fast"])
+
+
+# ---- a sound from another program
+
+def piped(folder, content, *arguments):
+    "The command with a sound on its standard input."
+    return subprocess.run([*COMMAND, "draw", *arguments, "--quiet", "--width", "64", "--height", "48"], input=content,
+                          capture_output=True, cwd=folder, env={**os.environ, "TMPDIR": str(folder)})
+
+
+def test_a_sound_from_standard_input(tmp_path):
+    "A WAV file whose length its writer didn't know, and samples without a header."
+    wave = io.BytesIO()
+    soundfile.write(wave, 0.1 * np.random.default_rng(0).standard_normal(8000), 8000, format="WAV", subtype="PCM_16")
+    endless = bytearray(wave.getvalue())
+    endless[4:8] = endless[40:44] = b"\xff" * 4
+    done = piped(tmp_path, bytes(endless), "-")
+    assert done.returncode == 0, done.stderr
+    assert Path(done.stdout.decode().strip()) == (tmp_path / "stdin.png").resolve()
+    assert piped(tmp_path, endless[44:], "-", "--raw", "8000", "-o", "raw.png").returncode == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["raw.png", "stdin.png"]
+
+
+@pytest.mark.parametrize("content, arguments, says", [
+    (b"", ["-"], b"hyperres: standard input: "), (b"no sound at all", ["-"], b"hyperres: standard input: "),
+    (b"", ["-", "-"], b"standard input, '-', is named twice")])
+def test_standard_input_without_a_sound(tmp_path, content, arguments, says):
+    done = piped(tmp_path, content, *arguments)
+    assert done.returncode == 2 and says in done.stderr and done.stderr.count(b"\n") == 1 and not list(tmp_path.iterdir())
