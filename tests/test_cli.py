@@ -585,4 +585,5 @@ def test_a_sound_from_standard_input(tmp_path):
     (b"", ["-", "-"], b"standard input, '-', is named twice")])
 def test_standard_input_without_a_sound(tmp_path, content, arguments, says):
     done = piped(tmp_path, content, *arguments)
-    assert done.returncode == 2 and says in done.stderr and done.stderr.count(b"\n") == 1 and not list(tmp_path.iterdir())
+    assert done.returncode == 2 and says in done.stderr and done.stderr.count(b"\n") == 1
+    assert not list(tmp_path.iterdir())
