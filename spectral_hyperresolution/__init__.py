@@ -11,6 +11,7 @@ __version__ = "0.1.0"
 _homes = {  # PEP 562: numba, matplotlib and torch wait until they are asked for
     "LinearReassignment": "pytorch.layer",
     "ReassignedFeatures": "transformer",
+    "ReassignedFrontEnd": "pytorch.front_end",
     "ReassignedSlice": "slices",
     "ReassignedSpectrogram": "spectrogram",
     "ReassignedStream": "stream",
@@ -26,7 +27,7 @@ def __getattr__(name):
     if name not in _homes: raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     try: return getattr(import_module(f"{__name__}.{_homes[name]}"), name)
     except ModuleNotFoundError as error:
-        extra = _extras.get(error.name)
+        extra = _extras.get(error.name or "")
         if extra is None: raise
         raise ImportError(f"{name} needs {error.name}:  pip install 'spectral_hyperresolution[{extra}]'",
                           name=error.name) from None

@@ -17,7 +17,7 @@ from .engine import checks
 from .engine.gate import gate_density, local_threshold
 from .spectrogram import ReassignedSpectrogram, reassigned_spectrogram
 
-# %% ../nbs/217_features.ipynb #bf619110
+# %% ../nbs/217_features.ipynb #1b5d66b7
 measures = ("level", "counts", "concentration", "structure", "slope", "frequency",
             "frequency_spread", "delay", "delay_spread", "q", "support")
 scales, norms = ("log", "mel"), ("peak", "background", None)
@@ -50,7 +50,7 @@ def band_edges(
     fmin = checks.number("fmin", fmin, 0)
     fmax = checks.number("fmax", fmax, fmin)
     if checks.choice("scale", scale, scales) == "log": return np.geomspace(fmin, fmax, bands + 1)
-    mel = np.linspace(*np.log1p(np.array([fmin, fmax]) / 700), bands + 1)
+    mel = np.linspace(np.log1p(fmin / 700), np.log1p(fmax / 700), bands + 1)
     return 700 * np.expm1(mel)
 
 def _shares(fine, edges, soft):
@@ -89,7 +89,7 @@ def _levels(total, seconds, norm, floor):
     level = np.where(heard, relative, floor)
     return (level - np.median(level, 1, keepdims=True) if norm == "background" else level), heard
 
-# %% ../nbs/217_features.ipynb #8c62df8a
+# %% ../nbs/217_features.ipynb #19f44089
 def pooled(
     S: ReassignedSpectrogram,   # a picture of one channel, or of all together
     frequency_edges: ArrayLike,  # edges of the bands, ascending (bands + 1,) [Hz]
@@ -155,7 +155,9 @@ def pooled(
         slope=lambda: 2 * cov / (var_t + var_f) * heard,
         frequency=lambda: (f - middle[0]) * heard, frequency_spread=lambda: np.sqrt(var_f) * heard,
         delay=lambda: (t - middle[1]) * heard, delay_spread=lambda: np.sqrt(var_t) * heard)
-    if S.q_map is not None: found["q"] = lambda: mean(np.log2(S.q_map)) * heard
+    if S.q_map is not None:
+        octaves = np.log2(S.q_map)
+        found["q"] = lambda: mean(octaves) * heard
     if isinstance(S, Consensus): found["support"] = lambda: mean(S.support) * heard
     return np.stack([found[kind]() for kind in _kinds(kinds, found)])
 
@@ -211,7 +213,7 @@ def _several(q, consensus):
         raise ValueError(f"q={checks.shown(q)}: a consensus takes several")
     return [qs] if consensus else qs
 
-# %% ../nbs/217_features.ipynb #00a56647
+# %% ../nbs/217_features.ipynb #3928ee83
 def features(
     x: ArrayLike,              # sound, (N,) or (C, N): floating point or 8-, 16-, 32-bit PCM
     sr: float,                 # sampling rate [Hz]
@@ -278,13 +280,13 @@ def features(
     sr, frames = checks.number("sr", sr, 0), checks.integer("frames", frames, 1)
     top = sr / 2 if fmax is None else checks.number("fmax", fmax, 0)
     edges = band_edges(bands, top / 2**8 if fmin is None else fmin, top, scale)
-    x = _fitted(checks.floating(x), duration, sr)
+    sound = _fitted(checks.floating(x), duration, sr)
     settings |= dict(fmin=fmin, fmax=fmax, bins_per_octave=bins_per_octave, pool=True)
-    time_edges = np.linspace(0, x.shape[-1] / sr, frames + 1)
+    time_edges = np.linspace(0, sound.shape[-1] / sr, frames + 1)
     found = []
     for each in _several(q, consensus):
-        S = _agreed(x, sr, each, **settings) if consensus else reassigned_spectrogram(
-            x, sr, q=each, **settings)
+        S = (_agreed(sound, sr, each, **settings) if consensus
+             else reassigned_spectrogram(sound, sr, q=each, **settings))
         found.append(pooled(S, edges, time_edges, measures, soft, norm, floor))
     return np.concatenate(found)
 

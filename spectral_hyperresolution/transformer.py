@@ -19,7 +19,7 @@ from . import audio
 from .engine import checks
 from .features import channel_names, features
 
-# %% ../nbs/471_transformer.ipynb #ca580d90
+# %% ../nbs/471_transformer.ipynb #3d1da9e2
 def _samples(sound, sr):
     "An entry of a data set as an array: itself, or what its file holds."
     if not isinstance(sound, (str, os.PathLike)):
@@ -51,8 +51,8 @@ def _sounds(X):
 
 def _width(X):
     "Samples of each sound of a table; None for a list of sounds."
-    shape = getattr(X, "shape", ())
-    return int(shape[1]) if len(shape) == 2 else None
+    shape = getattr(X, "shape", None)
+    return int(shape[1]) if shape is not None and len(shape) == 2 else None
 
 def _compute(x, sr, how): return features(x, sr, threads=1, **how)    # what `memory` keeps
 
