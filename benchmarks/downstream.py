@@ -2,8 +2,8 @@
 
     python benchmarks/downstream.py --hours 3                      # the whole table, in order of importance; resumes
     python benchmarks/downstream.py --hours 0.6 --takes 10 --seeds 2   # a part of it
-    python benchmarks/downstream.py --report                       # the table so far, and nbs/data/downstream.json
-    python benchmarks/downstream.py --quick                        # a small case, under a minute, nothing is stored
+    python benchmarks/downstream.py --report                       # the table so far, stored in benchmarks/results
+    python benchmarks/downstream.py --quick                        # a small case; name --cells and --result too
 
 Spoken digits are read from the folder that HYPERRES_RECORDINGS names (the Free Spoken Digit Dataset in
 `spoken_digits`, real backgrounds in `everyday` and `forest`); everything else is made by seeds, bit for bit the same
@@ -27,7 +27,7 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
-from downstream_methods import Sound, computed, dear, installed, methods
+from downstream_methods import computed, dear, installed, methods
 from downstream_sounds import Sounds, digits, makers, mixed, tasks
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -208,16 +208,16 @@ def run(args: argparse.Namespace) -> None:
                 and (task, background, snr, seed, name) not in done]
         if not todo: continue
         s = digits(args.folder, args.takes) if task == "digits" else makers[task](seed, args.counts)
-        made = [Sound(x, tasks[task]) for x in mixed(s, tasks[task].sr, background, snr, seed, args.folder)]
-        length = sum(len(m.x) for m in made) / tasks[task].sr
+        if perf_counter() - start > 3600 * args.hours:
+            print(f"time is up after {i} of {len(turns)} jobs; the same command goes on", flush=True)
+            return
+        x = mixed(s, tasks[task].sr, background, snr, seed, args.folder)
+        features, cost = computed(x, tasks[task], todo)
+        length = sum(map(len, x)) / tasks[task].sr
         for name in todo:
-            if perf_counter() - start > 3600 * args.hours:
-                print(f"time is up after {i} of {len(turns)} jobs; the same command goes on", flush=True)
-                return
-            features, cost = computed(made, name)
             where = dict(task=task, background=background, snr=snr, seed=seed, method=name)
-            lines = [where | cell for cell in measured(args, where, s, features)]
-            lines.append(where | dict(cost=cost / length, finished=True))
+            lines = [where | cell for cell in measured(args, where, s, features[name])]
+            lines.append(where | dict(cost=cost[name] / length, finished=True))
             with args.cells.open("a", encoding="utf-8") as out: out.write("".join(json.dumps(c) + "\n" for c in lines))
             share = (i + todo.index(name) / len(todo)) / len(turns)
             so_far = f"{share:4.0%}  {perf_counter() - start:6.0f} s"

@@ -30,7 +30,9 @@ class Sound:
     def __init__(self, x: np.ndarray, task: Task) -> None:
         self.task, self.x = task, _fitted(np.asarray(x, float), task.duration, task.sr)
         self.kept: dict[Any, tuple[Any, float]] = {}
-        self.spent = self.cost = 0.0  # [s]
+        self.spent = 0.0  # [s]
+
+    def made(self) -> float: return sum(seconds for _, seconds in self.kept.values())
 
     def once(self, key: Any, make: Callable[[], Any]) -> Any:
         if key not in self.kept:
@@ -201,20 +203,25 @@ def installed() -> list[str]:
     return [name for name in methods if name not in absent]
 
 
-def computed(sounds: list[Sound], name: str) -> tuple[dict[str, np.ndarray], float]:
-    "Features of each variant, (sounds, channels, bands, frames), and the processor time of one variant [s]."
-    variants, make = methods[name]
-    found: dict[str, np.ndarray] = {}
-    for variant in variants:
-        rows = []
-        for s in sounds:
-            s.spent, start = 0.0, process_time()
-            kept = sum(seconds for _, seconds in s.kept.values())
-            rows.append(make(s, variant))
-            new = sum(seconds for _, seconds in s.kept.values()) - kept
-            s.cost = process_time() - start - new + s.spent
-        found[str(variant)] = np.stack(rows)
-        if found[str(variant)][0].size > most:
-            raise ValueError(f"{name}: {found[str(variant)][0].size} numbers, more than {most}")
-        if not np.isfinite(found[str(variant)]).all(): raise ValueError(f"{name}: not finite")
-    return found, sum(s.cost for s in sounds)
+def computed(sounds: list[np.ndarray], task: Task, names: list[str]) -> tuple[dict[str, dict[str, np.ndarray]], Any]:
+    """Features by method and variant, (sounds, channels, bands, frames), and each method's processor time [s].
+
+    A sound's pictures serve all methods, and are dropped before the next sound; a method's time counts every picture
+    that it uses, whoever asked for it first.
+    """
+    rows: dict[str, dict[str, list[np.ndarray]]] = {name: {str(v): [] for v in methods[name][0]} for name in names}
+    cost = dict.fromkeys(names, 0.0)
+    for x in sounds:
+        s = Sound(x, task)
+        for name in names:
+            variants, make = methods[name]
+            for variant in variants:
+                kept, s.spent, start = s.made(), 0.0, process_time()
+                rows[name][str(variant)].append(make(s, variant))
+                cost[name] += (process_time() - start - (s.made() - kept) + s.spent) / len(variants)
+    found = {name: {variant: np.stack(some) for variant, some in table.items()} for name, table in rows.items()}
+    for name, tables in found.items():
+        for values in tables.values():
+            if values[0].size > most: raise ValueError(f"{name}: {values[0].size} numbers, more than {most}")
+            if not np.isfinite(values).all(): raise ValueError(f"{name}: not finite")
+    return found, cost

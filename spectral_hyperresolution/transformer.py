@@ -63,7 +63,7 @@ def _row(i, sound, sr, how, compute):
         where = sound if isinstance(sound, (str, os.PathLike)) else "an array"
         raise type(error)(f"X[{i}], {where}: {error}") from None
 
-# %% ../nbs/471_transformer.ipynb #0be1359d
+# %% ../nbs/471_transformer.ipynb #f092428b
 class ReassignedFeatures(TransformerMixin, BaseEstimator):
     """`features` of many sounds, arrays of any length or paths, as a scikit-learn transformer:
     (sounds, channels · bands · frames). Raises ValueError that names the sound.
@@ -214,7 +214,6 @@ class ReassignedFeatures(TransformerMixin, BaseEstimator):
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.requires_fit = False
         tags.input_tags.string = True
         return tags
 
