@@ -182,7 +182,7 @@ def jobs(args: argparse.Namespace) -> list[tuple[str, str, float | None, int]]:
     wanted = [t for t in args.tasks if t != "digits" or args.folder is not None]
     for background in ("white",) if args.quick else ("white", "pink", "real"):
         if background == "real" and args.folder is None: continue
-        for seed, rank, task in product(range(args.seeds), range(3), wanted):
+        for seed, rank, task in product(range(args.seeds), range(1 if args.quick else 3), wanted):
             snr = tasks[task].snrs[rank]
             if task == "digits" and seed or snr is None and background != "white": continue
             found.append((task, background if snr is not None else "none", snr, seed))
@@ -192,8 +192,8 @@ def jobs(args: argparse.Namespace) -> list[tuple[str, str, float | None, int]]:
 def urgency(job: tuple[str, str, float | None, int], dear: bool) -> tuple[int, ...]:
     "What is measured first: white noise, the first seed, the SNR named first; methods that cost much, a little later."
     task, background, snr, seed = job
-    rank = tasks[task].snrs.index(snr) * (3 if task == "digits" else 1)
-    return ("none", "white", "pink", "real").index(background) > 1, seed, rank + dear, dear
+    turn = 2 * tasks[task].snrs.index(snr) + dear
+    return ("none", "white", "pink", "real").index(background) > 1, seed, turn * (3 if task == "digits" else 1)
 
 
 def run(args: argparse.Namespace) -> None:
@@ -399,7 +399,10 @@ def main(argv: list[str] | None = None) -> None:
     if args.report or args.quick:
         result = summary(args.cells)
         args.result.parent.mkdir(parents=True, exist_ok=True)
-        args.result.write_text(json.dumps(result, indent=0) + "\n", encoding="utf-8")
+        lines = [json.dumps(k) + ": " + (
+            "[\n" + ",\n".join(json.dumps(r, separators=(",", ":")) for r in v) + "]" if isinstance(v, list)
+            else json.dumps(v)) for k, v in result.items()]
+        args.result.write_text("{" + ",\n".join(lines) + "}\n", encoding="utf-8")
         for classifier in args.classifiers: print("\n" + table(result, classifier))
 
 

@@ -46,7 +46,9 @@ class Sound:
     def picture(self, q: Any, gate: str | None = "local") -> Any:
         t = self.task
         more = fine | dict(fmin=t.fmin, fmax=t.fmax)
-        if isinstance(q, tuple): return self.once(q, lambda: consensus(self.x, t.sr, qs, **more))
+        if isinstance(q, tuple):  # whose tolerance is another: in bins
+            del more["tolerance"]
+            return self.once(q, lambda: consensus(self.x, t.sr, qs, **more))
         if q == "auto": more = more | dict(oversampling=None)
         return self.once((q, gate), lambda: reassigned_spectrogram(self.x, t.sr, q=q, gate=gate, **more))
 

@@ -213,7 +213,7 @@ def _several(q, consensus):
         raise ValueError(f"q={checks.shown(q)}: a consensus takes several")
     return [qs] if consensus else qs
 
-# %% ../nbs/217_features.ipynb #3928ee83
+# %% ../nbs/217_features.ipynb #3f12f6c3
 def features(
     x: ArrayLike,              # sound, (N,) or (C, N): floating point or 8-, 16-, 32-bit PCM
     sr: float,                 # sampling rate [Hz]
@@ -231,7 +231,7 @@ def features(
     fmin: float | None = None,  # lowest frequency [Hz]; None: eight octaves below fmax
     fmax: float | None = None,  # highest frequency [Hz]; None: sr / 2
     bins_per_octave: int = 24,  # of the pictures
-    **settings: Any,           # others of `reassigned_spectrogram`
+    **settings: Any,           # others of `reassigned_spectrogram`, or of `consensus`
 ) -> np.ndarray:               # (channels, bands, frames) float64
     """Features of fixed size. Raises ValueError for a bad argument, also where a sound is
     shorter than the lowest wavelet and there is no duration; MemoryError as the front door.
@@ -269,7 +269,7 @@ def features(
     bins_per_octave : int, default: 24
         of the pictures
     **settings : Any
-        others of `reassigned_spectrogram`
+        others of `reassigned_spectrogram`, or of `consensus`
 
     Returns
     -------

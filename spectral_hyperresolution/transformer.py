@@ -63,7 +63,7 @@ def _row(i, sound, sr, how, compute):
         where = sound if isinstance(sound, (str, os.PathLike)) else "an array"
         raise type(error)(f"X[{i}], {where}: {error}") from None
 
-# %% ../nbs/471_transformer.ipynb #f092428b
+# %% ../nbs/471_transformer.ipynb #ea03e743
 class ReassignedFeatures(TransformerMixin, BaseEstimator):
     """`features` of many sounds, arrays of any length or paths, as a scikit-learn transformer:
     (sounds, channels · bands · frames). Raises ValueError that names the sound.
@@ -174,7 +174,7 @@ class ReassignedFeatures(TransformerMixin, BaseEstimator):
         np.ndarray
             (sounds, channels · bands · frames) float64
         """
-        check_is_fitted(self)
+        check_is_fitted(self, "n_features_out_")
         found = _sounds(X)
         width, before = _width(X), getattr(self, "n_features_in_", None)
         if width is not None and before not in (None, width):
@@ -207,7 +207,7 @@ class ReassignedFeatures(TransformerMixin, BaseEstimator):
         np.ndarray
             of str, one for each column of `transform`
         """
-        check_is_fitted(self)
+        check_is_fitted(self, "n_features_out_")
         return np.array([f"{channel} band {b} frame {t}" for channel in
                          channel_names(self.q, self.consensus, self.measures)
                          for b in range(self.bands) for t in range(self.frames)], dtype=object)

@@ -20,7 +20,7 @@ from ..engine import checks
 from ..features import _fitted, _shares, band_edges
 from .layer import LinearReassignment
 
-# %% ../../nbs/472_front_end.ipynb #6e125978
+# %% ../../nbs/472_front_end.ipynb #19fdf91b
 leak = 1e-4          # least initial weight of a row in a band: what is 0 could not be learned
 
 def _bands(layer, edges):
@@ -28,6 +28,7 @@ def _bands(layer, edges):
     rows = layer.frequencies.double().cpu().numpy()
     half = 2 ** (0.5 / layer.settings["bins_per_octave"])
     fine = np.concatenate([rows / half, rows[-1:] * half])
+    edges = np.concatenate([[min(edges[0], fine[0])], edges[1:-1], [max(edges[-1], fine[-1])]])
     return torch.tensor(np.log(_shares(np.log(fine), np.log(edges), True).T + leak),
                         dtype=torch.get_default_dtype())
 
