@@ -82,6 +82,12 @@ def test_the_size_is_fixed(n):
     assert found[0, :, 2].argmax() == band
 
 
+def test_a_second_channel_with_the_same_sound_changes_nothing():
+    "Without the gate, at which the counts of channels add up."
+    how = dict(gate=None, measures=("level", "slope", "concentration"), **LOOK)
+    check_close(features(np.stack([noisy(), noisy()]), SR, **how), features(noisy(), SR, **how), 1e-6)
+
+
 def test_a_duration_cuts_and_fills():
     long = noisy(8000)
     same = [features(x, SR, duration=0.5, **LOOK) for x in (long, long[:4000])]
@@ -108,10 +114,25 @@ def test_bad_sounds_are_refused(x, duration):
         with pytest.raises(ValueError): features(x, SR, duration=duration, **LOOK)
 
 
+@pytest.mark.parametrize("wrong, why", [
+    (dict(q="all"), "q='all' is not"), (dict(q=[]), "not a number, several"), (dict(q=-1), "q="),
+    (dict(consensus=True), "a consensus takes several"), (dict(q="auto", consensus=True), "consensus=True"),
+    (dict(measures=("loudness",)), "measure='loudness' is not one of"), (dict(measures=()), "are none"),
+    (dict(measures=("q",)), 'needs q="auto"'), (dict(measures=("support",)), "needs a consensus"),
+    (dict(bands=0), "bands=0 is not"), (dict(frames=1.5), "frames=1.5"), (dict(scale="bark"), "scale='bark'"),
+    (dict(norm="mean"), "norm='mean'"), (dict(fmin=5000), "fmax=3800"), (dict(duration=0), "duration=0"),
+    (dict(floor=3), "floor=3"), (dict(soft=2), "soft=2"),
+])
+def test_bad_arguments_are_refused(wrong, why):
+    with pytest.raises(ValueError, match=why): features(noisy(), SR, **(LOOK | wrong))
+
+
 def test_bad_edges_are_refused():
     S = reassigned_spectrogram(noisy(), SR)
     for edges in ([0, 100], [100], [100, 100], [100, np.nan]):
         with pytest.raises(ValueError, match="frequency_edges"): pooled(S, edges, [0, 0.5])
+    with pytest.raises(ValueError, match="not one picture"):
+        pooled(reassigned_spectrogram(np.stack([noisy(), noisy()]), SR), [100, 200], [0, 0.5])
     with pytest.raises(TypeError, match="S="): pooled(S.energy, [100, 200], [0, 0.5])
     with pytest.raises(TypeError, match="no_such"): features(noisy(), SR, no_such=1)
 
