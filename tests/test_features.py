@@ -47,8 +47,8 @@ def test_moments_are_those_of_the_cells():
     "A block as large as the picture, against NumPy's weighted averages."
     S = reassigned_spectrogram(sounds.bird_song(0.4, sr=16000, seed=1), 16000, fmin=1000)
     edges = S.frequency_edges[[0, -1]], S.time_edges[[0, -1]]
-    kinds = ("frequency", "delay", "frequency_spread", "delay_spread", "slope", "concentration")
-    f, t, sf, st, slope, concentration = pooled(S, *edges, kinds)[:, 0, 0]
+    kinds = ("frequency", "delay", "frequency_spread", "delay_spread", "slope", "concentration", "structure")
+    f, t, sf, st, slope, concentration, structure = pooled(S, *edges, kinds)[:, 0, 0]
     rows, columns = ((np.arange(n) + 0.5) / n for n in S.shape)
     E = S.energy / S.energy.sum()
     mf, mt = (E.sum(1) * rows).sum(), (E.sum(0) * columns).sum()
@@ -58,6 +58,7 @@ def test_moments_are_those_of_the_cells():
     check_close([sf**2, st**2], [vf, vt], 1e-5)
     cov = (E * np.outer(rows - mf, columns - mt)).sum()
     assert slope == pytest.approx(2 * cov / (vf + vt), rel=1e-5)
+    assert structure == pytest.approx((vt - vf) / (vt + vf), rel=1e-5)
     assert concentration == pytest.approx(1 - np.log(1 / (E**2).sum()) / np.log(E.size), rel=1e-9)
 
 
