@@ -16,6 +16,7 @@ WIDEST, MOST_CELLS, MOST_CODE, MOST_EXPORTED = 100, 60, 250, 250
 LEAST, MOST = 3, 5  # questions of a chapter in Parts I to III
 # chapters of these parts without a sound, and why
 SOUNDLESS = {
+    "218_downstream": "its figures are of scores, not of a sound",
     "305_froth": "its noise is heard in the chapter before it",
     "309_way_back": "it has no picture",
     "314_paper": "it has no picture",

@@ -18,7 +18,7 @@ BELOW = {  # room: the rooms that it may import from, besides itself
     "top": {"engine", "files", "theory", "front", "pytorch", "explore", "style"},
 }
 FRONT = {"spectrogram", "auto", "ordinary", "plot", "audio", "recording", "parts", "pieces", "consensus", "advice",
-         "background", "targets", "verify", "scales", "ticks", "panels", "slices", "stream"}
+         "background", "features", "targets", "verify", "scales", "ticks", "panels", "slices", "stream"}
 MODULES = sorted(path.relative_to(PACKAGE).with_suffix("") for path in PACKAGE.rglob("[!_]*.py"))
 
 

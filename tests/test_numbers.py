@@ -24,6 +24,7 @@ OTHERWISE = {
     "210_levels": {"18405": "the number of a standard", "0.7": "tests/test_energy.py"},
     "215_which_settings": {"0.48": "3/2π", "1.43": "9/2π", "0.23": "ln(10)/10", "1.8": "√π",
                           "5.8": "the formula beside it"},
+    "218_downstream": {"512": "the numbers of a sound, benchmarks/downstream_methods.py"},
     "404_plan": {"1.5": "the authors' recording", "3.4": "tests/test_energy.py"},
     "407_definition": {"288001": "the length of the authors' recording"},
     "412_fast": {"32768": "a length of the engine, chapter 405"},
