@@ -6,7 +6,7 @@
 __all__ = ['step', 'lowest', 'missing', 'inner', 'pack', 'unpack', 'Recording', 'Shape', 'shape_of', 'effort', 'lengthened',
            'times', 'Memory', 'piece_objects', 'closing_objects']
 
-# %% ../../nbs/464_archive_layout.ipynb #0ca5c521
+# %% ../../nbs/464_archive_layout.ipynb #28225a76
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -19,7 +19,7 @@ from .. import __version__
 from .clock import microseconds
 from .place import needs
 from .settings import (
-    Settings, factors, piece_columns, plan_of)
+    Settings, factors, levels, piece_columns, plan_of)
 from ..engine.plan import Plan
 
 # %% ../../nbs/464_archive_layout.ipynb #63587fbb
@@ -64,7 +64,7 @@ def unpack(
     energy = 10 ** ((code * step + lowest) / 10)
     return np.where(code == missing, np.nan, np.where(code == 0, 0.0, energy))
 
-# %% ../../nbs/464_archive_layout.ipynb #e96be0d7
+# %% ../../nbs/464_archive_layout.ipynb #b40ee951
 @dataclass(frozen=True)
 class Recording:
     """A recording of an archive, as its file's header tells it.
@@ -123,9 +123,15 @@ class Recording:
     def group(self) -> str: return f"recordings/{self.id}"
 
     @property
+    def places(self) -> tuple[str, ...]:
+        "All that the store may have of it; the group that says that it is finished first."
+        return (f"{self.group}/zarr.json", self.group, f"progress/{self.id}",
+                *(f"levels/x{f}/{self.id}" for f in levels))
+
+    @property
     def duration(self) -> float: return self.frames / self.sr      # [s]
 
-# %% ../../nbs/464_archive_layout.ipynb #b64b1035
+# %% ../../nbs/464_archive_layout.ipynb #beb1c5b6
 @dataclass(frozen=True)
 class Shape:
     """The tables of a recording.
@@ -150,8 +156,8 @@ class Shape:
         return k * self.columns, min((k + 1) * self.columns, self.plan.n_times)
 
     def levels(self) -> tuple[tuple[str, int], ...]:
-        "Names and factors of the tables, the finest first."
-        return ("", 1), *((f"/x{f}", f) for f in factors(self.columns))
+        "Where the tables of each level are, and its factor, the finest first."
+        return ("recordings", 1), *((f"levels/x{f}", f) for f in factors(self.columns))
 
 def shape_of(settings: Settings, recording: Recording) -> Shape:
     "The tables of a recording. Raises ValueError where it can't have any."
@@ -223,24 +229,29 @@ def times(
     if recording.start is None: return since
     return microseconds(recording.start) + np.rint(since * 1e6).astype(np.int64)
 
-# %% ../../nbs/464_archive_layout.ipynb #9077b065
+# %% ../../nbs/464_archive_layout.ipynb #f5a5b4d7
 def _attributes(recording, settings):
     "Name → attributes of the arrays, after the CF conventions."
     clock = recording.start is not None
     packed = dict(scale_factor=step, add_offset=lowest, _FillValue=missing)
     return dict(
-        energy=packed | dict(long_name="reassigned energy of the cell, as a level", units="dB",
-                             reference="1 full scale^2 s",
+        energy=packed | dict(long_name="level of the cell's reassigned energy, in dB re 1 full scale^2 s",
+                             units="0.1 lg(re 1 s)", coverage_content_type="physicalMeasurement",
                              coordinates="channel", ancillary_variables="effort",
                              comment="-400 dB: no energy; energy over effort is the mean power"),
-        counts=dict(long_name="reassigned points in the cell", units="1", coordinates="channel"),
-        effort=dict(long_name="sound in the cell", units="s"),
-        channel=dict(long_name="channel of the recording, 0: all, pooled", units="1"),
-        frequency=dict(long_name="centre frequency", standard_name="sound_frequency", units="Hz"),
+        counts=dict(long_name="reassigned points in the cell", units="1", coordinates="channel",
+                    coverage_content_type="auxiliaryInformation"),
+        effort=dict(long_name="sound in the cell", units="s",
+                    coverage_content_type="auxiliaryInformation"),
+        channel=dict(long_name="channel of the recording, 0: all, pooled", units="1",
+                     coverage_content_type="coordinate"),
+        frequency=dict(long_name="centre frequency", standard_name="sound_frequency", units="Hz",
+                       coverage_content_type="coordinate"),
         time=(dict(standard_name="time", axis="T", units="microseconds since 1970-01-01T00:00:00Z",
                    calendar="standard", long_name="centre of the cell, UTC")
               if clock else dict(long_name="centre of the cell, since the recording's beginning",
-                                 units="s")) | dict(comment=recording.time_known))
+                                 units="s"))
+        | dict(comment=recording.time_known, coverage_content_type="coordinate"))
 
 class Memory:
     "A zarr hierarchy in memory, whose objects are given away."
@@ -271,10 +282,10 @@ class Memory:
     def under(self, prefix: str) -> list[str]: return sorted(n for n in self.objects
                                                              if n.startswith(prefix))
 
-# %% ../../nbs/464_archive_layout.ipynb #7f2d40c9
+# %% ../../nbs/464_archive_layout.ipynb #5e22f6d8
 inner = 64            # columns of a chunk within a piece, about
 
-def _tables(memory, recording, settings, shape, folder, factor):
+def _tables(memory, recording, settings, shape, at, factor):
     "Make the large tables of a level, empty."
     plan, about = shape.plan, _attributes(recording, settings)
     size = len(shape.channels), -(-plan.n_times // factor), plan.n_bins
@@ -284,7 +295,7 @@ def _tables(memory, recording, settings, shape, folder, factor):
     for name, dtype, fill in (("energy", "uint16", missing), ("counts", "float32", np.nan)):
         if name == "counts" and not settings.counts: continue
         made[name] = memory.array(
-            f"{recording.group}{folder}/{name}", None, ("channel", "time", "frequency"),
+            f"{at}/{name}", None, ("channel", "time", "frequency"),
             about[name], shape=size, dtype=dtype, shards=shard, chunks=(1, chunk, plan.n_bins),
             fill_value=fill)
     return made
@@ -318,13 +329,13 @@ def piece_objects(
     """
     memory, (first, end) = Memory(), shape.piece(k)
     for folder, factor in shape.levels():
-        made = _tables(memory, recording, settings, shape, folder, factor)
+        made = _tables(memory, recording, settings, shape, f"{folder}/{recording.id}", factor)
         part = slice(first // factor, -(-end // factor))
         made["energy"][:, part] = pack(lengthened(energy, factor))
         if counts is not None: made["counts"][:, part] = lengthened(counts, factor)
-    return {n: memory.bytes(n) for n in memory.under(recording.group) if "/c/" in n}
+    return {n: memory.bytes(n) for n in memory.under("") if "/c/" in n}
 
-# %% ../../nbs/464_archive_layout.ipynb #a72de64f
+# %% ../../nbs/464_archive_layout.ipynb #ab22dfe6
 def _about(recording, settings, shape, source_sha256):
     "The attributes of a recording's group: ACDD, and where it comes from."
     s, plan = settings, shape.plan
@@ -382,23 +393,22 @@ def closing_objects(
     memory, plan, about = Memory(), shape.plan, _attributes(recording, settings)
     rows = settings.frequencies[:plan.n_bins]
     for folder, factor in shape.levels():
-        at = f"{recording.group}{folder}"
+        at = f"{folder}/{recording.id}"
         memory.zarr.create_group(memory.store, path=at)
-        _tables(memory, recording, settings, shape, folder, factor)
+        _tables(memory, recording, settings, shape, at, factor)
         for name, data, dims in (
                 ("time", times(recording, plan, factor), "time"), ("frequency", rows, "frequency"),
                 ("channel", np.array(shape.channels, np.int16), "channel"),
                 ("effort", effort(plan, recording.sr, factor), "time")):
             memory.array(f"{at}/{name}", data, (dims,), about[name])
     memory.array(f"{recording.group}/total", pack(total), ("channel", "frequency"),
-                 about["energy"] | dict(long_name="energy of all cells, as a level"))
+                 about["energy"] | dict(long_name="level of the energy of all cells"))
     group = memory.zarr.open_group(memory.store, path=recording.group, mode="r+")
     group.attrs.update(_about(recording, settings, shape, source_sha256))
-    for folder, _ in (*shape.levels()[1:], ("", 1)):
-        _consolidate(memory, f"{recording.group}{folder}")
+    for folder, _ in shape.levels(): _consolidate(memory, f"{folder}/{recording.id}")
     last = f"{recording.group}/zarr.json"
-    for name in memory.under(f"{recording.group}/"):
-        if name != last: yield name, memory.bytes(name)
+    for name in memory.under(""):
+        if f"/{recording.id}/" in name and name != last: yield name, memory.bytes(name)
     yield last, memory.bytes(last)
 
 def _consolidate(memory, at):

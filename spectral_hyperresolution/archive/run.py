@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['Result', 'expected', 'archive']
 
-# %% ../../nbs/468_archive_run.ipynb #016bda7d
+# %% ../../nbs/468_archive_run.ipynb #72eead1a
 import json
 import os
 import time
@@ -16,14 +16,15 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from .job import (
-    Job, find, known_rows, plan_job, read_heads, settings_for)
+    Job, check_settings, find, known_rows, plan_job, read_heads, settings_for)
 from .layout import Recording
 from .place import Place, clear_partial, locked, needs
 from .settings import Settings, differs
-from .table import (
-    Row, read_table, root, root_of, row_in, row_of, spectrum_in, write_table)
+from spectral_hyperresolution.archive.table import (
+    Row, _level_groups, plain_group, read_table, root, root_of, row_in, row_of, spectrum_in,
+    write_table)
 from .work import Outcome, compute, finish, whole
-from ..engine import cost
+from ..engine import checks, cost
 from ..engine.running import _cores
 
 # %% ../../nbs/468_archive_run.ipynb #ff946ea5
@@ -73,7 +74,7 @@ def _client(stack, workers, scheduler):
         silence_logs=logging.CRITICAL))
     return stack.enter_context(Client(cluster))
 
-# %% ../../nbs/468_archive_run.ipynb #0388f85d
+# %% ../../nbs/468_archive_run.ipynb #6d38ce4e
 class _Progress:
     "What is under way, and what has come of it."
     def __init__(self, place: Place, job: Job, tell: Callable[[float], None]) -> None:
@@ -123,9 +124,7 @@ class _Progress:
 
     def forget(self, recording: Recording) -> None:
         "Remove what a store has of a recording; its group is no longer finished first."
-        self.place.remove(f"{recording.group}/zarr.json")
-        self.place.remove(recording.group)
-        self.place.remove(f"progress/{recording.id}")
+        for name in recording.places: self.place.remove(name)
 
 # %% ../../nbs/468_archive_run.ipynb #e0069a83
 @dataclass(frozen=True)
@@ -172,7 +171,7 @@ def expected(job: Job, workers: int) -> float:
 
 def _tasks(job): return sum(max(1, len(pieces)) for pieces in job.missing.values())
 
-# %% ../../nbs/468_archive_run.ipynb #ceb84385
+# %% ../../nbs/468_archive_run.ipynb #0187d535
 def archive(
     sources: Iterable[str | os.PathLike[str]],   # recordings, folders of them, addresses
     store: str | os.PathLike[str],               # folder or address of the archive
@@ -216,7 +215,8 @@ def archive(
     """
     begun, place, sources = time.perf_counter(), Place(store), find([sources] if isinstance(
         sources, (str, os.PathLike)) else sources)
-    if workers is not None and workers < 1: raise ValueError(f"workers={workers} is not >= 1")
+    if workers is not None: checks.integer("workers", workers, 1)
+    check_settings(asked)
     with ExitStack() as stack:
         if not dry_run: stack.enter_context(locked(place))
         new = restart or root_of(place) is None
@@ -246,7 +246,7 @@ def archive(
         place.remove("progress")
     return Result(settings, rows, job.seconds, time.perf_counter() - begun, job)
 
-# %% ../../nbs/468_archive_run.ipynb #95052944
+# %% ../../nbs/468_archive_run.ipynb #a2627c60
 class _Meter:
     "Tells how much sound has been done."
     def __init__(self, whole, progress): self.whole, self.done, self.progress = whole, 0.0, progress
@@ -262,8 +262,8 @@ def _prepare(place, settings, new):
             if name != "lock": place.remove(name)
     else: clear_partial(place)
     if place.get("zarr.json") is None: place.put("zarr.json", root(settings, False))
-    group = b'{"attributes": {}, "zarr_format": 3, "node_type": "group"}'
-    if place.get("recordings/zarr.json") is None: place.put("recordings/zarr.json", group)
+    for group in ("recordings", "levels", *_level_groups):
+        if place.get(f"{group}/zarr.json") is None: place.put(f"{group}/zarr.json", plain_group)
 
 def _all_rows(place, job, outcomes):
     "The rows of all recordings, sorted by name."
