@@ -125,7 +125,8 @@ def main(
         with _Interruption() as interruption:
             args = options.parser().parse_args(looks.joined(sys.argv[1:] if argv is None else argv))
             args.interrupted = lambda: interruption.signal is not None
-            verb = dict(draw=_draw, explore=_explore, info=_info, demo=_demo, archive=_archive)[args.verb]
+            verbs = dict(draw=_draw, explore=_explore, info=_info, demo=_demo, archive=_archive)
+            verb = verbs[args.verb]
             try: return verb(args) or 0
             except BrokenPipeError:          # who was reading has left
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

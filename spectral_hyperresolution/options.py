@@ -100,10 +100,10 @@ and --ref fix it.
 
 # %% ../nbs/459_options.ipynb #6cef7c34
 archive_text = """\
-Compute recordings, and all recordings in folders, into one zarr store: energies with UTC, effort and
-provenance, which xarray opens. Run it again when there are more: only what is new is computed. A run
-that was stopped, at any moment, goes on where it was. A recording that can't be used is left out,
-stands in outcomes.csv with the reason, and the exit status is 1. What isn't given is as the store
+Compute recordings, and all recordings in folders, into one zarr store: energies with UTC, effort
+and provenance, which xarray opens. Run it again when there are more: only what is new is computed.
+A run that was stopped, at any moment, goes on where it was. A recording that can't be used is left
+out, stands in outcomes.csv with the reason, and the exit status is 1. What isn't given is as the store
 has it, or as said below for a new one.
 """
 
@@ -136,7 +136,8 @@ def _archive_options(verb):
     add("--piece", type=_length, metavar="TIME", help="sound that one task computes (default: 2^24 "
                                                       "samples)")
     add("--pattern", metavar="TEXT", help="where names tell the time, as %%Y%%m%%d_%%H%%M%%S")
-    add("--zone", metavar="ZONE", help="of clocks that tell none, as +02:00 (default: taken as UTC)")
+    add("--zone", metavar="ZONE", help="of clocks that tell none, as +02:00 (default: "
+                                         "taken as UTC)")
     add("--time-expansion", type=float, metavar="K", help="how many times as slow all files are")
     add("--workers", type=int, metavar="N", help="processes here (default: one a core)")
     add("--scheduler", metavar="ADDRESS", help="of a dask cluster that does the work")
@@ -156,7 +157,8 @@ def parser() -> argparse.ArgumentParser:
     "The parser of the command's arguments; it ends the program where they are wrong."
     plain = argparse.RawDescriptionHelpFormatter
     top = argparse.ArgumentParser("hyperres", description=help_text, formatter_class=plain)
-    verbs = top.add_subparsers(dest="verb", metavar="draw | explore | archive | info | demo", required=True)
+    verbs = top.add_subparsers(dest="verb", required=True,
+                               metavar="draw | explore | archive | info | demo")
     draw = verbs.add_parser("draw", help="draw a sound file", description=draw_text,
                             formatter_class=plain)
     draw.add_argument("sound", nargs="+", help="WAV, FLAC, OGG, MP3, AIFF … at any rate, or a "
@@ -191,8 +193,8 @@ def parser() -> argparse.ArgumentParser:
                       "m:ss or h:mm:ss")
     for name, into, what in (("--from", "since", "begin"), ("--to", "until", "end")):
         draw.add_argument(name, dest=into, type=_time, metavar="MOMENT",
-                          help=f"where the picture of an archive is to {what}, as yyyy-mm-ddThh:mm, "
-                               f"in UTC unless it has a zone")
+                          help=f"where the picture of an archive is to {what}, as "
+                               f"yyyy-mm-ddThh:mm, in UTC unless it has a zone")
     draw.add_argument("--channel", type=int, metavar="N", help="one, from 1; default: all, pooled")
     draw.add_argument("--clock", action="store_true",
                       help="the time of day on the axis, from the file's name or header")

@@ -178,7 +178,8 @@ def children(pid):
 
 def test_a_cluster_at_an_address(tapes, tmp_path):
     make(tapes, here := tmp_path / "here")
-    with distributed.LocalCluster(n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None) as cluster:
+    how = dict(n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None)
+    with distributed.LocalCluster(**how) as cluster:
         make(tapes, there := tmp_path / "there", scheduler=cluster.scheduler_address)
     assert content(here) == content(there)
 
@@ -201,9 +202,11 @@ def test_the_order_of_growth_does_not_matter(tapes, tmp_path):
 
 
 @pytest.mark.parametrize("changed, says", [
-    (dict(hop=0.2), "hop=0.2 and not 0.1"), (dict(q=4), "q=4.0 and not 2.0"), (dict(fmax=1500), "fmax=1500.0 and not 2000.0"),
+    (dict(hop=0.2), "hop=0.2 and not 0.1"), (dict(q=4), "q=4.0 and not 2.0"),
+    (dict(fmax=1500), "fmax=1500.0 and not 2000.0"),
     (dict(counts=True), "counts=True and not False"), (dict(gate="none"), "gate=None and not 'local'"),
-    (dict(pattern="%Y%m%d_%H%M%S"), "pattern='%Y%m%d_%H%M%S' and not None"), (dict(piece=12.8), "piece=12.8 and not 6.4")])
+    (dict(pattern="%Y%m%d_%H%M%S"), "pattern='%Y%m%d_%H%M%S' and not None"),
+    (dict(piece=12.8), "piece=12.8 and not 6.4")])
 def test_other_settings_are_refused(tapes, tmp_path, changed, says):
     make(tapes, store := tmp_path / "store")
     before = content(store)
@@ -346,7 +349,8 @@ def test_two_runs(tapes, tmp_path):
 
 def test_times_by_a_pattern(tmp_path):
     soundfile.write(tmp_path / "site_2024-124_21h15.wav", sound(2, 1), SR)
-    run.archive(tmp_path / "site_2024-124_21h15.wav", tmp_path / "a", workers=1, pattern="%Y-%j_%Hh%M", zone="+0200", **HOW)
+    told = dict(pattern="%Y-%j_%Hh%M", zone="+0200")
+    run.archive(tmp_path / "site_2024-124_21h15.wav", tmp_path / "a", workers=1, **told, **HOW)
     assert lookup.open_archive(tmp_path / "a").span[0] == np.datetime64("2024-05-03T19:15")
     result = run.archive(tmp_path / "site_2024-124_21h15.wav", tmp_path / "b", workers=1, **HOW)
     assert result.rows[0].time_known.startswith("unknown") and result.rows[0].outcome == "done"
@@ -425,8 +429,8 @@ def test_recordings_at_an_address(tapes, tmp_path):
     assert set(outcomes(result).values()) == {"done"}
     make(tapes, tmp_path / "near")
     for level in ("energy/c", "total/c"):
-        near, far = ({n: d for n, d in content(tmp_path / s).items() if level in n and n.startswith(("recordings", "levels"))}
-                     for s in ("near", "far"))
+        near, far = ({n: d for n, d in content(tmp_path / s).items()
+                      if level in n and n.startswith(("recordings", "levels"))} for s in ("near", "far"))
         assert near and near == far
 
 
@@ -467,7 +471,8 @@ def test_real_recordings(tmp_path):
 
 
 def test_what_is_missing_is_named():
-    code = ("import sys; sys.modules['zarr'] = None\nfrom spectral_hyperresolution.archive.layout import Memory\nMemory()")
+    code = ("import sys; sys.modules['zarr'] = None\n"
+            "from spectral_hyperresolution.archive.layout import Memory\nMemory()")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.stderr.splitlines()[-1] == ("ImportError: an archive needs zarr:  "
                                             "pip install 'spectral_hyperresolution[archive]'")

@@ -1,4 +1,4 @@
-"""An archive whose run is killed (kill -9) at any moment: the next goes on, does nothing twice, and ends with the same bytes."""
+"""A run killed (kill -9) at any moment: the next goes on, does nothing twice, and ends with the same bytes."""
 
 import subprocess
 import sys
@@ -85,6 +85,6 @@ def test_the_store_is_that_of_an_unbroken_run(tmp_path):
     done = subprocess.run([sys.executable, "-c", KILLED, str(tapes), str(tmp_path)], capture_output=True, text=True,
                           timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
-    killed, partly, finished, twice = (int(word) for word in done.stdout.split() if word.isdigit())
+    killed, partly, _, twice = (int(word) for word in done.stdout.split() if word.isdigit())
     assert killed == 30 and partly >= 5, done.stdout
     assert twice <= killed, done.stdout     # of what was under way when a run was killed, a piece at most

@@ -13,7 +13,7 @@ from typing import Any
 from .job import Job
 from .run import archive
 
-# %% ../../nbs/471_archive_command.ipynb #c9882f6a
+# %% ../../nbs/471_archive_command.ipynb #b6936408
 def amount(
     value: float,
     units: tuple[str, ...],            # each a thousand of the one before
@@ -60,21 +60,22 @@ def planned(
     list[str]
         lines
     """
-    channels = sum(len(s.channels) for _, s in job.todo)
+    s, channels = job.settings, sum(len(shape.channels) for _, shape in job.todo)
     left = [row for row in job.rows.values() if row.outcome != "done"]
     lines = [f"{len(job.todo)} recordings to compute, {len(job.rows) - len(left)} are there, "
              f"{len(left)} can't be used",
              f"{lasting(job.seconds)} of sound, {channels} tables of "
-             f"{job.settings.fmin:.6g} to {job.settings.fmax:.6g} Hz in cells of {job.settings.hop:g} s",
+             f"{s.fmin:.6g} to {s.fmax:.6g} Hz in cells of {s.hop:g} s",
              f"{amount(job.cells, ('cells', 'thousand cells', 'million cells', 'billion cells'))}, "
              f"about {amount(job.bytes, ('B', 'kB', 'MB', 'GB', 'TB'))}",
              f"about {lasting(takes)} on this machine"]
-    if job.changed: lines.insert(1, f"{len(job.changed)} of them have changed since they were archived")
+    if job.changed: lines.insert(1, f"{len(job.changed)} of them have changed since they were "
+                                    f"archived")
     return lines
 
-# %% ../../nbs/471_archive_command.ipynb #20d0fadf
-_named = ("hop", "q", "fmin", "fmax", "bins_per_octave", "oversampling", "gate", "channel", "counts",
-          "full", "piece", "pattern", "zone", "time_expansion")
+# %% ../../nbs/471_archive_command.ipynb #e47d23c2
+_named = ("hop", "q", "fmin", "fmax", "bins_per_octave", "oversampling", "gate", "channel",
+          "counts", "full", "piece", "pattern", "zone", "time_expansion")
 asked_about = 600.0     # a job that takes longer [s] is asked about at a terminal
 
 class _Bar:
@@ -84,8 +85,9 @@ class _Bar:
     def __call__(self, done: float, whole: float) -> None:
         from tqdm import tqdm
         if self.bar is None:
-            self.bar = tqdm(total=whole / 3600, unit="h", disable=self.quiet, leave=False, bar_format="{l_bar}{bar}| "
-                            "{n:.2f}/{total:.2f} h of sound, {elapsed}<{remaining}{postfix}")
+            self.bar = tqdm(total=whole / 3600, unit="h", disable=self.quiet, leave=False,
+                            bar_format="{l_bar}{bar}| {n:.2f}/{total:.2f} h of sound, "
+                                       "{elapsed}<{remaining}{postfix}")
         self.bar.update(done / 3600 - self.bar.n)
         spent = self.bar.format_dict["elapsed"]
         if spent: self.bar.set_postfix_str(f"{done / spent:.0f} × real time", refresh=False)

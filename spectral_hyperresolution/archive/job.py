@@ -110,7 +110,7 @@ def head(
                      about.format, about.time_expansion, begun.isoformat() if begun else None,
                      known, latitude, longitude, about.origin.device, about.origin.gain)
 
-# %% ../../nbs/467_archive_job.ipynb #2373a7e5
+# %% ../../nbs/467_archive_job.ipynb #94695cb8
 @dataclass
 class Job:
     """What is to be done, and what is known already.
@@ -150,7 +150,8 @@ class Job:
     @property
     def bytes(self) -> float:
         "What they take in the store, about: packed, with levels, after compression."
-        return self.cells * (1 + 1 / 8 + 1 / 64) * (1.6 + 3 * self.settings.counts) + 2e4 * len(self.todo)
+        each = (1 + 1 / 8 + 1 / 64) * (1.6 + 3 * self.settings.counts)
+        return self.cells * each + 2e4 * len(self.todo)
 
     @property
     def work(self) -> float:
@@ -169,7 +170,7 @@ def _work(settings, recording, shape):
     heard = recording.channels if shape.channels == (0,) else len(shape.channels)
     return one * n / plan.n_samples * heard * (times if settings.q == "auto" else 1)
 
-# %% ../../nbs/467_archive_job.ipynb #c253022c
+# %% ../../nbs/467_archive_job.ipynb #d4e62034
 def _same(row, path, now):
     "Whether a file is what the archive has computed."
     if (row.size, row.modified) == now: return True
@@ -187,7 +188,8 @@ def _kept(row, path):
     except OSError: return _gone(row)
     return replace(row, outcome="done", note="", path=path, modified=now[1])
 
-def _gone(row): return replace(row, outcome="vanished", note="the file is gone; its picture is kept")
+def _gone(row):
+    return replace(row, outcome="vanished", note="the file is gone; its picture is kept")
 
 def known_rows(place: Place, rows: list[Row]) -> dict[str, Row]:
     "Name → row of every recording that is finished, by its table or else by its group."

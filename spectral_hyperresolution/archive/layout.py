@@ -22,7 +22,7 @@ from .settings import (
     Settings, factors, levels, piece_columns, plan_of)
 from ..engine.plan import Plan
 
-# %% ../../nbs/464_archive_layout.ipynb #63587fbb
+# %% ../../nbs/464_archive_layout.ipynb #121447b6
 step, lowest, missing = 0.01, -400.0, 65535      # [dB], [dB], and where nothing was computed
 
 def pack(
@@ -64,7 +64,7 @@ def unpack(
     energy = 10 ** ((code * step + lowest) / 10)
     return np.where(code == missing, np.nan, np.where(code == 0, 0.0, energy))
 
-# %% ../../nbs/464_archive_layout.ipynb #b40ee951
+# %% ../../nbs/464_archive_layout.ipynb #2b6ad1e5
 @dataclass(frozen=True)
 class Recording:
     """A recording of an archive, as its file's header tells it.
@@ -131,7 +131,7 @@ class Recording:
     @property
     def duration(self) -> float: return self.frames / self.sr      # [s]
 
-# %% ../../nbs/464_archive_layout.ipynb #beb1c5b6
+# %% ../../nbs/464_archive_layout.ipynb #8ab27e4b
 @dataclass(frozen=True)
 class Shape:
     """The tables of a recording.
@@ -169,7 +169,7 @@ def shape_of(settings: Settings, recording: Recording) -> Shape:
                 else (int(settings.channel or 0),))
     return Shape(plan, piece_columns(settings, plan, recording.sr), channels)
 
-# %% ../../nbs/464_archive_layout.ipynb #9cf71c33
+# %% ../../nbs/464_archive_layout.ipynb #e947dc50
 def effort(
     plan: Plan,
     sr: float,            # [Hz]
@@ -229,13 +229,13 @@ def times(
     if recording.start is None: return since
     return microseconds(recording.start) + np.rint(since * 1e6).astype(np.int64)
 
-# %% ../../nbs/464_archive_layout.ipynb #f5a5b4d7
+# %% ../../nbs/464_archive_layout.ipynb #f455ca39
 def _attributes(recording, settings):
     "Name → attributes of the arrays, after the CF conventions."
     clock = recording.start is not None
     packed = dict(scale_factor=step, add_offset=lowest, _FillValue=missing)
     return dict(
-        energy=packed | dict(long_name="level of the cell's reassigned energy, in dB re 1 full scale^2 s",
+        energy=packed | dict(long_name="level of the reassigned energy, in dB re 1 full scale^2 s",
                              units="0.1 lg(re 1 s)", coverage_content_type="physicalMeasurement",
                              coordinates="channel", ancillary_variables="effort",
                              comment="-400 dB: no energy; energy over effort is the mean power"),
@@ -282,7 +282,7 @@ class Memory:
     def under(self, prefix: str) -> list[str]: return sorted(n for n in self.objects
                                                              if n.startswith(prefix))
 
-# %% ../../nbs/464_archive_layout.ipynb #5e22f6d8
+# %% ../../nbs/464_archive_layout.ipynb #d99ccade
 inner = 64            # columns of a chunk within a piece, about
 
 def _tables(memory, recording, settings, shape, at, factor):
@@ -335,7 +335,7 @@ def piece_objects(
         if counts is not None: made["counts"][:, part] = lengthened(counts, factor)
     return {n: memory.bytes(n) for n in memory.under("") if "/c/" in n}
 
-# %% ../../nbs/464_archive_layout.ipynb #ab22dfe6
+# %% ../../nbs/464_archive_layout.ipynb #adde9c9a
 def _about(recording, settings, shape, source_sha256):
     "The attributes of a recording's group: ACDD, and where it comes from."
     s, plan = settings, shape.plan

@@ -62,16 +62,16 @@ def _recording(row):
     return Recording(row.file, row.path, row.size, row.modified, row.rate, row.channels,
                      row.frames, "")
 
-# %% ../../nbs/469_archive_lookup.ipynb #f7719f93
+# %% ../../nbs/469_archive_lookup.ipynb #966ceae3
 class Archive:
-    "An archive that is open for reading. Raises StoreError where there is none, or it isn't complete."
+    "An archive open for reading. Raises StoreError where there is none, or it isn't complete."
     def __init__(self, store: str | os.PathLike[str]) -> None:
         self.place = Place(store)
         about = root_of(self.place)
         if about is None: raise StoreError(f"{store}: there is no archive")
         if not about["complete"]:
-            raise StoreError(f"{store} isn't complete: a run is under way, or was stopped. `hyperres "
-                             f"archive` with the same recordings finishes it")
+            raise StoreError(f"{store} isn't complete: a run is under way, or was stopped. "
+                             f"`hyperres archive` with the same recordings finishes it")
         self.settings = Settings(**json.loads(about["settings"]))
         self.rows, self.spectra = read_table(self.place)
         self.store = self.place.zarr()
@@ -120,7 +120,7 @@ class Archive:
                              f"the archive")
         return found[0]
 
-# %% ../../nbs/469_archive_lookup.ipynb #200afcf6
+# %% ../../nbs/469_archive_lookup.ipynb #360cb76a
 def _spans(book: Archive, rows: list[int], start: int | None, end: int | None,
            most: int | None) -> list[_Span] | None:
     "The columns of each recording, at the finest level of at most so many; None: at none."
@@ -138,7 +138,8 @@ def _spans(book: Archive, rows: list[int], start: int | None, end: int | None,
             folder, factor = shape.levels()[min(level, len(shape.levels()) - 1)]
             cell = shape.plan.tdeci * factor / row.rate
             first = int(low / cell + 1e-9)
-            last = min(-(-shape.plan.n_times // factor), max(first + 1, int(np.ceil(high / cell - 1e-9))))
+            last = max(first + 1, int(np.ceil(high / cell - 1e-9)))
+            last = min(-(-shape.plan.n_times // factor), last)
             spans.append(_Span(k, row.group.replace("recordings", folder), factor, first, last))
             number += last - first
         if most is None or number <= most: return spans

@@ -174,7 +174,7 @@ def expected(job: Job, workers: int) -> float:
 
 def _tasks(job): return sum(max(1, len(pieces)) for pieces in job.missing.values())
 
-# %% ../../nbs/468_archive_run.ipynb #0187d535
+# %% ../../nbs/468_archive_run.ipynb #03bf9e4e
 def archive(
     sources: Iterable[str | os.PathLike[str]],   # recordings, folders of them, addresses
     store: str | os.PathLike[str],               # folder or address of the archive
@@ -238,8 +238,9 @@ def archive(
         if workers is None: workers = 1 if takes < 10 or "memory://" in place.address else _cores()
         done = _Meter(job.seconds, progress)
         state = _Progress(place, job, done)
-        tasks = _one_by_one(state.take) if scheduler is None and min(workers, _tasks(job)) < 2 else (
-            _distributed(state.take, _client(stack, min(workers, _tasks(job)), scheduler)))
+        workers = min(workers, _tasks(job))
+        tasks = (_one_by_one(state.take) if scheduler is None and workers < 2 else
+                 _distributed(state.take, _client(stack, workers, scheduler)))
         for key, result in tasks: state.note(key, result)
         rows = _all_rows(place, job, state.outcomes)
         for row in rows:
@@ -249,7 +250,7 @@ def archive(
         place.remove("progress")
     return Result(settings, rows, job.seconds, time.perf_counter() - begun, job)
 
-# %% ../../nbs/468_archive_run.ipynb #a2627c60
+# %% ../../nbs/468_archive_run.ipynb #91d7bc35
 class _Meter:
     "Tells how much sound has been done."
     def __init__(self, whole, progress): self.whole, self.done, self.progress = whole, 0.0, progress
@@ -274,10 +275,11 @@ def _all_rows(place, job, outcomes):
     for recording, _ in job.todo:
         name, found = recording.name, outcomes.get(recording.name)
         if found is None: rows[name] = row_of(recording, "to do", "", None)
-        elif found.outcome != "done": rows[name] = row_of(recording, found.outcome, found.note, None)
+        elif found.outcome != "done":
+            rows[name] = row_of(recording, found.outcome, found.note, None)
         else:
             row = row_in(place, recording.group)
-            again: dict[str, Any] = dict(outcome="changed", note="the file changed since it was archived; it has "
-                                                 "been computed anew")
+            again: dict[str, Any] = dict(outcome="changed", note="the file changed since it was "
+                                         "archived; it has been computed anew")
             if row: rows[name] = replace(row, **again) if name in job.changed else row
     return [rows[name] for name in sorted(rows)]

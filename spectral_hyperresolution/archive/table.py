@@ -115,7 +115,7 @@ def unread(name: str, path: str, size: int, modified: int, outcome: str, note: s
     return Row(name, outcome, note, path, "", never, never, "unknown", np.nan, np.nan, 0, 0, size,
                modified, "", np.nan, np.nan, "")
 
-# %% ../../nbs/466_archive_table.ipynb #b0517e20
+# %% ../../nbs/466_archive_table.ipynb #1c3ff58e
 _level_groups = tuple(f"levels/x{f}" for f in levels)
 plain_group = b'{"attributes": {}, "zarr_format": 3, "node_type": "group"}'
 few_groups = 256      # of so many recordings, the root holds the descriptions of all tables
@@ -123,7 +123,8 @@ _units = dict(start="microseconds since 1970-01-01T00:00:00Z", duration="s", rat
               end="microseconds since 1970-01-01T00:00:00Z", latitude="degrees_north",
               longitude="degrees_east")
 _names = dict(start="beginning, UTC", end="end, UTC", rate="sampling rate",
-              time_known="how the time is known", modified="change of the file, nanoseconds since 1970",
+              time_known="how the time is known",
+              modified="change of the file, nanoseconds since 1970",
               frames="length in samples", outcome="what became of the recording", note="why",
               group="where its tables are")
 
@@ -217,7 +218,8 @@ def root(
     -------
     bytes
     """
-    about = dict(Conventions="CF-1.11, ACDD-1.3", title="Reassigned spectrograms of an archive of sound",
+    about = dict(Conventions="CF-1.11, ACDD-1.3",
+                 title="Reassigned spectrograms of an archive of sound",
                  summary="One row for each recording, and a group for each recording that is done.",
                  keywords="sound, spectrogram, time-frequency reassignment, acoustics",
                  source="recordings of sound", history=f"spectral_hyperresolution {__version__}: "
@@ -243,9 +245,9 @@ def as_csv(rows: list[Row]) -> bytes:
     for row in rows: writer.writerow([shown(k, v) for k, v in asdict(row).items()])
     return text.getvalue().encode()
 
-# %% ../../nbs/466_archive_table.ipynb #df57da25
+# %% ../../nbs/466_archive_table.ipynb #c25dcd36
 def root_of(place: Place) -> dict[str, Any] | None:
-    "The attributes of a store's root; None where there is none. Raises StoreError for another thing."
+    "The attributes of a store's root; None: there is none. Raises StoreError for another thing."
     content = place.get("zarr.json")
     if content is None:
         if [n for n in place.names() if n not in ("lock",)]:

@@ -169,7 +169,7 @@ def draw_view(
     ax.figure.colorbar(shown, ax=ax, label="mean power [dB re full scale²]")
     return ax
 
-# %% ../../nbs/470_archive_view.ipynb #0dda1999
+# %% ../../nbs/470_archive_view.ipynb #8e46065b
 def draw_archive(
     args: Namespace,     # what the command's options say
 ) -> int:
@@ -209,7 +209,7 @@ def draw_archive(
         fig = Figure(figsize=(args.width / 100 + 2, args.height / 100 + 1), layout="constrained")
         FigureCanvasAgg(fig)
         ax = draw_view(fig.add_subplot(), seen, look.low, look.high, look.cmap)
-        first, last = (seen.edges[k].astype("datetime64[us]").astype("datetime64[s]") for k in (0, -1))
+        first, last = seen.edges[[0, -1]].astype("datetime64[us]").astype("datetime64[s]")
         ax.set_title(f"{name}   {first} to {last}, {seen.effort.sum() / 3600:.4g} h of sound",
                      loc="left")
         target.parent.mkdir(parents=True, exist_ok=True)
