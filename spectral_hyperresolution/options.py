@@ -103,8 +103,8 @@ archive_text = """\
 Compute recordings, and all recordings in folders, into one zarr store: energies with UTC, effort
 and provenance, which xarray opens. Run it again when there are more: only what is new is computed.
 A run that was stopped, at any moment, goes on where it was. A recording that can't be used is left
-out, stands in outcomes.csv with the reason, and the exit status is 1. What isn't given is as the store
-has it, or as said below for a new one.
+out, stands in outcomes.csv with the reason, and the exit status is 1. What isn't given is as the
+store has it, or as said below for a new one.
 """
 
 def _channel(text):
