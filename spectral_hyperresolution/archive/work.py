@@ -30,7 +30,7 @@ from ..recording import Sound
 
 # %% ../../nbs/465_archive_work.ipynb #1431e948
 _fetched: dict[str, Path] = {}
-_fetching = threading.Lock()
+_fetching = threading.RLock()    # while one is used, no other thread takes its place
 
 def _fetch(address, size, modified):
     "A copy of a remote file on this machine."
@@ -63,7 +63,9 @@ def state(path: str) -> tuple[int, int]:
 @contextmanager
 def at_hand(path: str, size: int = 0, modified: int = 0) -> Iterator[Path]:
     "A file on this machine: itself, or a copy."
-    yield _fetch(path, size, modified) if remote(path) else Path(path)
+    if not remote(path): yield Path(path)
+    else:
+        with _fetching: yield _fetch(path, size, modified)
 
 # %% ../../nbs/465_archive_work.ipynb #f1526c03
 @dataclass(frozen=True)
