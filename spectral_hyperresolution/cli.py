@@ -17,7 +17,22 @@ from . import looks, options
 # %% ../nbs/206_command_line.ipynb #1f0ba3d6
 def _draw(args):
     from spectral_hyperresolution import drawing
+    if len(args.sound) == 1 and _is_store(args.sound[0]):
+        from spectral_hyperresolution.archive import view
+        return view.draw_archive(args)
+    if args.since is not None or args.until is not None:
+        raise ValueError("--from and --to are for an archive: take --start and --duration")
     return drawing.draw(args, args.interrupted)
+
+def _is_store(path):
+    "Whether a path may be an archive's; without importing what only archives need."
+    if "://" not in path and not os.path.isfile(os.path.join(path, "zarr.json")): return False
+    from spectral_hyperresolution.archive import view
+    return view.is_archive(path)
+
+def _archive(args):
+    from spectral_hyperresolution.archive import command
+    return command.run(args)
 
 def _info(args):
     from spectral_hyperresolution import audio
@@ -110,7 +125,8 @@ def main(
         with _Interruption() as interruption:
             args = options.parser().parse_args(looks.joined(sys.argv[1:] if argv is None else argv))
             args.interrupted = lambda: interruption.signal is not None
-            verb = dict(draw=_draw, explore=_explore, info=_info, demo=_demo)[args.verb]
+            verbs = dict(draw=_draw, explore=_explore, info=_info, demo=_demo, archive=_archive)
+            verb = verbs[args.verb]
             try: return verb(args) or 0
             except BrokenPipeError:          # who was reading has left
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

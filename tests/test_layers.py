@@ -15,7 +15,8 @@ BELOW = {  # room: the rooms that it may import from, besides itself
     "front": {"engine", "theory", "style", "files"},
     "pytorch": {"engine", "front"},
     "explore": {"engine", "front"},
-    "top": {"engine", "files", "theory", "front", "pytorch", "explore", "style"},
+    "archive": {"engine", "files", "front", "top"},
+    "top": {"engine", "files", "theory", "front", "pytorch", "explore", "archive", "style"},
 }
 FRONT = {"spectrogram", "auto", "ordinary", "plot", "audio", "recording", "parts", "pieces", "consensus", "advice",
          "background", "features", "targets", "verify", "scales", "ticks", "panels", "slices", "stream"}
