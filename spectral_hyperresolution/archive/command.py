@@ -67,7 +67,7 @@ def planned(
              f"{lasting(job.seconds)} of sound, {channels} tables of "
              f"{s.fmin:.6g} to {s.fmax:.6g} Hz in cells of {s.hop:g} s",
              f"{amount(job.cells, ('cells', 'thousand cells', 'million cells', 'billion cells'))}, "
-             f"about {amount(job.bytes, ('B', 'kB', 'MB', 'GB', 'TB'))}",
+             f"about {amount(job.size, ('B', 'kB', 'MB', 'GB', 'TB'))}",
              f"about {lasting(takes)} on this machine"]
     if job.changed: lines.insert(1, f"{len(job.changed)} of them have changed since they were "
                                     f"archived")

@@ -148,7 +148,7 @@ class Job:
         return sum(s.plan.n_times * s.plan.n_bins * len(s.channels) for _, s in self.todo)
 
     @property
-    def bytes(self) -> float:
+    def size(self) -> float:
         "What they take in the store, about: packed, with levels, after compression."
         each = (1 + 1 / 8 + 1 / 64) * (1.6 + 3 * self.settings.counts)
         return self.cells * each + 2e4 * len(self.todo)

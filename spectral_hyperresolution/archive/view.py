@@ -8,6 +8,7 @@ __all__ = ['shares', 'View', 'view', 'draw_view', 'draw_archive', 'is_archive']
 # %% ../../nbs/470_archive_view.ipynb #b06c13de
 from argparse import Namespace
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ import numpy as np
 
 from .clock import microseconds
 from .lookup import (
-    Archive, Moment, open_archive, read_columns, row_range)
+    Archive, open_archive, read_columns, row_range)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -84,8 +85,8 @@ class View:
 
 def view(
     book: Archive,
-    start: Moment | None = None,      # None: the archive's beginning
-    end: Moment | None = None,
+    start: datetime | np.datetime64 | str | None = None,  # without a zone in UTC; None: all
+    end: datetime | np.datetime64 | str | None = None,
     fmin: float | None = None,        # [Hz]
     fmax: float | None = None,
     width: int = 1600,                # columns
@@ -95,9 +96,9 @@ def view(
     Parameters
     ----------
     book : Archive
-    start : Moment | None, default: None
-        None: the archive's beginning
-    end : Moment | None, default: None
+    start : datetime | np.datetime64 | str | None, default: None
+        without a zone in UTC; None: all
+    end : datetime | np.datetime64 | str | None, default: None
     fmin : float | None, default: None
         [Hz]
     fmax : float | None, default: None
