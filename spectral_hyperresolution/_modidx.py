@@ -301,6 +301,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                                        'spectral_hyperresolution/archive/view.py'),
                                                        'spectral_hyperresolution.archive.view.View.level': ( 'archive_view.html#view.level',
                                                                                                              'spectral_hyperresolution/archive/view.py'),
+                                                       'spectral_hyperresolution.archive.view.at_hand': ( 'archive_view.html#at_hand',
+                                                                                                          'spectral_hyperresolution/archive/view.py'),
                                                        'spectral_hyperresolution.archive.view.draw_archive': ( 'archive_view.html#draw_archive',
                                                                                                                'spectral_hyperresolution/archive/view.py'),
                                                        'spectral_hyperresolution.archive.view.draw_view': ( 'archive_view.html#draw_view',

@@ -165,7 +165,8 @@ def parser() -> argparse.ArgumentParser:
                                                "of them, - for standard input, or one archive")
     explore = verbs.add_parser("explore", help="open sound files in the browser, every window "
                                                "computed anew")
-    explore.add_argument("sound", nargs="+")
+    explore.add_argument("sound", nargs="+", help="files, folders, or archives, whose recordings "
+                                                  "are opened where they are at hand")
     explore.add_argument("--port", type=int, metavar="N",
                          help="port to serve on; 0 is any that is free (default: 8765, or a free "
                               "one)")
