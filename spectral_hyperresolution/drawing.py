@@ -250,12 +250,12 @@ def _draw_all(args, interrupted):
     if length is not None and not 0 < length < np.inf:
         raise ValueError(f"duration={length} s is not a finite number > 0")
     endings = plot.pixel_endings if look.pixels else plot.figure_endings()
-    paths: list[Any] = [sys.stdout.buffer]
-    if args.output == "-":
-        if len(sounds) > 1: raise ValueError(f"output='-' takes one picture, not {len(sounds)}")
-    else: paths = list(targets.picture_paths(sounds, args.output,
-                                             targets.part_name(args.start or 0.0, length),
-                                             ".pdf" if look.paper else ".png"))
+    streamed = args.output == "-"
+    if streamed and len(sounds) > 1:
+        raise ValueError(f"output='-' takes one picture, not {len(sounds)}")
+    paths: list[Any] = [sys.stdout.buffer] if streamed else list(targets.picture_paths(
+        sounds, args.output, targets.part_name(args.start or 0.0, length),
+        ".pdf" if look.paper else ".png"))
     failures: dict[Path, str] = {}
 
     def attempt(sound, work, *details):
