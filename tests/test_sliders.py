@@ -77,9 +77,10 @@ def test_on_a_phone(chapter, scheme):
     chapter.set_viewport_size(dict(width=360, height=740))
     chapter.emulate_media(color_scheme=scheme)
     figure = chapter.locator("figure.slider").first
-    for part in ("img", "input", "label", "output", "figcaption"):
+    for part in (".enlarge", "input", "label", "output", "figcaption"):     # a wide picture scrolls within its box
         box = figure.locator(part).first.bounding_box()
         assert box["x"] >= 0 and box["x"] + box["width"] <= 360, part
+    assert chapter.evaluate("document.documentElement.scrollWidth") <= 360
     assert figure.locator("input").bounding_box()["height"] >= 40, "a finger's width"
     press(chapter, figure, "ArrowRight")
 
