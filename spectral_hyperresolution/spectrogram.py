@@ -223,7 +223,7 @@ def reassigned_spectrogram(
     x: ArrayLike,  # sound, (N,), (C, N) or (…, N): floating point or 8-, 16-, 32-bit PCM
     sr: float,                       # sampling rate [Hz]
     *,
-    q: float | str = 2.0,  # wavelet Q: >> 1 follows tones, << 1 clicks; "auto": each at its own
+    q: float | str = "auto",  # wavelet Q: >> 1 follows tones, << 1 clicks; "auto": each at its own
     fmin: float | None = None,       # lowest frequency [Hz]; None: eight octaves below fmax
     fmax: float | None = None,       # highest frequency [Hz]; None: sr / 2
     bins_per_octave: int = 48,       # output bins per octave
@@ -256,7 +256,7 @@ def reassigned_spectrogram(
         sound, (N,), (C, N) or (…, N): floating point or 8-, 16-, 32-bit PCM
     sr : float
         sampling rate [Hz]
-    q : float | str, default: 2.0
+    q : float | str, default: 'auto'
         wavelet Q: >> 1 follows tones, << 1 clicks; "auto": each at its own
     fmin : float | None, default: None
         lowest frequency [Hz]; None: eight octaves below fmax
@@ -309,7 +309,7 @@ def reassigned_spectrogram(
     --------
     >>> import soundfile
     >>> x, sr = soundfile.read("whale.wav")
-    >>> S = reassigned_spectrogram(x.T, sr, q=2)
+    >>> S = reassigned_spectrogram(x.T, sr)
     >>> S.plot()
     """
     flat, lead = checks.as_channels(x, dtype)

@@ -4,6 +4,10 @@ import os
 from collections import Counter
 from pathlib import Path
 
+# before torch is imported, here or in a process that is started: tests run side by side, and threads of torch's that
+# wait for a core burn it (the published torch function: 27 s of CPU beside other work, 1.5 s with one thread)
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import pytest
 from browser import browser, built_site, new_page, page, site  # noqa: F401  (fixtures)
 

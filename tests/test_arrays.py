@@ -37,7 +37,7 @@ N, SR = 400, 8000
 x = np.random.default_rng(0).standard_normal(N)
 plan = Plan(N, 1, 20, 2, 6, 0.05, 0.4)
 numbers = dict(q=1, tdeci=20, over=2, noct=6, minf=0.05, maxf=0.4)
-band = dict(fmin=500, bins_per_octave=12)
+band = dict(q=2, fmin=500, bins_per_octave=12)
 
 
 @cache
@@ -219,9 +219,9 @@ def test_the_layer_warns_of_a_batch_that_may_lie_the_other_way():
 
 def test_many_short_sounds_have_an_axis_of_their_own():
     short = np.random.default_rng(1).standard_normal((50, 30))
-    many = reassigned_spectrogram(short[:, None], SR, bins_per_octave=6)
+    many = reassigned_spectrogram(short[:, None], SR, q=2, bins_per_octave=6)
     assert many.shape[:2] == (50, 1)
-    assert np.array_equal(many.energy[7, 0], reassigned_spectrogram(short[7], SR, bins_per_octave=6).energy)
+    assert np.array_equal(many.energy[7, 0], reassigned_spectrogram(short[7], SR, q=2, bins_per_octave=6).energy)
 
 
 def test_channels_first_get_a_hint_from_the_published_functions():

@@ -27,7 +27,7 @@ def thin(x, **kw):
 
 
 def door(x, sr=8000, **kw):
-    return reassigned_spectrogram(x, sr, **kw).energy
+    return reassigned_spectrogram(x, sr, **dict(q=2) | kw).energy
 
 
 def engine(x, **kw):

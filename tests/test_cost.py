@@ -35,7 +35,7 @@ def memory(field):
 door = """
 from spectral_hyperresolution import reassigned_spectrogram
 from spectral_hyperresolution.engine.cost import estimate
-reassigned_spectrogram(rng.standard_normal((2, 8000), np.float32), 8000, hop_length=80, dtype=np.{dtype})
+reassigned_spectrogram(rng.standard_normal((2, 8000), np.float32), 8000, q=2, hop_length=80, dtype=np.{dtype})
 before = memory("VmRSS")
 x = rng.standard_normal(({channels}, {n}), np.{dtype})
 S = reassigned_spectrogram(x, 8000, q=1, hop_length={hop}, {bins}, pool={pool}, limit=None)

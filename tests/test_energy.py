@@ -171,11 +171,11 @@ def test_one_calibration_everywhere(tmp_path):
     "The result, its table, its file, its colour bar and its command say the same of one sine."
     sr, n = 48000, 24000
     x = 0.1 * np.sin(2 * pi * 5000 * np.arange(n) / sr)
-    S = reassigned_spectrogram(x, sr, calibration=176.0)
+    S = reassigned_spectrogram(x, sr, q=2, calibration=176.0)
     row = np.abs(S.frequencies - 5000).argmin()
     level = S.db()[row, 100]
     assert abs(level - (176 - 20 + SINE)) < 0.3 and S.unit == "dB re 1 µPa"
-    plain = reassigned_spectrogram(x, sr)
+    plain = reassigned_spectrogram(x, sr, q=2)
     assert np.allclose(S.db() - plain.db(), 176, atol=1e-9) and plain.unit == "dB re full scale²"
     assert np.allclose(plain.db(ref=0.5)[row, 100], plain.db()[row, 100] - SINE)
     assert np.allclose(plain.power, plain.energy / (S.plan.tdeci / sr))
@@ -217,7 +217,7 @@ def test_a_picture_kept_before_energies_had_a_unit(tmp_path):
 def test_columns_that_are_drawn_together_are_averaged():
     "A sine drawn from 12 000 columns has the level that it has in each."
     sine = np.sin(2 * pi * 0.1 * np.arange(12000))
-    S = reassigned_spectrogram(sine, 1.0, hop_length=1, fmin=0.05, bins_per_octave=12)
+    S = reassigned_spectrogram(sine, 1.0, q=2, hop_length=1, fmin=0.05, bins_per_octave=12)
     fig, ax = plt.subplots()
     plot.draw(S, ax, ref=0)
     shown = np.ma.getdata(ax.collections[0].get_array()).reshape(S.shape[0], -1)

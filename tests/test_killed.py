@@ -15,7 +15,7 @@ from spectral_hyperresolution import cli, reassigned_spectrogram
 from spectral_hyperresolution.spectrogram import ReassignedSpectrogram
 
 what, sound, folder = sys.argv[1], sys.argv[2], Path(sys.argv[3])
-S = reassigned_spectrogram(np.random.default_rng(0).standard_normal(40000), 8000, threads=1)
+S = reassigned_spectrogram(np.random.default_rng(0).standard_normal(40000), 8000, q=2, threads=1)
 
 def draw(target):
     how = ["-o", str(target), "--quiet", "--q", "2", "--width", "300", "--height", "200"]

@@ -104,7 +104,8 @@ def test_the_gate_darkens_as_much_noise_as_on_the_log_axis():
         lit.append(open_cells(counts, p, "local")[:, near].mean())
     assert lit[0] == pytest.approx(lit[1], abs=0.05) and 0.2 < lit[0] < 0.95
     assert local_threshold(linear).shape == (121,)
-    S = reassigned_spectrogram(np.cos(2 * np.pi * 2000 * np.arange(SR) / SR), SR, scale="linear", n_bins=121, fmin=500)
+    S = reassigned_spectrogram(np.cos(2 * np.pi * 2000 * np.arange(SR) / SR), SR, q=2, scale="linear",
+                               n_bins=121, fmin=500)
     assert (S.energy[np.abs(S.frequencies - 2000) < 15] > 0).all()
 
 

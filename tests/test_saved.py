@@ -28,7 +28,7 @@ load = ReassignedSpectrogram.load
 
 
 @pytest.fixture(scope="module")
-def picture(): return reassigned_spectrogram(noise, SR, bins_per_octave=6, hop_length=50, calibration=170.0)
+def picture(): return reassigned_spectrogram(noise, SR, q=2, bins_per_octave=6, hop_length=50, calibration=170.0)
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def says(path, *texts, error=ValueError):
 
 @pytest.mark.parametrize("how", [dict(), dict(gate=None), dict(gate="global", calibration=-3), dict(pool=True)])
 def test_a_picture_comes_back_as_it_was(how, tmp_path):
-    before = reassigned_spectrogram(noise, SR, bins_per_octave=6, hop_length=50, **how)
+    before = reassigned_spectrogram(noise, SR, q=2, bins_per_octave=6, hop_length=50, **how)
     before.save(tmp_path / "a")                             # without an ending: the name is taken as it is
     assert same(load(tmp_path / "a"), before) and os.listdir(tmp_path) == ["a"]
 

@@ -130,7 +130,7 @@ def test_leading_axes():
 def test_a_long_sounds_defaults():
     "From one second on, the front door's hop and lowest frequency are the stream's."
     x = sound(8 * SR)[0]
-    assert check_same(pushed(ReassignedStream(SR), x, [12345]), reassigned_spectrogram(x, SR))
+    assert check_same(pushed(ReassignedStream(SR), x, [12345]), reassigned_spectrogram(x, SR, q=2))
     brief = ReassignedStream(SR)
     brief.push(x[:3000])
     assert brief.close().plan.tdeci == 20 != reassigned_spectrogram(x[:3000], SR).plan.tdeci

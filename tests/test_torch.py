@@ -32,14 +32,6 @@ from spectral_hyperresolution.pytorch.layer import LinearReassignment  # noqa: E
 ROOT = Path(__file__).resolve().parent.parent
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.mark.parametrize("name", fixture_names())
 def test_the_vectorized_name_is_matlabs(name):
     case = fixture(name)
