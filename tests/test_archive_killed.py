@@ -81,6 +81,7 @@ print(f"{killed} killed, {partly} with pieces, {finished} finished, {twice} twic
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(__import__("os"), "fork"), reason="no fork: killed processes are not tried here")
 def test_the_store_is_that_of_an_unbroken_run(tmp_path):
     (tapes := tmp_path / "tapes").mkdir()
@@ -89,7 +90,7 @@ def test_the_store_is_that_of_an_unbroken_run(tmp_path):
         x = 0.1 * rng.standard_normal(seconds * 2000)
         soundfile.write(tapes / f"2024050{k + 1}_000000.wav", x, 2000)
     done = subprocess.run([sys.executable, "-c", KILLED, str(tapes), str(tmp_path)], capture_output=True, text=True,
-                          timeout=300)
+                          timeout=900)
     assert done.returncode == 0, done.stdout + done.stderr
     killed, partly, _, twice = (int(word) for word in done.stdout.split() if word.isdigit())
     assert killed == 30 and partly >= 5, done.stdout

@@ -10,6 +10,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "nbs").glob("*.ipynb"))
+LONG = {"216_archives"}      # more than a minute of a core: run with what is slow
 
 # a process for each notebook, forked from one that has imported what they need and done nothing else
 processes = multiprocessing.get_context("forkserver" if hasattr(os, "fork") else "spawn")
@@ -38,10 +39,11 @@ def failure(notebook, folder):
 
 
 def test_there_are_notebooks():
-    assert NOTEBOOKS
+    assert NOTEBOOKS and {path.stem for path in NOTEBOOKS} >= LONG
 
 
-@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("notebook", [pytest.param(path, marks=[pytest.mark.slow] * (path.stem in LONG), id=path.stem)
+                                      for path in NOTEBOOKS])
 def test_notebook(notebook, tmp_path):
     error = failure(notebook, tmp_path)
     assert error is None, f"{notebook.name} failed: {error}"
