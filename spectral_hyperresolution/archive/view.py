@@ -69,12 +69,18 @@ class View:
         (columns, rows) [full scale² s]
     covered : np.ndarray
         (columns, rows) sound in which the frequency can be [s]
+    cell : float, default: 0.0
+        length of the longest cells that it is made of [s]
+    recordings : int, default: 0
+        how many it meets
     """
     edges: np.ndarray         # (columns + 1,) microseconds since 1970, UTC
     frequencies: np.ndarray   # (rows,) [Hz]
     effort: np.ndarray        # (columns,) sound in each [s]
     energy: np.ndarray        # (columns, rows) [full scale² s]
     covered: np.ndarray       # (columns, rows) sound in which the frequency can be [s]
+    cell: float = 0.0         # length of the longest cells that it is made of [s]
+    recordings: int = 0       # how many it meets
 
     @property
     def level(self) -> np.ndarray:
@@ -83,6 +89,22 @@ class View:
             power = np.where(self.covered > 0, self.energy / self.covered, np.nan)
             return 10 * np.log10(np.maximum(power, 1e-40))
 
+def _narrow(found, edges, effort, energy, covered):
+    """Add at once what lies within one column of the picture, since that may be of thousands of
+    recordings; the rest is returned."""
+    begins = np.array([c.begin for c in found], np.int64)
+    ends = begins + np.array([round(len(c.effort) * c.cell * 1e6) for c in found], np.int64)
+    at = np.searchsorted(edges, begins, "right") - 1
+    within = (at >= 0) & (ends <= edges[np.clip(at + 1, 0, len(edges) - 1)])
+    inside = [c for c, one in zip(found, within, strict=True) if one]
+    if inside:
+        sound, at = np.array([c.effort.sum() for c in inside]), at[within]
+        power = np.array([c.energy.sum(0) for c in inside])
+        np.add.at(effort, at, sound)
+        np.add.at(energy, at, np.nan_to_num(power))
+        np.add.at(covered, at, sound[:, None] * ~np.isnan(power))
+    return [c for c, one in zip(found, within, strict=True) if not one]
+
 def view(
     book: Archive,
     start: datetime | np.datetime64 | str | None = None,  # without a zone in UTC; None: all
@@ -90,6 +112,8 @@ def view(
     fmin: float | None = None,        # [Hz]
     fmax: float | None = None,
     width: int = 1600,                # columns
+    channel: int | None = None,       # one, where the archive has each; None: all
+    opened: int | None = None,        # of more recordings the table alone is read
 ) -> View:
     """An archive between two moments and two frequencies. Raises ValueError for no window.
 
@@ -104,6 +128,10 @@ def view(
     fmax : float | None, default: None
     width : int, default: 1600
         columns
+    channel : int | None, default: None
+        one, where the archive has each; None: all
+    opened : int | None, default: None
+        of more recordings the table alone is read
 
     Returns
     -------
@@ -115,8 +143,9 @@ def view(
     edges = low + np.rint(np.arange(width + 1) * ((high - low) / width)).astype(np.int64)
     effort, shape = np.zeros(width), (width, rows[1] - rows[0])
     energy, covered = np.zeros(shape), np.zeros(shape)
-    for c in read_columns(book, np.datetime64(low, "us"), np.datetime64(high, "us"), rows,
-                          columns=4 * width):
+    found = read_columns(book, np.datetime64(low, "us"), np.datetime64(high, "us"), rows,
+                         columns=4 * width, channel=channel, opened=opened)
+    for c in _narrow(found, edges, effort, energy, covered):
         a = max(0, int(np.searchsorted(edges, c.begin, "right")) - 1)
         ends = c.begin + len(c.effort) * c.cell * 1e6
         b = min(width, int(np.searchsorted(edges, ends)))
@@ -127,7 +156,8 @@ def view(
         effort[a:b] += more
         energy[a:b] += shares(np.where(known, c.energy, 0), 0.0, c.cell, inside)
         covered[a:b] += more[:, None] * known[:1]
-    return View(edges, book.frequencies[slice(*rows)], effort, energy, covered)
+    return View(edges, book.frequencies[slice(*rows)], effort, energy, covered,
+                max((c.cell for c in found), default=0.0), len(found))
 
 # %% ../../nbs/470_archive_view.ipynb #1bece7a2
 def draw_view(
