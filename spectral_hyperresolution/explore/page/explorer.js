@@ -1,6 +1,6 @@
 const { search } = new URL(import.meta.url), token = new URLSearchParams(search).get("token");
 const { clock, frequencyTicks, hertz, moment, timeTicks } = await import(`./axes.js${search}`);
-const { frames, paint, strip, UNRECORDED } = await import(`./picture.js${search}`);
+const { bridged, frames, paint, strip, UNRECORDED } = await import(`./picture.js${search}`);
 // the token in a header, not a cookie: in a notebook this page is of another site
 const get = (path, more) => fetch(path, { headers: { Authorization: `token ${token}` }, ...more });
 
@@ -249,7 +249,8 @@ function shade(layer) {
   const looks = layer.looks.map((_, k) => lookFor(layer, k)), above = $("above").checked;
   const scales = looks.map(look => look && (above ? look.above : look.scale));
   const rows = above ? layer.frames.map(f => { const look = looks[f.colour ?? 0]; return Float32Array.from({ length: f.rows }, (_, r) => ground(look, f, r)); }) : null;
-  layer.canvas = paint(layer.frames, scales, rows, rules.colours, +$("bright").value, +$("range").value);
+  const shown = $("bridge").checked ? layer.frames.map(f => f.kind === "stored" ? { ...f, level: bridged(f, f.columns / 20) } : f) : layer.frames;
+  layer.canvas = paint(shown, scales, rows, rules.colours, +$("bright").value, +$("range").value);
   layer.range = scales[0] && [scales[0].low, scales[0].high];
 }
 const told = layer => { if (layer?.range) $("rangetext").textContent = `${round(max(5, layer.range[1] - layer.range[0] + +$("range").value))} dB`; };
@@ -541,6 +542,7 @@ function choose(index, first = null) {
   $("facts").textContent = stored() ? `${zero() === null ? clock(sound.duration, 1) : `${moment(0, zero(), 1)} to ${moment(sound.duration, zero(), 1)}`} · ${sound.about}` : `${clock(sound.duration, sound.duration < 10 ? .001 : 1)} · ${sound.sr} Hz · ${sound.channels} channel${sound.channels > 1 ? "s" : ""} · ${sound.about}`;
   $("channels").hidden = sound.channels < 2;
   $("channel").replaceChildren(new Option("all", ""), ...Array.from({ length: sound.channels }, (_, i) => new Option(i + 1, i + 1)));
+  $("bridges").hidden = !stored();
   $("recorders").hidden = (sound.recorders?.length ?? 0) < 2;
   $("recorder").replaceChildren(new Option("all", ""), ...(sound.recorders ?? []).map((name, i) => new Option(name, i)));
   if (sound.recorders?.[first?.get("recorder") || NaN]) $("recorder").value = first.get("recorder");
@@ -584,7 +586,7 @@ async function open() {
   $("q").oninput = () => { tellQ(); fields(); ask(120); };
   $("one").onchange = $("three").onchange = $("auto").onchange = () => { tellQ(); fields(); ask(); };
   $("channel").onchange = $("recorder").onchange = () => { fields(); base = []; layers = []; overviewOnly(); ask(); };
-  $("bright").oninput = $("range").oninput = $("above").onchange = relight;
+  $("bright").oninput = $("range").oninput = $("above").onchange = $("bridge").onchange = relight;
   $("lock").onchange = lock;
   $("compare").onchange = () => { fields(); ask(); };
   $("scale").onchange = () => { base = []; layers = []; plain = []; locked = null; $("lock").checked = false; overviewOnly(); go(view, { keep: false }); };

@@ -69,6 +69,18 @@ export function paint(group, scales, grounds, colours, bright, range) {
   return c;
 }
 
+// The same levels with pauses of at most so many columns filled from the nearest column that was recorded.
+export function bridged({ level, columns }, most) {
+  const there = c => level[c] !== UNRECORDED, from = Int32Array.from({ length: columns }, (_, c) => c), out = new Uint16Array(level.length);
+  for (let c = 0, last = -1; c < columns; c++) {
+    if (!there(c)) continue;
+    if (last >= 0 && c - last - 1 <= most) for (let k = last + 1; k < c; k++) from[k] = k - last <= c - k ? last : c;
+    last = c;
+  }
+  for (let i = 0; i < level.length; i += columns) for (let c = 0; c < columns; c++) out[i + c] = level[i + from[c]];
+  return out;
+}
+
 // How much of each column was recorded, as a line of pixels that are opaque where all was.
 export function strip(effort) {
   const c = canvas(effort.length, 1), g = c.getContext("2d"), image = g.createImageData(effort.length, 1);
