@@ -411,9 +411,13 @@ def at(t0, t1, **more):
 
 def pixel(page, x, y):
     "The colour of a place of the picture, in parts of its width and height."
-    return page.evaluate("""([x, y]) => { const c = document.getElementById("picture"), r = devicePixelRatio;
-        const left = 62 * r, top = 6 * r, w = c.width - 72 * r, h = c.height - 40 * r;
-        return [...c.getContext("2d").getImageData(left + x * w, top + y * h, 1, 1).data].slice(0, 3); }""", [x, y])
+    return page.evaluate("""([x, y]) => {
+        const from = document.getElementById("picture"), r = devicePixelRatio, one = document.createElement("canvas");
+        const left = 62 * r, top = 6 * r, w = from.width - 72 * r, h = from.height - 40 * r;
+        one.width = one.height = 1;
+        const g = one.getContext("2d", { willReadFrequently: true });
+        g.drawImage(from, Math.floor(left + x * w), Math.floor(top + y * h), 1, 1, 0, 0, 1, 1);
+        return [...g.getImageData(0, 0, 1, 1).data].slice(0, 3); }""", [x, y])
 
 
 GREY = [128, 132, 138]
@@ -437,9 +441,11 @@ def test_down_to_the_sound_and_back(visit):
     box = page.locator("#picture").bounding_box()
     x, y = box["x"] + 62 + (box["width"] - 72) * 72 / 741, box["y"] + 200
     page.mouse.move(x, y)
+    page.keyboard.down("Shift")                    # time alone
     for _ in range(18):
         page.mouse.wheel(0, -100)
         page.wait_for_timeout(20)
+    page.keyboard.up("Shift")
     page.wait_for_timeout(200)
     done(page)
     t0, t1 = edges(page)
@@ -447,12 +453,13 @@ def test_down_to_the_sound_and_back(visit):
     page.keyboard.press("n")
     done(page)
     t0, t1 = edges(page)
-    assert abs((t0 + (t1 - t0) / 20) % HOUR) < 1
+    begins = t0 + (t1 - t0) / 20
+    assert abs(begins - HOUR * round(begins / HOUR)) < 1.5             # as fine as the fields tell it
     page.fill("#t0", "2024-05-04 00:00:04")
-    page.fill("#t1", "00:00:06.5")
+    page.fill("#t1", "00:00:04.9")
     page.press("#t1", "Enter")
     done(page)
-    assert edges(page) == [3 * DAY + 4, 3 * DAY + 6.5]
+    assert edges(page) == [3 * DAY + 4, 3 * DAY + 4.9]
     assert "pond/20240504_000000.wav" in page.inner_text("#state") and "Reassigned" in page.inner_text("#state")
     page.evaluate("history.back()")
     page.wait_for_timeout(200)
@@ -529,8 +536,8 @@ def test_the_axis_reads_as_moments(visit, t0, t1, labels):
 
 
 @pytest.mark.parametrize("t0, t1, ticks", [
-    (0, 3 * 366 * DAY, ["May 2024", "Jan 2025"]), (0, 200 * DAY, ["May 2024", "Jun 2024"]),
-    (0, 40 * 366 * DAY, ["Jan 2028"]), (0, 60 * DAY, ["1 May", "11 May", "1 Jun"]),
+    (0, 3 * 366 * DAY, ["Jul 2024", "Jan 2025", "Jul 2025"]), (0, 200 * DAY, ["May 2024", "Jun 2024"]),
+    (0, 40 * 366 * DAY, ["Jan 2030", "Jan 2040"]), (0, 60 * DAY, ["1 May", "11 May", "1 Jun"]),
 ])
 def test_years_read_as_months(visit, t0, t1, ticks):
     "Ticks of spans that this archive hasn't: on the first of months, never off it."

@@ -34,8 +34,8 @@ const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "
 // Days of each month, or months, that are at least `raw` seconds apart.
 function calendar(t0, t1, zero, raw) {
   const out = [], days = [1, 2, 5, 10, 15].find(n => n * DAY >= raw), end = zero + t1;
-  const months = [1, 2, 3, 6, 12].find(n => n * 30 * DAY >= raw) ?? 12 * Math.ceil(raw / 365 / DAY);
-  const from = new Date((zero + t0) * 1000), year = from.getUTCFullYear();
+  const months = [1, 2, 3, 6, 12, 24, 60, 120, 240].find(n => n * 30 * DAY >= raw) ?? 600;
+  const from = new Date((zero + t0) * 1000), year = months < 12 ? from.getUTCFullYear() : Math.floor(from.getUTCFullYear() / (months / 12)) * (months / 12);
   const put = (at, text) => { if (at >= zero + t0 && at <= end) out.push({ at: at - zero, text }); };
   for (let m = days ? from.getUTCMonth() : 0; ; m += days ? 1 : months) {
     const begin = Date.UTC(year, m, 1) / 1000, day = new Date(begin * 1000), name = MONTHS[day.getUTCMonth()];

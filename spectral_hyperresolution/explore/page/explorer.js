@@ -303,10 +303,10 @@ function go(v, { keep = true, delay = 0 } = {}) {
   fields(step); draw(); ask(delay);
 }
 // the fields take times as the axis shows them, and plain seconds; on an axis in UTC moments, of which the day may be left out
-const seconds = text => {
+const seconds = (text, beside = view.t0) => {
   const found = zero() !== null && text.trim().match(/^(?:(\d{4}-\d\d-\d\d)[ T]?)?(?:(\d\d?):(\d\d)(?::(\d\d(?:[.,]\d*)?))?)?$/);
   if (found && (found[1] || found[2])) {
-    const day = Date.parse(`${found[1] ?? moment(view.t0, zero(), 1).slice(0, 10)}T00:00:00Z`) / 1000;
+    const day = Date.parse(`${found[1] ?? moment(beside, zero(), 1).slice(0, 10)}T00:00:00Z`) / 1000;
     return day - zero() + 3600 * (found[2] ?? 0) + 60 * (found[3] ?? 0) + +(found[4] ?? "0").replace(",", ".");
   }
   const parts = text.trim().replace(",", ".").split(":"), plainly = /^\d+(\.\d*)?$|^\.\d+$/;
@@ -592,7 +592,7 @@ async function open() {
   $("scale").onchange = () => { base = []; layers = []; plain = []; locked = null; $("lock").checked = false; overviewOnly(); go(view, { keep: false }); };
   $("edges").onsubmit = e => {
     e.preventDefault();
-    const [t0, t1] = ["t0", "t1"].map(id => seconds($(id).value)), [f0, f1] = ["f0", "f1"].map(id => Number($(id).value.replace(",", ".")));
+    const t0 = seconds($("t0").value), t1 = seconds($("t1").value, t0 || 0), [f0, f1] = ["f0", "f1"].map(id => Number($(id).value.replace(",", ".")));
     if (![t0, t1, f0, f1].every(Number.isFinite) || !(t0 < t1) || !(f0 < f1) || t0 < 0 || t1 > sound.duration + 1e-3 || f0 < lowest() * .999 || f1 > sound.sr / 2)
       return say(`The window must lie within ${zero() === null ? `0 to ${sound.duration.toFixed(3)} s` : `${time(0, 1)} to ${time(sound.duration, .001)}`} and ${lowest().toPrecision(3)} to ${sound.sr / 2} Hz, each from less to more.`, true);
     go({ t0, t1, f0, f1 });
