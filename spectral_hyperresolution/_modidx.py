@@ -653,6 +653,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                                            'spectral_hyperresolution/engine/fast.py'),
                                                       'spectral_hyperresolution.engine.fast._Fast.transformed': ( 'fast.html#_fast.transformed',
                                                                                                                   'spectral_hyperresolution/engine/fast.py'),
+                                                      'spectral_hyperresolution.engine.fast._Fast.within': ( 'fast.html#_fast.within',
+                                                                                                             'spectral_hyperresolution/engine/fast.py'),
                                                       'spectral_hyperresolution.engine.fast._Fast.work': ( 'fast.html#_fast.work',
                                                                                                            'spectral_hyperresolution/engine/fast.py'),
                                                       'spectral_hyperresolution.engine.fast._HalfSteps': ( 'fast.html#_halfsteps',

@@ -245,7 +245,8 @@ def windowed(
     if q == "auto":
         found = _surveyed(read, plan, pieces, boundary, few, threads,
                           lambda done: tell_all(survey_share * done))
-        return _combined(choose(found, plan), plan, run, gate, over, window, progress)
+        near = slice(max(0, top // survey_hops - 1), bottom // survey_hops + 2)
+        return _combined(choose(found, plan, wanted=near), plan, run, gate, over, window, progress)
     energy, counts = run(plan, None, progress)
     return np.where(open_cells(counts, plan, gate, slice(left, right)), energy, 0), counts
 
