@@ -955,6 +955,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                                                      'spectral_hyperresolution/engine/survey.py'),
                                                         'spectral_hyperresolution.engine.survey._Survey.groups': ( 'survey.html#_survey.groups',
                                                                                                                    'spectral_hyperresolution/engine/survey.py'),
+                                                        'spectral_hyperresolution.engine.survey._Survey.rows': ( 'survey.html#_survey.rows',
+                                                                                                                 'spectral_hyperresolution/engine/survey.py'),
                                                         'spectral_hyperresolution.engine.survey._Survey.work': ( 'survey.html#_survey.work',
                                                                                                                  'spectral_hyperresolution/engine/survey.py'),
                                                         'spectral_hyperresolution.engine.survey._Wanted': ( 'survey.html#_wanted',

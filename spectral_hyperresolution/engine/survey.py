@@ -83,7 +83,7 @@ class _Survey(_Fast):
         return _batches(short, self.real, tolerance, density, shortest=shortest)
 
     def work(self, task):
-        "The cells of one block of one channel: (first column, (rows, columns, 3))."
+        "The cells of one block of one channel: (first row, first column, (rows, columns, 3))."
         g, batches, begin, channel = task
         found = self.block(g, begin, channel)
         if found is None: return None
@@ -109,7 +109,15 @@ class _Survey(_Fast):
             _tally(chi, eta, curved, b, g.halo + g.lead - b.ahead, points,
                    zero + b.offset + 1 - first * hop, g.stride, least, p.lint**2, wide, long, hop,
                    p.minf, tile)
-        return first, tile * 4.0 ** (power_of_2 - self.peak)
+        low, high = self.rows(g)
+        return low, first, tile[low:high] * 4.0 ** (power_of_2 - self.peak)
+
+    def rows(self, g):
+        "First row and end of those that a group's points can come to."
+        p, spread = self.plan, self.plan.lint / (2 * pi * self.plan.q)
+        f = p.scan_frequencies[g.first] * (1 - spread), p.scan_frequencies[g.last - 1] * (1 + spread)
+        low, high = (survey_rows * log2(max(at, p.minf) / p.minf) for at in f)
+        return max(0, floor(low) - 1), ceil(high) + 2
 
 # %% ../../nbs/446_survey.ipynb #75c6a9cb
 def survey_size(
@@ -155,8 +163,9 @@ def survey(
         engine = _Survey(x, replace(plan, q=q), boundary)
         for tile in _in_order(engine, threads, None):
             if tile is None: continue
-            first, cells = tile
-            table[:, :, first:first + cells.shape[1]] += cells.transpose(2, 0, 1)
+            low, first, cells = tile
+            rows, columns = slice(low, low + len(cells)), slice(first, first + cells.shape[1])
+            table[:, rows, columns] += cells.transpose(2, 0, 1)
     return found
 
 # %% ../../nbs/446_survey.ipynb #ea214409
