@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['pool_octaves', 'pool_hops', 'pool_periods', 'click_octaves', 'click_share', 'patience', 'long_mean', 'unit_q',
-           'survey_share', 'choose', 'more_cost', 'picture_plan', 'reassign_auto', 'cells', 'draw_q_map']
+           'survey_share', 'pooled_columns', 'choose', 'more_cost', 'picture_plan', 'reassign_auto', 'cells',
+           'draw_q_map']
 
 # %% ../nbs/209_auto.ipynb #5145f2c2
 from collections.abc import Callable
@@ -21,7 +22,7 @@ from .engine.gate import open_cells
 from .engine.plan import Plan, default_oversampling, default_plan
 from .engine.reassign import _pooled
 from .engine.survey import ladder, reassign_part, survey
-from .engine.survey import survey_hops, survey_rows
+from .engine.survey import survey_hops, survey_rows, survey_size
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -35,6 +36,30 @@ pool_periods = 24      # … and at least so many periods
 click_octaves = 0.75   # the height over which directions are compared
 click_share = 4.0      # how much more a click counts than a tone
 patience = 0.3         # weight of the directions against the share within a cell
+
+def pooled_columns(
+    plan: Plan,
+    wanted: slice,     # columns of the survey
+) -> tuple[np.ndarray, np.ndarray, slice]:
+    """Frequency of each row of a survey, the standard deviation of its neighbourhoods [columns
+    of the survey], and the columns that neighbourhoods of the wanted ones reach.
+
+    Parameters
+    ----------
+    plan : Plan
+    wanted : slice
+        columns of the survey
+
+    Returns
+    -------
+    tuple[np.ndarray, np.ndarray, slice]
+    """
+    rows, number = survey_size(plan)
+    f = plan.minf * 2 ** (np.arange(rows) / survey_rows)
+    columns = np.maximum(pool_hops, pool_periods / (f * plan.tdeci)) / survey_hops
+    begin, end, _ = wanted.indices(number)
+    beside = int(2 * columns.max()) + 1
+    return f, columns, slice(max(0, begin - beside), min(number, end + beside))
 
 long_mean = 48         # standard deviation from which a transform is quicker than a sum [columns]
 
@@ -83,12 +108,8 @@ def choose(
     np.ndarray
         index into qs, (rows, columns)
     """
-    f = plan.minf * 2 ** (np.arange(found.shape[2]) / survey_rows)
-    columns = np.maximum(pool_hops, pool_periods / (f * plan.tdeci)) / survey_hops
-    chosen, beside = np.zeros(found.shape[2:], int), int(2 * columns.max()) + 1
-    begin, end, _ = wanted.indices(found.shape[3])
-    near = slice(max(0, begin - beside), end + beside)
-    found = found[..., near]
+    f, columns, near = pooled_columns(plan, wanted)
+    chosen, found = np.zeros(found.shape[2:], int), found[..., near]
     root = np.sqrt(found[:, 0])
     per_root = np.divide(1, root, out=np.zeros_like(root), where=root > 0)
     pooled = _smooth(np.stack([root, per_root * found[:, 1], per_root * found[:, 2]], 1),

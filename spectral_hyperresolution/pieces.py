@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .auto import _combined, choose, survey_share
+from .auto import _combined, choose, pooled_columns, survey_share
 from .engine import coarse, coarse_survey
 from .engine.departures import golden
 from .engine.gate import open_cells
@@ -131,15 +131,17 @@ def _ahead(pieces, read, work, threads, tell):
         finally:
             for _, result in pending: result.cancel()
 
-def _surveyed(read, plan, pieces, boundary, few, threads, tell):
-    "The survey of all pieces, in the unit of the loudest."
+def _surveyed(read, plan, pieces, boundary, few, threads, tell, wanted):
+    "The survey of all pieces, in the unit of the loudest, for the columns that are wanted."
     found, loudest = np.zeros((len(ladder), 3, *survey_size(plan)), np.float32), -10**6
     def look(p, x):
         if not (largest := float(np.abs(x).max())): return None
-        local = replace(plan, n_samples=p.length, tdeci=p.hop)
+        local, ahead = replace(plan, n_samples=p.length, tdeci=p.hop), (p.lead - p.top) // survey_hops
+        near = slice(max(0, wanted.start + ahead), wanted.stop + ahead)
         return frexp(largest)[1], (coarse_survey.survey(x, local, boundary) if few
-                                   else survey(x, local, boundary, threads))
-    looked = [p for p in pieces if p.top % survey_hops == 0]
+                                   else survey(x, local, boundary, threads, wanted=near))
+    looked = [p for p in pieces if p.top % survey_hops == 0 and p.bottom > wanted.start * survey_hops
+              and p.top < wanted.stop * survey_hops]
     for p, result in _ahead(looked, read, look, threads if few else 0, tell):
         if result is None: continue
         peak, part = result
@@ -243,9 +245,9 @@ def windowed(
         return energy, counts
 
     if q == "auto":
-        found = _surveyed(read, plan, pieces, boundary, few, threads,
-                          lambda done: tell_all(survey_share * done))
         near = slice(max(0, top // survey_hops - 1), bottom // survey_hops + 2)
+        found = _surveyed(read, plan, pieces, boundary, few, threads,
+                          lambda done: tell_all(survey_share * done), pooled_columns(plan, near)[2])
         return _combined(choose(found, plan, wanted=near), plan, run, gate, over, window, progress)
     energy, counts = run(plan, None, progress)
     return np.where(open_cells(counts, plan, gate, slice(left, right)), energy, 0), counts

@@ -66,14 +66,15 @@ def _cells_per_sigma(plan, f):
 
 class _Survey(_Fast):
     "Few departure points of one Q, sent to the coarse cells of the survey."
-    def __init__(self, x, plan, boundary):
+    def __init__(self, x, plan, boundary, wanted):
         # the fewest filters and instants that see each neighbourhood
         scans = 2 * pi * plan.q * log(2) * survey_per_sigma
         bare = replace(plan, noct=4, over=max(1, round(scans / 4)), rows=0)
         density = survey_per_sigma * 2 * pi / critical_band / max(1, enough_scans
                                                                  / per_sigma_f(bare))
-        whole = 0, bare.n_times, 0, bare.n_bins
-        super().__init__(x, bare, boundary, 0.01, density, True, whole)
+        begin, end, _ = wanted.indices(survey_size(plan)[1])
+        window = begin * survey_hops, min(end * survey_hops, bare.n_times), 0, bare.n_bins
+        super().__init__(x, bare, boundary, 0.01, density, True, window)
         self.cells, self.peak = plan, frexp(float(np.abs(x).max()))[1]
         self.size = survey_size(plan)
 
@@ -138,6 +139,7 @@ def survey(
     boundary: str,     # outside the sound: "zero", "reflect" or "wrap"
     threads: int,
     qs: tuple[float, ...] = ladder,  # Qs to look at
+    wanted: slice = slice(None),     # columns that are wanted; others have less than is theirs
 ) -> np.ndarray:       # (qs, 3, rows, columns): energy, what stays within a cell, direction
     """What each Q makes of each neighbourhood, from few departure points.
 
@@ -152,6 +154,8 @@ def survey(
     threads : int
     qs : tuple[float, ...], default: ladder
         Qs to look at
+    wanted : slice, default: slice(None)
+        columns that are wanted; others have less than is theirs
 
     Returns
     -------
@@ -160,7 +164,7 @@ def survey(
     """
     found = np.zeros((len(qs), 3, *survey_size(plan)), np.float32)
     for table, q in zip(found, qs, strict=True):
-        engine = _Survey(x, replace(plan, q=q), boundary)
+        engine = _Survey(x, replace(plan, q=q), boundary, wanted)
         for tile in _in_order(engine, threads, None):
             if tile is None: continue
             low, first, cells = tile
