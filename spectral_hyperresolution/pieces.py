@@ -136,7 +136,8 @@ def _surveyed(read, plan, pieces, boundary, few, threads, tell, wanted):
     found, loudest = np.zeros((len(ladder), 3, *survey_size(plan)), np.float32), -10**6
     def look(p, x):
         if not (largest := float(np.abs(x).max())): return None
-        local, ahead = replace(plan, n_samples=p.length, tdeci=p.hop), (p.lead - p.top) // survey_hops
+        local = replace(plan, n_samples=p.length, tdeci=p.hop)
+        ahead = (p.lead - p.top) // survey_hops
         near = slice(max(0, wanted.start + ahead), wanted.stop + ahead)
         return frexp(largest)[1], (coarse_survey.survey(x, local, boundary) if few
                                    else survey(x, local, boundary, threads, wanted=near))

@@ -69,8 +69,8 @@ def ordinary(
 quick = 0.35
 patient = 12.0         # the full grid is computed if that takes no longer [s]
 longest = 150.0        # a window that takes longer than this is not reassigned unless asked for [s]
-slice_work = 0.6       # a slice of a long window [s]
-slice_samples = 2**24  # that are read for one
+slice_work = 2.0       # a slice of a long window [s]
+slice_samples = 2**25  # that are read for one
 densities = None, 1.25, 0.6, 0.3, 0.15, 0.08    # of the passes; None: the full picture
 
 unrecorded = 65535     # the code of a cell in which nothing was recorded
