@@ -141,8 +141,8 @@ def _surveyed(read, plan, pieces, boundary, few, threads, tell, wanted):
         near = slice(max(0, wanted.start + ahead), wanted.stop + ahead)
         return frexp(largest)[1], (coarse_survey.survey(x, local, boundary) if few
                                    else survey(x, local, boundary, threads, wanted=near))
-    looked = [p for p in pieces if p.top % survey_hops == 0 and p.bottom > wanted.start * survey_hops
-              and p.top < wanted.stop * survey_hops]
+    top, bottom = wanted.start * survey_hops, wanted.stop * survey_hops
+    looked = [p for p in pieces if p.top % survey_hops == 0 and p.bottom > top and p.top < bottom]
     for p, result in _ahead(looked, read, look, threads if few else 0, tell):
         if result is None: continue
         peak, part = result

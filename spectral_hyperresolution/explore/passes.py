@@ -75,7 +75,9 @@ densities = None, 1.25, 0.6, 0.3, 0.15, 0.08    # of the passes; None: the full 
 
 unrecorded = 65535     # the code of a cell in which nothing was recorded
 
-def encode(level: np.ndarray) -> np.ndarray:  # [dB], -inf where dark, NaN where nothing was recorded
+def encode(
+    level: np.ndarray,   # [dB], -inf where dark, NaN where nothing was recorded
+) -> np.ndarray:
     """Levels as unsigned 16-bit numbers: 0 is dark, `unrecorded` is no sound, else 100 (dB +
     300).
 
@@ -90,7 +92,8 @@ def encode(level: np.ndarray) -> np.ndarray:  # [dB], -inf where dark, NaN where
     """
     with np.errstate(invalid="ignore"):
         code = np.clip(np.round(100 * (level + 300)), 1, unrecorded - 1)
-    return np.where(np.isnan(level), unrecorded, np.where(np.isfinite(level), code, 0)).astype("<u2")
+    code = np.where(np.isfinite(level), code, 0)
+    return np.where(np.isnan(level), unrecorded, code).astype("<u2")
 
 def frame(about: dict[str, Any], level: np.ndarray | None = None) -> bytes:
     """One message: the length of its description (4 bytes), the description (JSON), the levels

@@ -26,9 +26,9 @@ from .access import (
     Access, beyond, notebook_origins, open_page)
 from .passes import Stale, answer, frame, warm
 from .request import State, _Handler, _Refusal
+from .stretch import alone, heard, walk
 from .takeaway import command, data, listen, most_heard
-from .timeline import (
-    Timeline, alone, heard, timelines, told, walk)
+from .timeline import Timeline, timelines, told
 from .window import finest, lowest_octave, q_range
 from ..recording import Sound, shortest
 from ..targets import find_sounds, say
