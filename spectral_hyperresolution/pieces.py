@@ -15,14 +15,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .auto import _combined, choose, pooled_columns, survey_share
+from .auto import _combined, choose, survey_share
 from .engine import coarse, coarse_survey
 from .engine.departures import golden
 from .engine.gate import open_cells
 from .engine.plan import Plan, default_oversampling
 from .engine.reassign import _pooled, _summed
 from .engine.survey import (
-    ladder, reassign_part, survey, survey_hops, survey_size)
+    ladder, pooled_columns, reassign_part, survey, survey_hops, survey_size)
 from .parts import Part, reach, surrounded
 from .spectrogram import ReassignedSpectrogram
 
