@@ -73,13 +73,7 @@ def _tell(about):
 
 def _explore(args):
     from spectral_hyperresolution.explore import server
-    sounds = []
-    for path in args.sound:
-        if _is_store(path):
-            from spectral_hyperresolution.archive import view
-            sounds += view.at_hand(path)
-        else: sounds.append(path)
-    server.serve(sounds, args.port, args.host, not args.no_browser)
+    server.serve(args.sound, args.port, args.host, not args.no_browser)
 
 def _demo(args):
     from spectral_hyperresolution import drawing

@@ -88,6 +88,7 @@ Draw a sound as a reassigned spectrogram: time-frequency pictures far sharper th
   hyperres explore whale.wav             in the browser: zoom, listen, read off, save
   hyperres archive recorder/ -o archive  days or years of sound, in one store that xarray opens
   hyperres draw archive --from 2024-05-01T00:00 --to 2024-06-01T00:00     a month of it
+  hyperres explore archive               in the browser: from all of it down to the sound itself
 """
 draw_text = """\
 Draw each SOUND, and all sounds in folders. Each part of the picture is analysed at the Q that suits
@@ -165,8 +166,8 @@ def parser() -> argparse.ArgumentParser:
                                                "of them, - for standard input, or one archive")
     explore = verbs.add_parser("explore", help="open sound files in the browser, every window "
                                                "computed anew")
-    explore.add_argument("sound", nargs="+", help="files, folders, or archives, whose recordings "
-                                                  "are opened where they are at hand")
+    explore.add_argument("sound", nargs="+", help="files, folders, or archives, each on one "
+                                                  "axis of time: from months to the sound")
     explore.add_argument("--port", type=int, metavar="N",
                          help="port to serve on; 0 is any that is free (default: 8765, or a free "
                               "one)")

@@ -22,7 +22,7 @@ from .engine.gate import open_cells
 from .engine.plan import Plan, default_oversampling
 from .engine.reassign import _pooled, _summed
 from .engine.survey import (
-    ladder, reassign_part, survey, survey_hops, survey_size)
+    ladder, pooled_columns, reassign_part, survey, survey_hops, survey_size)
 from .parts import Part, reach, surrounded
 from .spectrogram import ReassignedSpectrogram
 
@@ -131,15 +131,18 @@ def _ahead(pieces, read, work, threads, tell):
         finally:
             for _, result in pending: result.cancel()
 
-def _surveyed(read, plan, pieces, boundary, few, threads, tell):
-    "The survey of all pieces, in the unit of the loudest."
+def _surveyed(read, plan, pieces, boundary, few, threads, tell, wanted):
+    "The survey of all pieces, in the unit of the loudest, for the columns that are wanted."
     found, loudest = np.zeros((len(ladder), 3, *survey_size(plan)), np.float32), -10**6
     def look(p, x):
         if not (largest := float(np.abs(x).max())): return None
         local = replace(plan, n_samples=p.length, tdeci=p.hop)
+        ahead = (p.lead - p.top) // survey_hops
+        near = slice(max(0, wanted.start + ahead), wanted.stop + ahead)
         return frexp(largest)[1], (coarse_survey.survey(x, local, boundary) if few
-                                   else survey(x, local, boundary, threads))
-    looked = [p for p in pieces if p.top % survey_hops == 0]
+                                   else survey(x, local, boundary, threads, wanted=near))
+    top, bottom = wanted.start * survey_hops, wanted.stop * survey_hops
+    looked = [p for p in pieces if p.top % survey_hops == 0 and p.bottom > top and p.top < bottom]
     for p, result in _ahead(looked, read, look, threads if few else 0, tell):
         if result is None: continue
         peak, part = result
@@ -243,9 +246,10 @@ def windowed(
         return energy, counts
 
     if q == "auto":
+        near = slice(max(0, top // survey_hops - 1), bottom // survey_hops + 2)
         found = _surveyed(read, plan, pieces, boundary, few, threads,
-                          lambda done: tell_all(survey_share * done))
-        return _combined(choose(found, plan), plan, run, gate, over, window, progress)
+                          lambda done: tell_all(survey_share * done), pooled_columns(plan, near)[2])
+        return _combined(choose(found, plan, wanted=near), plan, run, gate, over, window, progress)
     energy, counts = run(plan, None, progress)
     return np.where(open_cells(counts, plan, gate, slice(left, right)), energy, 0), counts
 

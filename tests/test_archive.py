@@ -514,20 +514,3 @@ def thousand(folder):
         spectra[recording.name] = pack(energy.sum((0, 1)))
     write_table(store, how, rows, spectra)
     return folder / "store"
-
-
-def test_the_recordings_of_an_archive_are_explored(tapes, tmp_path, monkeypatch):
-    "In the order of their times, without those that are gone."
-    from spectral_hyperresolution.explore import server
-    opened = []
-    monkeypatch.setattr(server, "serve", lambda sounds, *rest: opened.append([Path(s).name for s in sounds]))
-    (tapes / f"{NAMES[0]}.wav").rename(tapes / "Z_20240505_000000.wav")
-    make(tapes, tmp_path / "store")
-    last = "Z_20240505_000000.wav"
-    assert cli.main(["explore", str(tmp_path / "store")]) == 0
-    (tapes / f"{NAMES[1]}.wav").unlink()
-    assert cli.main(["explore", str(tmp_path / "store"), str(tapes / last)]) == 0
-    assert opened == [[f"{NAMES[1]}.wav", f"{NAMES[2]}.wav", last], [f"{NAMES[2]}.wav", last, last]]
-    for path in tapes.iterdir(): path.unlink()
-    with pytest.raises(ValueError, match="none of the recordings of this archive is at hand"):
-        view.at_hand(str(tmp_path / "store"))

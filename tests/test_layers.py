@@ -14,7 +14,7 @@ BELOW = {  # room: the rooms that it may import from, besides itself
     "theory": {"engine"},
     "front": {"engine", "theory", "style", "files"},
     "pytorch": {"engine", "front"},
-    "explore": {"engine", "front"},
+    "explore": {"engine", "front", "archive"},
     "archive": {"engine", "files", "front"},
     "top": {"engine", "files", "theory", "front", "pytorch", "explore", "archive", "style"},
 }

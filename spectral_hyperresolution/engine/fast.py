@@ -174,10 +174,19 @@ class _Fast:
             self.send(g, b, chi, eta, self.departing(g, b, begin), base, frame, tile)
         return row0, low, tile[:-1].reshape(row1 - row0, high - low, 2)
 
+    def within(self, g, base, frame, first, points):
+        "Those of the departure points that something of a tile's rows may come from."
+        reach, hop = _time_reach(self.plan, g), self.plan.tdeci
+        low, high = ((edge - base) / g.stride for edge in
+                     (frame.first_time * hop - reach, frame.end_time * hop + reach))
+        begin = np.clip(np.floor(low).astype(int) - 1, first, first + points)
+        end = np.clip(np.ceil(high).astype(int) + 2, begin, first + points)
+        return begin, end - begin
+
     def send(self, g, b, chi, eta, departing, base, frame, tile):
         "Deposit the points of a batch."
         _, scratch, bench = _scratch(len(b.row_f0), g.transform, self.real)
-        first, points = departing
+        first, points = self.within(g, base, frame, *departing)
         if not g.fine: _send(chi, eta, b, first, points, base, frame, scratch, tile)
         else: _send_filled(chi, eta, b, first[0], points[0], base, frame,
                            _segment(g.stride, g.fine, self.real), float(g.fine), bench, tile)

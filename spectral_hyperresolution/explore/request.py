@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from ..engine import checks
 from .access import Access
 from .passes import Stale
+from .timeline import Timeline
 from .window import View
 from ..recording import Sound
 
@@ -82,7 +83,11 @@ class State:
         t0, t1, f0, f1 = (number(n) for n in ("t0", "t1", "f0", "f1"))
         view = View(t0, t1, f0, f1, q, number("width", "1200"), number("height", "600"), channel,
                     given.get("scale", "log"))
-        return self.sounds[which], view.check(self.sounds[which])
+        sound = self.sounds[which]
+        if given.get("recorder"):
+            if not isinstance(sound, Timeline): raise ValueError("recorder is for archives")
+            sound = sound.only(checks.integer("recorder", number("recorder"), 0))
+        return sound, view.check(sound)
 
 # %% ../../nbs/440_explorer_request.ipynb #70366d45
 class _Handler(RequestHandler):

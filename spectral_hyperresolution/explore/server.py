@@ -20,12 +20,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ..archive.view import is_archive
 from ..engine.running import _cores
 from .access import (
     Access, beyond, notebook_origins, open_page)
 from .passes import Stale, answer, frame, warm
 from .request import State, _Handler, _Refusal
+from .stretch import alone, heard, walk
 from .takeaway import command, data, listen, most_heard
+from .timeline import Timeline, timelines, told
 from .window import finest, lowest_octave, q_range
 from ..recording import Sound, shortest
 from ..targets import find_sounds, say
@@ -75,7 +78,7 @@ class _About(_Handler):
         rules = await self.work(_about_page)
         sounds = [dict(name=s.name, sr=s.sr, channels=s.channels, duration=s.frames / s.sr,
                        about=s.about, path=str(s.path or ""), command=command(s))
-                  for s in self.state.sounds]
+                  | (told(s) if isinstance(s, Timeline) else {}) for s in self.state.sounds]
         self.finish(dict(rules, sounds=sounds))
 
 class _Missing(_Handler):
@@ -84,14 +87,15 @@ class _Missing(_Handler):
 # %% ../../nbs/441_explorer_server.ipynb #bc8b5295
 class _Picture(_Handler):
     "Frames of a window, flushed as they are made."
-    known = ("sound", "t0", "t1", "f0", "f1", "q", "scale", "width", "height", "channel", "client",
-             "anyway", "only")
+    known = ("sound", "t0", "t1", "f0", "f1", "q", "scale", "width", "height", "channel",
+             "recorder", "client", "anyway", "only")
 
     async def get(self):
         try: sound, view = self.state.view(self.given)
         except ValueError as error: raise _Refusal(400, error) from None
         overtaken = self.state.turn(self.given.get("client", "")[:64])
-        frames = answer(sound, view, lambda: self.left() or overtaken(),
+        every = walk if isinstance(sound, Timeline) else answer
+        frames = every(sound, view, lambda: self.left() or overtaken(),
                         self.given.get("anyway") == "1", self.given.get("only") == "1")
         with self.state.place("pictures"): await self.send(frames)
 
@@ -116,6 +120,7 @@ class _Sound(_Handler):
     async def get(self):
         def make():
             sound, view = self.state.view(self.given)
+            if isinstance(sound, Timeline): sound, view = heard(sound, view)
             return listen(sound, view, float(self.given.get("speed", "1")),
                           self.given.get("band") == "1", self.given.get("loudest") == "1",
                           self.go_on)
@@ -134,6 +139,7 @@ class _Data(_Sound):
     async def get(self):
         def make():
             sound, view = self.state.view(self.given)
+            if isinstance(sound, Timeline): sound, view = alone(sound, view)
             return data(sound, view, self.go_on, max(1, _cores() // 2))
         await self.send("exports", make, "application/zip")
 
@@ -202,11 +208,13 @@ class Server:
 
 # %% ../../nbs/441_explorer_server.ipynb #433364d4
 def _opened(paths):
-    """The sounds of files and folders. Of several, one that can't be opened gets a line; raises its
-    error where none can."""
-    found, wrong = [], []
-    for path in find_sounds(list(paths)):
-        try: found.append(Sound(path))
+    """The sounds of files and folders, and the axes of archives. Of several, one that can't be
+    opened gets a line; raises its error where none can."""
+    found: list[Sound] = []
+    wrong: list[Exception] = []
+    stores = [path for path in paths if is_archive(str(path))]
+    for path in [*stores, *find_sounds([path for path in paths if path not in stores])]:
+        try: found += timelines(path) if path in stores else [Sound(path)]
         except (ValueError, OSError, MemoryError) as error:
             wrong.append(error)
             say(f"hyperres: {' '.join(str(error).split())}", sys.stderr)
@@ -215,7 +223,8 @@ def _opened(paths):
 
 def serve(paths: Iterable[str | Path], port: int | None = None, host: str = "127.0.0.1",
           browser: bool = True) -> None:
-    "Serve sound files, and those in folders, until interrupted: what `hyperres explore` does."
+    """Serve sound files, those in folders, and archives until interrupted: what `hyperres explore`
+    does."""
     sounds = _opened(paths)
     try: server = Server(sounds, usual_port if port is None else port, host)
     except OSError:
@@ -234,9 +243,12 @@ def serve(paths: Iterable[str | Path], port: int | None = None, host: str = "127
     finally: server.stop()
 
 def show(x: str | Path | ArrayLike, sr: float | None = None, height: int = 720) -> "IFrame":
-    "The explorer in a notebook: samples with their rate, or a sound file."
+    "The explorer in a notebook: samples with their rate, a sound file, or an archive."
     from IPython.display import IFrame
-    server = Server([Sound(x, sr)], frames=notebook_origins())
+    sounds: list[Sound] = []
+    if isinstance(x, (str, Path)) and is_archive(str(x)): sounds += timelines(x)
+    else: sounds.append(Sound(x, sr))
+    server = Server(sounds, frames=notebook_origins())
     frame: Any = IFrame(server.url, "100%", height)
     frame.server = server                                            # frame.server.stop() closes it
     return frame

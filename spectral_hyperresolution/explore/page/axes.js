@@ -1,4 +1,4 @@
-// Ticks and numbers: time as h:mm:ss, frequency as Hz or kHz.
+// Ticks and numbers: time as h:mm:ss or as a moment in UTC, frequency as Hz or kHz.
 
 const nice = (span, count) => {
   const raw = span / count, power = 10 ** Math.floor(Math.log10(raw)), r = raw / power;
@@ -17,12 +17,49 @@ export function clock(t, step) {           // step: how fine it has to be told [
   return (t < 0 && whole ? "−" : "") + (h ? `${h}:${two(m)}:${two(s % 60)}` : `${m}:${two(s % 60)}`) + part;
 }
 
+// A moment, as many seconds after `zero` [s since 1970]; how fine it has to be told [s].
+export function moment(t, zero, step) {
+  const d = digits(step), scale = 10 ** d, whole = Math.round(t * scale), s = Math.floor(whole / scale);
+  const text = new Date((zero + s) * 1000).toISOString();
+  return `${text.slice(0, 10)} ${text.slice(11, 19)}` + (d ? "." + String(whole - s * scale).padStart(d, "0") : "");
+}
+
 export function hertz(f, step) {           // step: how fine it has to be told [Hz]
   const d = digits(step);
   return f >= 1000 && step >= 1 ? `${(f / 1000).toFixed(Math.max(0, Math.min(3, d + 3 - Math.floor(Math.log10(step) + 1e-9) - d)))} kHz` : `${f.toFixed(d)} Hz`;
 }
 
-export function timeTicks(t0, t1, count) {
+const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"], DAY = 86400;
+
+// Days of each month, or months, that are at least `raw` seconds apart.
+function calendar(t0, t1, zero, raw) {
+  const out = [], days = [1, 2, 5, 10, 15].find(n => n * DAY >= raw), end = zero + t1;
+  const months = [1, 2, 3, 6, 12, 24, 60, 120, 240].find(n => n * 30 * DAY >= raw) ?? 600;
+  const from = new Date((zero + t0) * 1000), year = months < 12 ? from.getUTCFullYear() : Math.floor(from.getUTCFullYear() / (months / 12)) * (months / 12);
+  const put = (at, text) => { if (at >= zero + t0 && at <= end) out.push({ at: at - zero, text }); };
+  for (let m = days ? from.getUTCMonth() : 0; ; m += days ? 1 : months) {
+    const begin = Date.UTC(year, m, 1) / 1000, day = new Date(begin * 1000), name = MONTHS[day.getUTCMonth()];
+    if (begin > end) return out;
+    const last = days ? (Date.UTC(year, m + 1, 1) / 1000 - begin) / DAY : 1;
+    for (let d = 0; d === 0 || d + days / 2 < last; d += days ?? last) put(begin + d * DAY, d || days < 15 ? `${d + 1} ${name}` : `${name} ${day.getUTCFullYear()}`);
+  }
+}
+
+// The same as moments in UTC: hours and minutes, and at midnight the day.
+function momentTicks(t0, t1, count, zero) {
+  const raw = (t1 - t0) / count;
+  if (raw > DAY / 2) return calendar(t0, t1, zero, raw);
+  const step = raw < 1 ? nice(t1 - t0, count) : TIMES.find(s => s >= raw), out = [];
+  const midnight = Math.floor((zero + t0) / DAY) * DAY - zero;
+  for (let k = Math.ceil((t0 - midnight) / step - 1e-6); midnight + k * step <= t1 + step * 1e-6; k++) {
+    const at = midnight + k * step, text = moment(at, zero, Math.min(1, step)), [, month, day] = text.slice(0, 10).split("-");
+    out.push({ at, text: /00:00:00\.?0*$/.test(text) ? `${+day} ${MONTHS[month - 1]}` : step < 60 ? text.slice(11) : text.slice(11, 16) });
+  }
+  return out;
+}
+
+export function timeTicks(t0, t1, count, zero = null) {      // zero: the axis is UTC, from so many seconds since 1970
+  if (zero !== null) return momentTicks(t0, t1, count, zero);
   const raw = (t1 - t0) / count;
   const step = raw < 1 ? nice(t1 - t0, count) : TIMES.find(s => s >= raw) ?? 86400 * Math.ceil(raw / 86400);
   const out = [];

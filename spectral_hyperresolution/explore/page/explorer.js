@@ -1,6 +1,6 @@
 const { search } = new URL(import.meta.url), token = new URLSearchParams(search).get("token");
-const { clock, frequencyTicks, hertz, timeTicks } = await import(`./axes.js${search}`);
-const { frames, paint } = await import(`./picture.js${search}`);
+const { clock, frequencyTicks, hertz, moment, timeTicks } = await import(`./axes.js${search}`);
+const { bridged, frames, paint, strip, UNRECORDED } = await import(`./picture.js${search}`);
 // the token in a header, not a cookie: in a notebook this page is of another site
 const get = (path, more) => fetch(path, { headers: { Authorization: `token ${token}` }, ...more });
 
@@ -8,10 +8,12 @@ const $ = id => document.getElementById(id), { log2, max, min, round, abs } = Ma
 const client = Array.from(crypto.getRandomValues(new Uint32Array(2)), n => n.toString(36)).join("");
 const margin = { left: 62, right: 10, top: 6, bottom: 34 };
 let rules, sound, which = 0, view, past = [], future = [];
-let layers = [], base = [], plain = [], request, cursor = null, playing = null, wait;
+let layers = [], base = [], plain = [], source = null, request, cursor = null, playing = null, wait;
 
 // ---------- limits and coordinates
-const full = () => ({ t0: 0, t1: sound.duration, f0: max(lowest(), sound.sr / 512), f1: sound.sr / 2 });
+const full = () => ({ t0: 0, t1: sound.duration, f0: max(lowest(), sound.low ?? sound.sr / 512), f1: sound.high ?? sound.sr / 2 });
+const stored = () => sound.cell !== undefined, zero = () => sound.zero ?? null;       // an archive; seconds since 1970 at its beginning, where that is known
+const time = (t, step) => zero() === null ? clock(t, step) : moment(t, zero(), step);
 const lowest = () => sound.sr / 2 ** (rules.lowest_octave + 1) * 1.0001;
 // the reassigned picture, and where the ordinary spectrogram lies if it is shown as well
 const beside = () => $("compare").value;
@@ -70,6 +72,9 @@ function panel(g, a, list) {
   g.save(); g.beginPath(); g.rect(a.x, a.y, a.w, a.h); g.clip();
   g.fillStyle = "#000"; g.fillRect(a.x, a.y, a.w, a.h);
   for (const layer of list) lay(g, layer, view, a);
+  g.restore(); g.save();
+  for (const layer of list) recorded(g, layer, view, a, a.y - 5);
+  g.beginPath(); g.rect(a.x, a.y, a.w, a.h); g.clip();
   if (playing?.at !== undefined) { g.fillStyle = "#fff"; g.fillRect(xOf(playing.at, view, a), a.y, 1.5, a.h); }
   if (cursor) {
     g.strokeStyle = "#ffffffa0"; g.lineWidth = 1; g.beginPath();
@@ -79,11 +84,21 @@ function panel(g, a, list) {
   g.restore();
   axes(g, a, view);
 }
+// a line above a picture of an archive: how much of each column was recorded
+function recorded(g, layer, v, a, y) {
+  if (!layer.strip) return;
+  const x0 = max(a.x, xOf(layer.t0, v, a)), x1 = min(a.x + a.w, xOf(layer.t1, v, a)), at = t => (t - layer.t0) / (layer.t1 - layer.t0) * layer.strip.width;
+  if (x1 <= x0) return;
+  g.fillStyle = ink("--panel"); g.fillRect(x0, y, x1 - x0, 4);
+  const from = at(tOf(x0, v, a)), to = at(tOf(x1, v, a));
+  g.imageSmoothingEnabled = to - from > x1 - x0;
+  g.drawImage(layer.strip, from, 0, to - from, 1, x0, y, x1 - x0, 4);
+}
 function axes(g, a, v) {
   g.fillStyle = ink("--ink"); g.strokeStyle = ink("--soft"); g.font = "12px system-ui, 'DejaVu Sans', sans-serif"; g.lineWidth = 1;
   g.textAlign = "center"; g.textBaseline = "top";
   let end = -1e9;
-  for (const { at, text } of timeTicks(v.t0, v.t1, max(2, a.w / 110))) {
+  for (const { at, text } of timeTicks(v.t0, v.t1, max(2, a.w / 110), zero())) {
     const x = xOf(at, v, a), w = g.measureText(text).width;
     g.beginPath(); g.moveTo(x, a.y + a.h); g.lineTo(x, a.y + a.h + 5); g.stroke();
     const at_x = min(max(x, w / 2 + 2), a.x + a.w + margin.right - w / 2 - 1);
@@ -97,7 +112,7 @@ function axes(g, a, v) {
     if (abs(y - last) > 15) { g.fillText(text, a.x - 8, max(a.y + 6, min(y, a.y + a.h - 4))); last = y; }
   }
   g.save(); g.fillStyle = ink("--soft"); g.font = "11px system-ui, 'DejaVu Sans', sans-serif"; g.textBaseline = "alphabetic";
-  g.fillText("time [h:mm:ss]", a.x + a.w + margin.right - 2, a.y + a.h + 32);
+  g.fillText(zero() === null ? "time [h:mm:ss]" : `UTC, from ${moment(v.t0, zero(), 1).slice(0, 10)}`, a.x + a.w + margin.right - 2, a.y + a.h + 32);
   g.textAlign = "left"; g.fillText("frequency [Hz]", a.x - margin.left + 2, a.y + a.h + 32);
   g.restore();
 }
@@ -105,12 +120,13 @@ function drawMap() {
   const c = $("map"), g = ready(c), a = { x: 0, y: 0, w: c.clientWidth, h: c.clientHeight }, whole = full();
   g.fillStyle = "#000"; g.fillRect(0, 0, a.w, a.h);
   for (const layer of base) lay(g, layer, whole, a);
+  for (const layer of base) recorded(g, layer, whole, a, a.h - 4);
   const x0 = xOf(view.t0, whole, a), x1 = xOf(view.t1, whole, a), y0 = max(1, yOf(view.f1, whole, a)), y1 = min(a.h - 1, yOf(view.f0, whole, a));
   g.fillStyle = "#00000088"; g.fillRect(0, 0, x0, a.h); g.fillRect(x1, 0, a.w - x1, a.h);
   g.strokeStyle = "#fff"; g.lineWidth = 2;
   g.strokeRect(min(max(1, x0), a.w - 4), min(y0, a.h - 4), max(3, min(x1, a.w - 1) - max(1, x0)), max(3, y1 - y0));
   c.setAttribute("aria-valuemax", sound.duration); c.setAttribute("aria-valuenow", view.t0.toFixed(3));
-  c.setAttribute("aria-valuetext", `${clock(view.t0, .001)} to ${clock(view.t1, .001)}`);
+  c.setAttribute("aria-valuetext", `${time(view.t0, .001)} to ${time(view.t1, .001)}`);
 }
 
 // ---------- reading
@@ -129,8 +145,8 @@ function readout() {
   delete out.dataset.empty;
   const a = area(), dt = (view.t1 - view.t0) / a.w, df = cursor.f * log2(view.f1 / view.f0) / a.h * Math.LN2;
   const levels = l => { const db = l.db / 100 - 300; return `${db.toFixed(1)} dB` + (l.above === null ? "" : `, ${db < l.above ? "−" : "+"}${abs(db - l.above).toFixed(0)}`); };
-  const level = under(cursor.t, cursor.f).map(l => l.db ? levels(l) : "dark").join(" / ");
-  out.textContent = `${clock(cursor.t, dt)}   ${hertz(cursor.f, df)}   ${level}`;
+  const level = under(cursor.t, cursor.f).map(l => l.db === UNRECORDED ? "nothing recorded" : l.db ? levels(l) : "dark").join(" / ");
+  out.textContent = `${time(cursor.t, dt)}   ${hertz(cursor.f, df)}   ${level}`;
   out.dataset.t = cursor.t; out.dataset.f = cursor.f;
   out.title = "dB re full scale²: a sine of amplitude A reads 20 log A − 3; then dB above the background of this frequency";
 }
@@ -141,7 +157,7 @@ const qOne = () => +(rules.three[1] * 2 ** +$("q").value).toPrecision(3);
 const threeQs = () => rules.three.map(q => +(q * qOne() / rules.three[1]).toPrecision(3)).map(q => min(rules.q_range[1], max(rules.q_range[0], q)));
 const query = more => {
   const { t0, t1, f0, f1 } = view, extra = { sound: which, t0, t1, f0, f1, q: qs().join(","), scale: $("scale").value, ...more };
-  if ($("channel").value) extra.channel = $("channel").value;
+  for (const name of ["channel", "recorder"]) if ($(name).value) extra[name] = $(name).value;
   return new URLSearchParams(extra).toString();
 };
 function say(text, wrong = false) { $("state").textContent = text; $("state").classList.toggle("wrong", wrong); }
@@ -156,12 +172,14 @@ function ask(delay = 0, anyway = 0) {
 async function fetchPicture(anyway) {
   const mine = request = new AbortController(), asked = { ...view }, r = window.devicePixelRatio || 1, a = area(), started = performance.now();
   const kept = snapshot();
-  let coarse = [], fine = [], group = [];
+  let cells = [], coarse = [], fine = [], group = [], from = "", seen;
+  source = null;
   $("fully").hidden = true;
   document.body.dataset.busy = "1"; document.body.dataset.stage = "";
   const settle = () => {
-    layers = [...(kept ? [kept] : []), ...coarse, ...fine];
-    if (coarse.length) plain = coarse;
+    layers = [...(kept ? [kept] : []), ...cells, ...coarse, ...fine];
+    if (cells.length || coarse.length) plain = [...cells, ...coarse];
+    if (isWhole(asked)) base = plain;
     draw();
   };
   try {
@@ -172,12 +190,23 @@ async function fetchPicture(anyway) {
       if (f.kind === "error") { say(f.error, true); return; }
       if (f.kind === "stale") return;
       if (f.kind === "long") { say(`Ordinary spectrogram. Reassigning this window would take ${round(f.seconds)} s: zoom in, or compute it fully.`); $("fully").hidden = false; document.body.dataset.stage = "done"; continue; }
-      if (f.kind === "ordinary") {
+      if (f.kind === "stored") {
+        cells.push(make([f], cells));
+        if (!f.finer) { seen = f; told(cells[0]); }
+        say(`${amount(f)}; reading …`);
+      } else if (f.kind === "far" || f.kind === "gone") {
+        const apart = cells.length ? cells[cells.length - 1].frames[0].cell : 0, least = f.cell * round(a.w * r);
+        say(f.kind === "far" ? `From the archive: ${seen ? amount(seen) : "nothing at these frequencies"}, ${apart > f.cell ? `cells of ${lasting(apart)} and less` : `cells of ${lasting(f.cell)}`}. Windows under ${lasting(least)} are computed from the recordings.`
+          : `${cells.length ? `The archive's finest cells, of ${lasting(f.cell)}: ` : ""}${f.why}.${seen?.recordings ? "" : " n and p lead to the next and the previous sound."}`);
+        document.body.dataset.stage = "done"; document.body.dataset.ms = round(performance.now() - started);
+      } else if (f.kind === "near") {
+        source = f;
+        from = ` ${f.number === 1 ? f.files[0] : `${f.number} recordings`}${f.why ? ` (${f.why})` : ""}:`;
+      } else if (f.kind === "ordinary") {
         coarse.push(make([f], coarse));
         if (f.end) repaint(coarse);
-        if (isWhole(asked)) base = coarse;
         bar((f.t1 - asked.t0) / (asked.t1 - asked.t0) * .1);
-        say(`Ordinary spectrogram${f.seen < .5 ? `, from ${(100 * f.seen).toPrecision(2)} % of the sound` : ""}; reassigning …`);
+        say(`${from}${from && " "}Ordinary spectrogram${f.seen < .5 ? `, from ${(100 * f.seen).toPrecision(2)} % of the sound` : ""}; reassigning …`);
       } else {
         group.push(f);
         if (group.length < qs().length) continue;
@@ -187,7 +216,7 @@ async function fetchPicture(anyway) {
         if (!rounded(fine, asked)) fine = fine.filter(l => l.frames[0].density === f.density);
         bar(.1 + .9 * f.done);
         const plan = `cell ${((f.t1 - f.t0) / f.columns * 1000).toPrecision(3)} ms × ${hertz(f.f1 * (1 - 2 ** (-1 / f.bins)), f.f1 * (1 - 2 ** (-1 / f.bins)) / 10)}`;
-        say(`Reassigned, Q ${qs().join(", ")}, ${plan}, ${f.density === null ? "full picture" : f.density === "few" ? `some 1200 points a cell${f.share < 1 ? `, from ${(100 * f.share).toPrecision(2)} % of the sound` : ""}` : `${+(f.density / 2.5 * 100).toFixed(0)} % of the departure points`}; ${f.seconds.toFixed(2)} s`);
+        say(`${from}${from && " "}Reassigned, Q ${qs().join(", ")}, ${plan}, ${f.density === null ? "full picture" : f.density === "few" ? `some 1200 points a cell${f.share < 1 ? `, from ${(100 * f.share).toPrecision(2)} % of the sound` : ""}` : `${+(f.density / 2.5 * 100).toFixed(0)} % of the departure points`}; ${f.seconds.toFixed(2)} s`);
         $("fully").hidden = !f.last || f.density === null;
         document.body.dataset.stage = "fine"; document.body.dataset.fineMs ||= "";
         if (f.last) { document.body.dataset.stage = "done"; document.body.dataset.ms = round(performance.now() - started); }
@@ -198,6 +227,8 @@ async function fetchPicture(anyway) {
   } catch (error) { if (error.name !== "AbortError") say(navigator.onLine === false ? "offline" : "The server doesn't answer. Is hyperres still running?", true); }
   finally { if (request === mine) { document.body.dataset.busy = ""; bar(0); } }
 }
+const lasting = s => { const [unit, size] = [["days", 86400], ["h", 3600], ["min", 60], ["s", 1]].find(([, size]) => s >= 2 * size) ?? ["s", 1]; return `${+(s / size).toPrecision(3)} ${unit}`; };
+const amount = f => `${f.recordings} recording${f.recordings === 1 ? "" : "s"}, ${lasting(3600 * f.hours)} of sound in ${lasting(f.t1 - f.t0)}`;
 const isWhole = v => { const w = full(); return abs(v.t1 - v.t0 - w.t1) < 1e-6 && abs(v.f0 / w.f0 - 1) < 1e-6 && abs(v.f1 / w.f1 - 1) < 1e-6; };
 // true while the newest pass doesn't yet cover the window, so that the older must stay below it
 const rounded = (list, asked) => list[list.length - 1].t1 < asked.t1 - (asked.t1 - asked.t0) / 200;
@@ -218,7 +249,8 @@ function shade(layer) {
   const looks = layer.looks.map((_, k) => lookFor(layer, k)), above = $("above").checked;
   const scales = looks.map(look => look && (above ? look.above : look.scale));
   const rows = above ? layer.frames.map(f => { const look = looks[f.colour ?? 0]; return Float32Array.from({ length: f.rows }, (_, r) => ground(look, f, r)); }) : null;
-  layer.canvas = paint(layer.frames, scales, rows, rules.colours, +$("bright").value, +$("range").value);
+  const shown = $("bridge").checked ? layer.frames.map(f => f.kind === "stored" ? { ...f, level: bridged(f, f.columns / 20) } : f) : layer.frames;
+  layer.canvas = paint(shown, scales, rows, rules.colours, +$("bright").value, +$("range").value);
   layer.range = scales[0] && [scales[0].low, scales[0].high];
 }
 const told = layer => { if (layer?.range) $("rangetext").textContent = `${round(max(5, layer.range[1] - layer.range[0] + +$("range").value))} dB`; };
@@ -226,6 +258,7 @@ function make(group, before) {
   const rgb = group.length === 3, layer = { frames: group, t0: group[0].t0, t1: group[0].t1, f0: group[0].f0, f1: group[0].f1 };
   if (!rgb) group.forEach(f => { f.colour = 0; });
   layer.looks = before.length ? before[before.length - 1].looks : looksOf([layer]);
+  if (group[0].effort) layer.strip = strip(group[0].effort);
   shade(layer);
   return layer;
 }
@@ -269,8 +302,13 @@ function go(v, { keep = true, delay = 0 } = {}) {
   plain = [];
   fields(step); draw(); ask(delay);
 }
-// the fields take times as the axis shows them, and plain seconds
-const seconds = text => {
+// the fields take times as the axis shows them, and plain seconds; on an axis in UTC moments, of which the day may be left out
+const seconds = (text, beside = view.t0) => {
+  const found = zero() !== null && text.trim().match(/^(?:(\d{4}-\d\d-\d\d)[ T]?)?(?:(\d\d?):(\d\d)(?::(\d\d(?:[.,]\d*)?))?)?$/);
+  if (found && (found[1] || found[2])) {
+    const day = Date.parse(`${found[1] ?? moment(beside, zero(), 1).slice(0, 10)}T00:00:00Z`) / 1000;
+    return day - zero() + 3600 * (found[2] ?? 0) + 60 * (found[3] ?? 0) + +(found[4] ?? "0").replace(",", ".");
+  }
   const parts = text.trim().replace(",", ".").split(":"), plainly = /^\d+(\.\d*)?$|^\.\d+$/;
   if (parts.length > 3 || !parts.every((p, k) => plainly.test(p) && (k === parts.length - 1 || /^\d+$/.test(p)) && (!k || +p < 60))) return NaN;
   return parts.reduce((sum, p) => 60 * sum + +p, 0);
@@ -278,15 +316,15 @@ const seconds = text => {
 function fields(step = false) {
   const dt = (view.t1 - view.t0) / 1000, put = (id, v, d) => { $(id).value = v.toFixed(max(0, min(9, d))); };
   const e = -Math.floor(Math.log10((view.f1 - view.f0) / 1000));
-  $("t0").value = clock(view.t0, min(1, dt)); $("t1").value = clock(view.t1, min(1, dt)); put("f0", view.f0, e); put("f1", view.f1, e);
+  $("t0").value = time(view.t0, min(1, dt)); $("t1").value = time(view.t1, min(1, dt)); put("f0", view.f0, e); put("f1", view.f1, e);
   $("back").disabled = !past.length; $("forward").disabled = !future.length;
-  const hash = new URLSearchParams({ sound: which, ...view, q: qOne(), colours: $("auto").checked ? "auto" : $("three").checked ? 3 : 1, scale: $("scale").value, compare: beside(), channel: $("channel").value });
+  const hash = new URLSearchParams({ sound: which, ...view, q: qOne(), colours: $("auto").checked ? "auto" : $("three").checked ? 3 : 1, scale: $("scale").value, compare: beside(), channel: $("channel").value, recorder: $("recorder").value });
   if (step) visited += 1;
   history[step ? "pushState" : "replaceState"]({ visited }, "", "#" + hash);
 }
-function zoom(factor, x = null, y = null, time = true, frequency = true) {
+function zoom(factor, x = null, y = null, across = true, frequency = true) {
   const a = area(), t = tOf(x ?? a.x + a.w / 2), l = up(fOf(y ?? a.y + a.h / 2)), next = { ...view };
-  if (time) { next.t0 = t - (t - view.t0) * factor; next.t1 = t + (view.t1 - t) * factor; }
+  if (across) { next.t0 = t - (t - view.t0) * factor; next.t1 = t + (view.t1 - t) * factor; }
   if (frequency) { next.f0 = down(l - (l - up(view.f0)) * factor); next.f1 = down(l + (up(view.f1) - l) * factor); }
   go(next, { keep: !zoom.last || performance.now() - zoom.last > 600, delay: 60 });
   zoom.last = performance.now();
@@ -347,7 +385,7 @@ function download(blob, name) {
   const a = Object.assign(document.createElement("a"), { href: URL.createObjectURL(blob), download: name });
   a.click(); setTimeout(() => URL.revokeObjectURL(a.href), 10000);
 }
-const stem = () => `${sound.name.replace(/\.\w+$/, "")}_${view.t0.toFixed(3)}s`;
+const stem = () => `${sound.name.replace(/\.\w+$/, "")}_${zero() === null ? `${view.t0.toFixed(3)}s` : moment(view.t0, zero(), 1).replace(/[-:]/g, "").replace(" ", "_")}`;
 // the picture as it stands, under a line that says what it is, beside the scale of its colours
 function savePicture() {
   const at = cursor; cursor = null; draw();
@@ -358,7 +396,7 @@ function savePicture() {
   const layer = [...layers].reverse().find(l => l.range), look = layer?.looks[0], dt = (view.t1 - view.t0) / 1000, unit = $("above").checked ? "dB above background" : "dB re full scale²";
   const scales = layer ? layer.frames.map(f => { const [low, high] = rangeOf(layer, f.colour ?? 0); return `${round(low)} to ${round(high)}`; }) : [];
   g.fillStyle = ink("--soft"); g.font = "12px system-ui, 'DejaVu Sans', sans-serif";
-  g.fillText(`${clock(view.t0, min(1, dt))} to ${clock(view.t1, min(1, dt))}, ${hertz(view.f0, view.f0 / 100)} to ${hertz(view.f1, view.f1 / 100)}   Q ${qs().join(", ")}   ${[...new Set(scales)].join(", ")} ${unit}`, 8, 24, W - 16);
+  g.fillText(`${time(view.t0, min(1, dt))} to ${time(view.t1, min(1, dt))}, ${hertz(view.f0, view.f0 / 100)} to ${hertz(view.f1, view.f1 / 100)}   Q ${qs().join(", ")}   ${[...new Set(scales)].join(", ")} ${unit}`, 8, 24, W - 16);
   if (look && layer.frames.length === 1) {
     const a = area(), [low, high] = rangeOf(layer, 0), x = W - right + 4;
     for (let y = 0; y < a.h; y++) { const k = 3 * round(255 * (1 - y / a.h)); g.fillStyle = `rgb(${rules.colours.slice(k, k + 3)})`; g.fillRect(x, top + a.y + y, 14, 1.5); }
@@ -378,7 +416,13 @@ async function saveData() {
   if (!response.ok) return say(await reason(response), true);
   download(await response.blob(), stem() + ".zip"); say("Saved: energy and counts of each Q (npz, csv), their axes, settings, and a program that makes them again.");
 }
-const shellCommand = () => `${sound.command} --start ${view.t0.toFixed(6)} --duration ${(view.t1 - view.t0).toFixed(6)} --fmin ${view.f0.toFixed(3)} --fmax ${view.f1.toFixed(3)} --q ${qs().join(",")}` + (linear() ? " --scale linear" : "") + ($("channel").value ? ` --channel ${$("channel").value}` : "");
+const shellCommand = () => {
+  if (!stored()) return fileCommand(sound.command, view.t0);
+  if (source?.command) return fileCommand(source.command, max(0, view.t0 - source.begin));
+  const [since, until] = [view.t0, view.t1].map(t => moment(t, zero() ?? 0, .001).replace(" ", "T"));
+  return `${sound.command} --from ${since} --to ${until} --fmin ${view.f0.toFixed(3)} --fmax ${view.f1.toFixed(3)}`;
+};
+const fileCommand = (command, start) => `${command} --start ${start.toFixed(6)} --duration ${(view.t1 - view.t0).toFixed(6)} --fmin ${view.f0.toFixed(3)} --fmax ${view.f1.toFixed(3)} --q ${qs().join(",")}` + (linear() ? " --scale linear" : "") + ($("channel").value ? ` --channel ${$("channel").value}` : "");
 async function copy(text, what) {
   try { await navigator.clipboard.writeText(text); say(`${what} copied: ${text}`); } catch { say(text); }
 }
@@ -481,16 +525,27 @@ function theme(next) {
   if (next) try { localStorage.setItem("theme", next); } catch { /* a frame that may keep nothing */ }
   if (view) draw();
 }
-const another = by => { const next = which + by; if (rules.sounds[next]) { $("sound").value = next; choose(next); } };
+function another(by) {                     // the next recording; in an archive the next sound after a gap
+  if (!stored()) return other(by);
+  const lead = .05 * (view.t1 - view.t0), at = view.t0 + lead, begins = sound.stretches.map(s => s[0]);
+  const next = by > 0 ? begins.find(t => t > at + 2e-3) : begins.findLast(t => t < at - 2e-3);
+  if (next !== undefined) go({ ...view, t0: next - lead, t1: next - lead + view.t1 - view.t0 });
+}
+const other = by => { const next = which + by; if (rules.sounds[next]) { $("sound").value = next; choose(next); } };
 function choose(index, first = null) {
   which = index; sound = rules.sounds[index];
   $("before").disabled = !rules.sounds[index - 1]; $("after").disabled = !rules.sounds[index + 1];
   base = []; layers = []; plain = []; past = []; future = []; view = null;
   document.title = `${sound.name} – hyperres`;
   $("name").textContent = sound.name;
-  $("facts").textContent = `${clock(sound.duration, sound.duration < 10 ? .001 : 1)} · ${sound.sr} Hz · ${sound.channels} channel${sound.channels > 1 ? "s" : ""} · ${sound.about}`;
+  if (zero() === null) delete document.documentElement.dataset.clocked; else document.documentElement.dataset.clocked = "";
+  $("facts").textContent = stored() ? `${zero() === null ? clock(sound.duration, 1) : `${moment(0, zero(), 1)} to ${moment(sound.duration, zero(), 1)}`} · ${sound.about}` : `${clock(sound.duration, sound.duration < 10 ? .001 : 1)} · ${sound.sr} Hz · ${sound.channels} channel${sound.channels > 1 ? "s" : ""} · ${sound.about}`;
   $("channels").hidden = sound.channels < 2;
   $("channel").replaceChildren(new Option("all", ""), ...Array.from({ length: sound.channels }, (_, i) => new Option(i + 1, i + 1)));
+  $("bridges").hidden = !stored();
+  $("recorders").hidden = (sound.recorders?.length ?? 0) < 2;
+  $("recorder").replaceChildren(new Option("all", ""), ...(sound.recorders ?? []).map((name, i) => new Option(name, i)));
+  if (sound.recorders?.[first?.get("recorder") || NaN]) $("recorder").value = first.get("recorder");
   if (first?.get("channel")) $("channel").value = first.get("channel");
   const v = first && ["t0", "t1", "f0", "f1"].map(k => Number(first.get(k)));
   const good = v && v.every(Number.isFinite) && v[0] < v[1] && v[2] > 0 && v[2] < v[3];
@@ -500,9 +555,9 @@ function choose(index, first = null) {
 async function overviewOnly() {            // the strip above, when the page opens on a part
   const w = full(), list = [], at = which;
   try {
-    const response = await get("picture?" + new URLSearchParams({ sound: which, ...w, q: 2.8, scale: $("scale").value, width: 1000, height: 100, only: 1, client: client + "map" }));
+    const response = await get("picture?" + new URLSearchParams({ sound: which, ...w, q: 2.8, scale: $("scale").value, width: 1000, height: 100, only: 1, client: client + "map", ...($("recorder").value && { recorder: $("recorder").value }) }));
     for await (const f of frames(response)) {
-      if (f.kind !== "ordinary" || at !== which) break;
+      if (!["ordinary", "stored"].includes(f.kind) || at !== which) break;
       list.push(make([f], list)); repaint(list); base = list; draw();
       if (f.end) break;
     }
@@ -530,20 +585,20 @@ async function open() {
   $("sound").onchange = () => choose(+$("sound").value);
   $("q").oninput = () => { tellQ(); fields(); ask(120); };
   $("one").onchange = $("three").onchange = $("auto").onchange = () => { tellQ(); fields(); ask(); };
-  $("channel").onchange = () => { fields(); base = []; layers = []; overviewOnly(); ask(); };
-  $("bright").oninput = $("range").oninput = $("above").onchange = relight;
+  $("channel").onchange = $("recorder").onchange = () => { fields(); base = []; layers = []; overviewOnly(); ask(); };
+  $("bright").oninput = $("range").oninput = $("above").onchange = $("bridge").onchange = relight;
   $("lock").onchange = lock;
   $("compare").onchange = () => { fields(); ask(); };
   $("scale").onchange = () => { base = []; layers = []; plain = []; locked = null; $("lock").checked = false; overviewOnly(); go(view, { keep: false }); };
   $("edges").onsubmit = e => {
     e.preventDefault();
-    const [t0, t1] = ["t0", "t1"].map(id => seconds($(id).value)), [f0, f1] = ["f0", "f1"].map(id => Number($(id).value.replace(",", ".")));
+    const t0 = seconds($("t0").value), t1 = seconds($("t1").value, t0 || 0), [f0, f1] = ["f0", "f1"].map(id => Number($(id).value.replace(",", ".")));
     if (![t0, t1, f0, f1].every(Number.isFinite) || !(t0 < t1) || !(f0 < f1) || t0 < 0 || t1 > sound.duration + 1e-3 || f0 < lowest() * .999 || f1 > sound.sr / 2)
-      return say(`The window must lie within 0 to ${sound.duration.toFixed(3)} s and ${lowest().toPrecision(3)} to ${sound.sr / 2} Hz, each from less to more.`, true);
+      return say(`The window must lie within ${zero() === null ? `0 to ${sound.duration.toFixed(3)} s` : `${time(0, 1)} to ${time(sound.duration, .001)}`} and ${lowest().toPrecision(3)} to ${sound.sr / 2} Hz, each from less to more.`, true);
     go({ t0, t1, f0, f1 });
   };
-  for (const [id, act] of Object.entries({ back, forward, play, fully: () => ask(0, 1), before: () => another(-1), after: () => another(1), whole: () => go(full()), in: () => zoom(.5), out: () => zoom(2), png: savePicture, data: saveData,
-    link: () => copy(location.href, "Link"), command: () => sound.command ? copy(shellCommand(), "Command") : say("These samples are in memory: there is no file to draw.", true), help: () => $("keys").showModal(),
+  for (const [id, act] of Object.entries({ back, forward, play, fully: () => ask(0, 1), before: () => other(-1), after: () => other(1), whole: () => go(full()), in: () => zoom(.5), out: () => zoom(2), png: savePicture, data: saveData,
+    link: () => copy(location.href, "Link"), command: () => sound.command ? copy(shellCommand(), "Command") : say(stored() ? "A picture of these recordings can't be drawn by a command." : "These samples are in memory: there is no file to draw.", true), help: () => $("keys").showModal(),
     theme: () => theme(document.documentElement.dataset.theme === "dark" ? "light" : "dark") })) $(id).onclick = act;
   document.addEventListener("keydown", keys);
   $("map").addEventListener("keydown", e => { if (e.key === "Enter") $("picture").focus(); });

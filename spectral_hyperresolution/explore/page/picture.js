@@ -1,4 +1,5 @@
-// Frames from the server, and their colours. A level is 0 where dark, else 100 (dB + 300).
+// Frames from the server, and their colours. A level is 0 where dark, UNRECORDED where there was no sound, else 100 (dB + 300).
+export const UNRECORDED = 65535, GREY = 0xff8a8480;
 
 export async function* frames(response) {
   const reader = response.body.getReader();
@@ -41,7 +42,7 @@ function shades(s, bright, range) {
 function walk(level, columns, ground, put) {
   for (let r = 0, i = 0; i < level.length; r++) {
     const less = ground ? Math.round(100 * ground[r]) : 0;
-    for (const end = i + columns; i < end; i++) put(i, level[i] && Math.max(1, Math.min(65535, level[i] - less)));
+    for (const end = i + columns; i < end; i++) put(i, level[i] && (level[i] === UNRECORDED ? UNRECORDED : Math.max(1, Math.min(UNRECORDED - 1, level[i] - less))));
   }
 }
 
@@ -55,14 +56,35 @@ export function paint(group, scales, grounds, colours, bright, range) {
   if (group.length === 1 && !group[0].rgb) {
     const shade = shades(scales[0], bright, range), map = new Uint32Array(65536), level = group[0].level;
     for (let v = 0; v < 65536; v++) { const k = 3 * shade[v]; map[v] = 0xff000000 | colours[k + 2] << 16 | colours[k + 1] << 8 | colours[k]; }
+    map[UNRECORDED] = GREY;
     walk(level, columns, grounds?.[0], (i, v) => { out[i] = map[v]; });
   } else {
     out.fill(0xff000000);
     for (const f of group) {
       const shade = shades(scales[f.colour], bright, range), shift = 8 * f.colour, level = f.level;
-      walk(level, columns, grounds?.[group.indexOf(f)], (i, v) => { out[i] |= shade[v] << shift; });
+      walk(level, columns, grounds?.[group.indexOf(f)], (i, v) => { out[i] = v === UNRECORDED ? GREY : out[i] | shade[v] << shift; });
     }
   }
+  g.putImageData(image, 0, 0);
+  return c;
+}
+
+// The same levels with pauses of at most so many columns filled from the nearest column that was recorded.
+export function bridged({ level, columns }, most) {
+  const there = c => level[c] !== UNRECORDED, from = Int32Array.from({ length: columns }, (_, c) => c), out = new Uint16Array(level.length);
+  for (let c = 0, last = -1; c < columns; c++) {
+    if (!there(c)) continue;
+    if (last >= 0 && c - last - 1 <= most) for (let k = last + 1; k < c; k++) from[k] = k - last <= c - k ? last : c;
+    last = c;
+  }
+  for (let i = 0; i < level.length; i += columns) for (let c = 0; c < columns; c++) out[i + c] = level[i + from[c]];
+  return out;
+}
+
+// How much of each column was recorded, as a line of pixels that are opaque where all was.
+export function strip(effort) {
+  const c = canvas(effort.length, 1), g = c.getContext("2d"), image = g.createImageData(effort.length, 1);
+  effort.forEach((part, i) => image.data.set([11, 102, 168, part > 0 ? 60 + 195 * Math.min(1, part) : 0], 4 * i));
   g.putImageData(image, 0, 0);
   return c;
 }
