@@ -121,6 +121,10 @@ class _Fast:
         shared = _batches if plan.n_scans <= shared_scans else _batches.__wrapped__
         return shared(plan, self.real, tolerance, density)
 
+    def at_half_steps(self, g):
+        "Whether a group reads the sound at half-sample steps."
+        return g.fine and _cut_off(self.plan, g)
+
     def block(self, g, begin, channel):
         "A block of one channel, scaled: its spectrum, sum of squares and power of 2; None: silent."
         zero = begin - (g.halo + g.lead) * g.stride                     # sample of index 0
@@ -131,7 +135,7 @@ class _Fast:
         power_of_2 = frexp(peak)[1]
         block = _scaled(block, -power_of_2)
         square = float(np.square(block).sum(dtype=float))
-        if g.fine and _cut_off(self.plan, g):
+        if self.at_half_steps(g):
             block = _scaled(self.half_steps.cut(channel, zero, g.block), -power_of_2)
         return scipy.fft.rfft(block), square, power_of_2
 
