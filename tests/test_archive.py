@@ -326,6 +326,43 @@ def test_a_full_disk(tapes, tmp_path, monkeypatch):
     assert content(store) == content(whole)
 
 
+def test_the_power_fails(tapes, tmp_path, monkeypatch):
+    "A disk that has only what it was waited for has no marker, and no end of a recording, without what they speak of."
+    import json
+    import stat
+    files, names, replace, fsync = {}, {}, os.replace, os.fsync     # what the disk has: content by inode, and names
+
+    def waited(handle):
+        fsync(handle)
+        about, path = os.fstat(handle), Path(os.readlink(f"/proc/self/fd/{handle}"))
+        if stat.S_ISDIR(about.st_mode):
+            names.update({p: p.stat().st_ino for p in list(path.iterdir()) if not p.name.endswith(".partial")})
+        else: files[about.st_ino] = path.read_bytes()
+    told = []
+
+    def renamed(a, b):
+        name = Path(b).relative_to(store).as_posix()
+        there = {p.relative_to(store).as_posix(): files.get(n) for p, n in list(names.items())
+                 if store in p.parents and (p.is_dir() or n in files)}
+        if name.startswith("progress/"): needed = json.loads(Path(a).read_bytes())["objects"]
+        elif name.startswith("recordings/") and name.count("/") == 2 and b"source_sha256" in Path(a).read_bytes():
+            at = name.rsplit("/", 1)[0]
+            needed = {p.relative_to(store).as_posix(): None for p in (store / at).rglob("*") if p.is_file()}
+        else: needed = {}
+        for key in needed:
+            told.append(key)
+            if key == name: continue
+            for parent in (key, *(p.as_posix() for p in Path(key).parents if p.name)):
+                assert parent in there, f"{name} is on the disk before {parent}"
+            assert there[key] == (store / key).read_bytes()
+        replace(a, b)
+    store = tmp_path / "store"
+    monkeypatch.setattr(os, "fsync", waited)
+    monkeypatch.setattr(os, "replace", renamed)
+    make(tapes, store)
+    assert len(told) > 30
+
+
 def test_a_target_that_cannot_be_written(tapes, tmp_path, monkeypatch, capsys):
     (tmp_path / "file").write_text("a file")
     assert cli.main(["archive", str(tapes), "-o", str(tmp_path / "file"), "--quiet"]) == 2

@@ -265,9 +265,11 @@ def _prepare(place, settings, new):
         for name in place.names():
             if name != "lock": place.remove(name)
     else: clear_partial(place)
-    if place.get("zarr.json") is None: place.put("zarr.json", root(settings, False))
-    for group in ("recordings", "levels", *_level_groups):
-        if place.get(f"{group}/zarr.json") is None: place.put(f"{group}/zarr.json", plain_group)
+    objects = {f"{group}/zarr.json": plain_group for group in ("recordings", "levels",
+                                                               *_level_groups)}
+    objects["zarr.json"] = root(settings, False)
+    if lacking := [(n, value) for n, value in objects.items() if place.get(n) is None]:
+        place.put_all(lacking)
 
 def _all_rows(place, job, outcomes):
     "The rows of all recordings, sorted by name."

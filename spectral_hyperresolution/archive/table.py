@@ -173,14 +173,13 @@ def write_table(
                  | dict(long_name="level of a recording's energy, in dB re 1 full scale^2 s"))
     for name in ("energy", *(f.name for f in fields(Row))):
         for old in place.names(f"{name}/c"): place.remove(f"{name}/c/{old}")
-    for name in memory.under(""):
-        if name != "zarr.json": place.put(name, memory.bytes(name))
-    place.put("outcomes.csv", as_csv(rows))
+    objects = [(name, memory.bytes(name)) for name in memory.under("") if name != "zarr.json"]
     held = {n.removesuffix("/zarr.json"): json.loads(memory.bytes(n)) for n in memory.under("")
             if n.endswith("/zarr.json")}
     done = [row.group for row in rows if row.group]
     if 0 < len(done) <= few_groups: held |= _described(place, done)
-    place.put("zarr.json", root(settings, True, held))
+    place.put_all([*objects, ("outcomes.csv", as_csv(rows)),
+                   ("zarr.json", root(settings, True, held))])
 
 _nobody = Recording("", "", 0, 0, 1.0, 1, 1, "")
 
