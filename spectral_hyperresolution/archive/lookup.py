@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from .clock import microseconds
-from .layout import Recording, Shape, effort, shape_of, unpack
+from .layout import Recording, Shape, effort, missing, shape_of, unpack
 from .place import Place, StoreError, cells
 from .settings import levels
 from .table import never, read_table, root_of, settings_in
@@ -194,7 +194,7 @@ def read_columns(
         row, shape = book.rows[k], book.shape(k)
         energy = np.full((b - a, last - first), np.nan)
         there = min(last, shape.plan.n_bins)
-        stored = cells(book.store, f"{path}/energy", np.s_[:, a:b, first:there])
+        stored = cells(book.store, f"{path}/energy", np.s_[:, a:b, first:there], missing)
         energy[:, :max(0, there - first)] = unpack(stored).sum(0)
         cell = shape.plan.tdeci * factor / row.rate
         found.append(Columns(k, max(row.start, 0) + round(a * cell * 1e6), cell,

@@ -107,9 +107,12 @@ def table(store: Any, path: str) -> Any:
     except ImportError: raise needs("zarr") from None
     return zarr.open_array(store, path=path, mode="r")
 
-def cells(store: Any, path: str, at: Any = ...) -> Any:
-    "A part of a zarr array. Raises StoreError where it is damaged or gone."
-    try: return table(store, path)[at]
+def cells(store: Any, path: str, at: Any = ..., missing: Any = None) -> Any:
+    "A part of a zarr array. Raises StoreError where it is damaged, or has what stands for a gap."
+    try:
+        found = table(store, path)[at]
+        if missing is not None and (found == missing).any(): raise ValueError("a part is gone")
+        return found
     except ImportError: raise
     except Exception as error:          # of zarr, of its codecs, of the file system
         why = " ".join(str(error).split()) or type(error).__name__
