@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, DTypeLike
 from .engine import checks
 from .engine.cost import admit
 from .engine.gate import check_gate, open_cells
-from .engine.lines import _LiveLines, best, check_lines
+from .engine.lines import live_engine
 from .engine.live import _Intake, _Live, endless
 from .engine.plan import default_plan
 from .engine.reassign import check_ways
@@ -43,16 +43,6 @@ def _refuse(q, gate, boundary, mode, modes):
     if boundary == "wrap":
         raise ValueError("boundary='wrap' joins the end of the sound to its beginning, which a "
                          "stream gives away first: take 'zero' or 'reflect'")
-
-def _kind(mode, plan, tolerance, density):
-    "The engine of a mode. Raises a ValueError for what the mode can't do."
-    if mode == "fast": return _Live
-    for name, value in ("tolerance", None if tolerance == 0.01 else tolerance), ("density", density):
-        if value is not None:
-            raise ValueError(f"{name}={value:g}: mode='lines' has an error of its own, "
-                             f"about {best:g}, and takes no {name}")
-    check_lines(plan)
-    return _LiveLines
 
 # %% ../nbs/212_streams.ipynb #f41cc67f
 class ReassignedStream:
@@ -133,7 +123,7 @@ class ReassignedStream:
                                  oversampling, lint)
         self.sr, self.gate, self.pool = float(sr), gate, checks.truth("pool", pool)
         tolerance, density = check_ways("fast", boundary, tolerance, density)
-        self.live = _kind(mode, self.plan, tolerance, density)
+        self.live = live_engine(mode, self.plan, tolerance, density)
         self.threads = _cores() if threads is None else checks.integer("threads", threads, 1)
         self.calibration = (None if calibration is None
                             else checks.number("calibration", calibration, -1000, 1000))

@@ -279,9 +279,9 @@ def settings_for(
     if "fmax" not in given:
         rates = [about.sr for about in heads if isinstance(about, Recording)]
         if not rates:
-            first = next((f" ({row.file}: {row.note})" for row in heads if isinstance(row, Row)), "")
-            raise ValueError(f"none of the recordings can be used{first}, so that nothing tells the "
-                             f"highest frequency: name fmax")
+            whys = (f" ({row.file}: {row.note})" for row in heads if isinstance(row, Row))
+            raise ValueError(f"none of the recordings can be used{next(whys, '')}, so that nothing "
+                             f"tells the highest frequency: name fmax")
         given["fmax"] = max(rates) / 2
     given.setdefault("fmin", given["fmax"] / 256)
     return Settings(**given)

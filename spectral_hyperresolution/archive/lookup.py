@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from .clock import microseconds
-from .layout import Recording, Shape, effort, missing, shape_of, unpack
+from .layout import (
+    Recording, Shape, effort, missing, shape_of, unpack)
 from .place import Place, StoreError, cells
 from .settings import levels
 from .table import never, read_table, root_of, settings_in

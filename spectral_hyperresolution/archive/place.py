@@ -120,7 +120,7 @@ def cells(store: Any, path: str, at: Any = ..., missing: Any = None) -> Any:
                          f"--restart") from error
 
 def _on_disk(path):
-    "Wait until the disk has a file's content, or a folder's names, so that a power cut can't undo it."
+    "Wait until the disk has a file's content, or a folder's names: a power cut can't undo it."
     with suppress(PermissionError):         # of a folder, where the system has no such thing
         handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
         try: os.fsync(handle)

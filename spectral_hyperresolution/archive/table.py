@@ -256,8 +256,8 @@ def root_of(place: Place) -> dict[str, Any] | None:
         return None
     try: about = dict(json.loads(content).get("attributes", {}))
     except (ValueError, AttributeError, TypeError) as error:
-        raise StoreError(f"{place.address}/zarr.json is damaged ({error}): put a copy in its place, "
-                         f"or choose another name") from None
+        raise StoreError(f"{place.address}/zarr.json is damaged ({error}): put a copy in its "
+                         f"place, or choose another name") from None
     if "hyperres_archive" not in about:
         raise StoreError(f"{place.address} is a zarr store, and no archive of hyperres: choose "
                          f"another name")
