@@ -22,13 +22,14 @@ from time import perf_counter, process_time
 import numpy as np
 
 from spectral_hyperresolution import ReassignedStream
-from spectral_hyperresolution.engine import fast
+from spectral_hyperresolution.engine import fast, lines
 from spectral_hyperresolution.slices import join
 from spectral_hyperresolution.verify import markdown_table
 
 SETTINGS = dict(q=4, bins_per_octave=24, oversampling=2)
 WAYS = {  # what is changed, and the arguments
     "as it is": {},
+    "straight pieces: mode lines": dict(mode="lines"),
     "tolerance 0.03": dict(tolerance=0.03),
     "tolerance 0.1": dict(tolerance=0.1),
     "density 0.1": dict(density=0.1),
@@ -36,6 +37,7 @@ WAYS = {  # what is changed, and the arguments
     "a hop of 10 ms": dict(hop_length=480),
     "tolerance 0.1, a hop of 10 ms": dict(tolerance=0.1, hop_length=480),
     "one octave less at the top": dict(fmax=12000, fmin=12000 / 128),
+    "mode lines, a hop of 10 ms": dict(mode="lines", hop_length=480),
 }
 HOURS = {"1 min": 1 / 60, "10 min": 1 / 6, "1 h": 1, "6 h": 6, "24 h": 24}
 
@@ -76,34 +78,32 @@ def speed(x: dict[str, np.ndarray], sr: int) -> None:
             _, clock, processor = streamed(sound, sr, **how)
             seconds = sound.shape[-1] / sr
             row.append(f"{seconds / clock:.1f}, {2 * seconds / processor:.1f}")
-        fine = how if "density" not in how else {k: v for k, v in how.items() if k != "density"}
+        fine = {k: v for k, v in how.items() if k not in ("density", "mode")}
         found, best = (join(streamed(short, sr, **each)[0]).energy for each in (how, fine | dict(tolerance=0.001)))
         rows.append([*row, f"{np.abs(found - best).sum() / best.sum():.4f}"])
     print(markdown_table(["seconds of sound a second: clock, two cores", *x, "difference"], rows))
 
 
-def shares(x: np.ndarray, sr: int) -> None:
-    "Where the time goes, on one thread."
+def shares(x: np.ndarray, sr: int, mode: str, steps: dict[str, tuple[object, str]]) -> None:
+    "Where the time of a mode goes, on one thread: `steps` are what to time, in words."
     spent: Counter[str] = Counter()
 
-    def timed(owner, name):
+    def timed(words, owner, name):
         step = getattr(owner, name)
 
         def measured(*args, **kw):
             begin = process_time()
             try: return step(*args, **kw)
-            finally: spent[name] += process_time() - begin
+            finally: spent[words] += process_time() - begin
         setattr(owner, name, measured)
         return lambda: setattr(owner, name, step)
-    undo = [timed(*step) for step in ((fast, "_fold_bands"), (fast, "_send_filled"), (fast.scipy.fft, "rfft"),
-                                      (fast.scipy.fft, "ifft"))]
-    _, _, total = streamed(x, sr, threads=1)
+    undo = [timed(words, *step) for words, step in steps.items()]
+    _, _, total = streamed(x, sr, threads=1, mode=mode)
     for each in undo: each()
-    steps = {"rfft": "a block's spectrum", "_fold_bands": "multiply and fold", "ifft": "inverse transforms",
-             "_send_filled": "interpolate, map, deposit"}
-    rows = [[words, f"{spent[name] / total:.0%}"] for name, words in steps.items()]
-    rows.append(["everything else", f"{1 - sum(spent.values()) / total:.0%}"])
-    print(markdown_table(["step", "share of the processor time"], rows))
+    rows = [[words, f"{spent[words] / total:.0%}", f"{1e3 * spent[words] * sr / x.shape[-1]:.1f}"] for words in steps]
+    rest = total - sum(spent.values())
+    rows.append(["everything else", f"{rest / total:.0%}", f"{1e3 * rest * sr / x.shape[-1]:.1f}"])
+    print(markdown_table([f"step, mode {mode}", "share of the processor time", "ms a second of sound"], rows))
 
 
 def peak() -> float:
@@ -135,10 +135,19 @@ def memory() -> None:
     print(markdown_table(["sound", "columns", "peak [MB]"], rows))
 
 
+STEPS: dict[str, dict[str, tuple[object, str]]] = {
+    "fast": {"a block's spectrum": (fast.scipy.fft, "rfft"), "multiply and fold": (fast, "_fold_bands"),
+             "inverse transforms": (fast.scipy.fft, "ifft"), "interpolate, map, deposit": (fast, "_send_filled"),
+             "half-sample steps": (fast._HalfSteps, "cut")},
+    "lines": {"a block's spectrum": (fast.scipy.fft, "rfft"), "multiply": (lines, "_bands"),
+              "inverse transforms": (fast.scipy.fft, "ifft"), "slope, map, pieces": (lines, "_send_lines")},
+}
+
+
 def measure(x: dict[str, np.ndarray], sr: int) -> None:
-    "Both tables."
+    "All tables."
     speed(x, sr)
-    shares(next(iter(x.values())), sr)
+    for mode, steps in STEPS.items(): shares(next(iter(x.values())), sr, mode, steps)
 
 
 def main() -> None:

@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike, DTypeLike
 from .engine import checks
 from .engine.cost import admit
 from .engine.gate import check_gate, open_cells
+from .engine.lines import live_engine
 from .engine.live import _Intake, _Live, endless
 from .engine.plan import default_plan
 from .engine.reassign import check_ways
@@ -26,8 +27,8 @@ from .engine.running import _cores
 from .slices import ReassignedSlice, _cut
 
 # %% ../nbs/212_streams.ipynb #f9f46665
-def _refuse(q, gate, boundary, mode):
-    "Raise a ValueError for what needs the whole sound."
+def _refuse(q, gate, boundary, mode, modes):
+    "Raise a ValueError for what needs the whole sound, and for a mode that there isn't."
     if isinstance(q, str):
         raise ValueError(f"q={checks.shown(q)} is not a number: \"auto\" chooses from a survey of "
                          f"the whole sound, which a stream doesn't have")
@@ -38,6 +39,7 @@ def _refuse(q, gate, boundary, mode):
     if mode == "parity":
         raise ValueError("mode='parity' transforms the whole sound at once, which a stream doesn't "
                          "have: take 'fast'")
+    checks.choice("mode", mode, modes)
     if boundary == "wrap":
         raise ValueError("boundary='wrap' joins the end of the sound to its beginning, which a "
                          "stream gives away first: take 'zero' or 'reflect'")
@@ -72,7 +74,7 @@ class ReassignedStream:
     pool : bool, default: False
         one picture of all channels together
     mode : str, default: 'fast'
-        "fast"; the other needs the whole sound
+        "fast", or "lines": in half the time, within some 3 %
     tolerance : float, default: 0.01
         largest relative L1 error of the energy
     density : float | None, default: None
@@ -90,6 +92,8 @@ class ReassignedStream:
     begun : datetime | None, default: None
         the moment of the first sample
     """
+    modes: tuple[str, ...] = "fast", "lines"
+
     def __init__(
         self,
         sr: float,                       # sampling rate [Hz]
@@ -103,7 +107,7 @@ class ReassignedStream:
         gate: str | None = "local",      # "local" or None
         boundary: str = "zero",          # before and after the sound: "zero" or "reflect"
         pool: bool = False,              # one picture of all channels together
-        mode: str = "fast",              # "fast"; the other needs the whole sound
+        mode: str = "fast",              # "fast", or "lines": in half the time, within some 3 %
         tolerance: float = 0.01,         # largest relative L1 error of the energy
         density: float | None = None,    # instead: departure points per critical spacing
         lint: float = 0.5,               # largest displacement |eta/chi| that enters the picture
@@ -114,11 +118,12 @@ class ReassignedStream:
                                          # whole sound's blocks
         begun: datetime | None = None,   # the moment of the first sample
     ) -> None:
-        _refuse(q, gate, boundary, mode)
+        _refuse(q, gate, boundary, mode, self.modes)
         self.plan = default_plan(endless, sr, q, fmin, fmax, bins_per_octave, hop_length,
                                  oversampling, lint)
         self.sr, self.gate, self.pool = float(sr), gate, checks.truth("pool", pool)
-        tolerance, density = check_ways(mode, boundary, tolerance, density)
+        tolerance, density = check_ways("fast", boundary, tolerance, density)
+        self.live = live_engine(mode, self.plan, tolerance, density)
         self.threads = _cores() if threads is None else checks.integer("threads", threads, 1)
         self.calibration = (None if calibration is None
                             else checks.number("calibration", calibration, -1000, 1000))
@@ -134,7 +139,7 @@ class ReassignedStream:
 
     def _engine(self, channels: int, dtype: Any) -> _Live:
         "What computes one picture."
-        return _Live(channels, dtype, *self.how)
+        return self.live(channels, dtype, *self.how)
 
     def _admit(self, channels: int, itemsize: int) -> None:
         "Raise a MemoryError where blocks of so many channels need more memory than there is."

@@ -326,6 +326,44 @@ def test_a_full_disk(tapes, tmp_path, monkeypatch):
     assert content(store) == content(whole)
 
 
+def test_the_power_fails(tapes, tmp_path, monkeypatch):
+    "A disk that has only what it was waited for has no marker, and no end of a recording, without what they speak of."
+    import json
+    import stat
+    files, names, replace, fsync = {}, {}, os.replace, os.fsync     # what the disk has: content by inode, and names
+
+    def waited(handle):
+        fsync(handle)
+        about, path = os.fstat(handle), Path(os.readlink(f"/proc/self/fd/{handle}"))
+        if stat.S_ISDIR(about.st_mode):
+            names.update({p: p.stat().st_ino for p in list(path.iterdir()) if not p.name.endswith(".partial")})
+        else: files[about.st_ino] = path.read_bytes()
+    told = []
+
+    def renamed(a, b):
+        name = Path(b).relative_to(store).as_posix()
+        there = {p.relative_to(store).as_posix(): files.get(n) for p, n in list(names.items())
+                 if store in p.parents and (p.is_dir() or n in files)}
+        if name.startswith("progress/"): needed = json.loads(Path(a).read_bytes())["objects"]
+        elif name.startswith("recordings/") and name.count("/") == 2 and b"source_sha256" in Path(a).read_bytes():
+            at = name.rsplit("/", 1)[0]
+            needed = {p.relative_to(store).as_posix(): None for p in (store / at).rglob("*")
+                      if p.is_file() and p.suffix != ".partial"}
+        else: needed = {}
+        for key in needed:
+            told.append(key)
+            if key == name: continue
+            for parent in (key, *(p.as_posix() for p in Path(key).parents if p.name)):
+                assert parent in there, f"{name} is on the disk before {parent}"
+            assert there[key] == (store / key).read_bytes()
+        replace(a, b)
+    store = tmp_path / "store"
+    monkeypatch.setattr(os, "fsync", waited)
+    monkeypatch.setattr(os, "replace", renamed)
+    make(tapes, store)
+    assert len(told) > 30
+
+
 def test_a_target_that_cannot_be_written(tapes, tmp_path, monkeypatch, capsys):
     (tmp_path / "file").write_text("a file")
     assert cli.main(["archive", str(tapes), "-o", str(tmp_path / "file"), "--quiet"]) == 2
@@ -342,6 +380,75 @@ def test_two_runs(tapes, tmp_path):
     with place.locked(Place(store)), pytest.raises(StoreError, match="is being written by another run"):
         make(tapes, store)
     make(tapes, store)
+
+
+def edited(store, change):
+    "The attributes of a store's root, changed."
+    import json
+    about = json.loads((store / "zarr.json").read_text())
+    change(about["attributes"])
+    (store / "zarr.json").write_text(json.dumps(about))
+
+
+@pytest.mark.parametrize("change", [
+    lambda about: about.update(settings=about["settings"][:-1] + ', "colour": "blue"}', hyperres_version="9.0"),
+    lambda about: about.update(hyperres_archive=2, hyperres_version="9.0"),
+])
+def test_a_store_of_a_newer_version(tapes, tmp_path, capsys, change):
+    make(tapes, store := tmp_path / "store")
+    edited(store, change)
+    known = content(store)
+    for what in (["archive", str(tapes), "-o"], ["draw"]):
+        assert cli.main([*what, str(store), "--quiet"]) == 2
+        assert f"{store} was made by hyperres 9.0, a newer one than this" in capsys.readouterr().err
+    assert content(store) == known
+
+
+@pytest.mark.parametrize("root", ["", "{", "[]", "null", '{"attributes": 3}'])
+def test_a_damaged_root(tapes, tmp_path, root):
+    make(tapes, store := tmp_path / "store")
+    (store / "zarr.json").write_text(root)
+    for act in (lambda: make(tapes, store), lambda: lookup.open_archive(store)):
+        with pytest.raises(StoreError, match=r"zarr\.json is damaged \(") as caught: act()
+        assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("harm", ["cut", "zeros", "gone"])
+def test_a_damaged_chunk_is_named(tapes, tmp_path, capsys, harm):
+    make(tapes, store := tmp_path / "store")
+    (chunk,) = (store / "recordings").glob("B_*/energy/c/0/0/0")
+    if harm == "gone": chunk.unlink()
+    else: chunk.write_bytes(chunk.read_bytes()[:99] if harm == "cut" else bytes(300))
+    book = lookup.open_archive(store)
+    assert np.isfinite(lookup.window(book, files=["tapes/C_20240504_001500.wav"]).energy.values).any()
+    with pytest.raises(StoreError, match=r"recordings/B_20240503_221500-\w+/energy is damaged") as caught:
+        lookup.window(book)
+    assert "\n" not in str(caught.value)
+
+
+def test_nothing_is_left_where_nothing_came_of_it(tmp_path, capsys):
+    assert cli.main(["archive", str(tmp_path / "tapes"), "-o", str(tmp_path / "store"), "--quiet"]) == 2
+    assert "tapes: the file is gone)" in capsys.readouterr().err and not (tmp_path / "store").exists()
+
+
+def test_odd_names(tmp_path):
+    (folder := tmp_path / "ta pes").mkdir()
+    names = ["%20#?&.wav", "a b\n c ü 日本 \"q\" '.wav", "x_y.wav"]
+    for name in names: soundfile.write(folder / name, sound(2, 1), SR, format="WAV")
+    for inner in ("x", "y"):
+        (folder / inner).mkdir()
+        soundfile.write(folder / inner / "y.wav", sound(2, 1), SR)
+    os.symlink(folder, folder / "x" / "loop")
+    store = folder / "store"                        # inside the folder that is archived
+    for _ in range(2):
+        result = make(folder, store)
+        assert [r.file for r in result.rows] == sorted(f"ta pes/{n}" for n in (*names, "x/y.wav", "y/y.wav"))
+        assert {r.outcome for r in result.rows} == {"done"} and len({r.group for r in result.rows}) == 5
+    import csv
+    with open(store / "outcomes.csv", newline="", encoding="utf-8") as file:
+        assert [row["file"] for row in csv.DictReader(file)] == [r.file for r in result.rows]
+    found = lookup.window(lookup.open_archive(store), files=[f"ta pes/{names[1]}"])
+    assert np.isfinite(found.energy.values).any()
 
 
 # ---- times

@@ -411,6 +411,24 @@ def test_time_expansion(tmp_path):
         refused(audio.info, plain, time_expansion=wrong, error=ValueError, says=f"time_expansion={wrong!r}")
 
 
+@pytest.mark.parametrize("comment, start, device, gain", [
+    ("Recorded at 12:34:56 03/04/2018 by AudioMoth 0123456789ABCDEF at gain setting 2 while battery state was 4.2V",
+     "2018-04-03T12:34:56", "AudioMoth 0123456789ABCDEF", "setting 2"),
+    ("Recorded at 04:00:00.250 19/05/2020 (UTC+5:30) by AudioMoth 24A04F085F8BE4B6 at low-medium gain while battery "
+     "was greater than 4.9V and temperature was 21.5C. Band-pass filter applied with cut-off frequencies of 1.0kHz and "
+     "8.0kHz.", "2020-05-19T04:00:00.250000+05:30", "AudioMoth 24A04F085F8BE4B6", "low-medium"),
+    ("Recorded at 04:00:00 19/05/2023 (UTC+13) by AudioMoth 24A04F085F8BE4B6 using external microphone at medium gain "
+     "while battery was 4.3V.", "2023-05-19T04:00:00+13:00", "AudioMoth 24A04F085F8BE4B6", "medium"),
+    ("Recorded at 04:00:00 19/05/2023 (UTC-3:30) during deployment 0123456789ABCDEF at medium gain while battery was "
+     "4.3V.", "2023-05-19T04:00:00-03:30", "AudioMoth, deployment 0123456789ABCDEF", "medium"),
+])
+def test_generations_of_audiomoth(tmp_path, comment, start, device, gain):
+    content = comment.encode().ljust(384, b"\0")
+    path = with_chunks(tmp_path, (b"LIST", b"INFOICMT" + struct.pack("<I", len(content)) + content), name="moth.wav")
+    told = audio.info(path).origin
+    assert (told.start.isoformat(), told.start_from, told.device, told.gain) == (start, "AudioMoth", device, gain)
+
+
 def test_what_recorders_tell(tmp_path):
     moth = b"INFOICMT" + struct.pack("<I", 120) + (
         b"Recorded at 19:17:30 06/04/2018 (UTC-3) by AudioMoth 0FE081F80FE081F0 at gain setting 2 while battery "

@@ -1,5 +1,6 @@
 """A stream of any cuts gives the picture of the whole sound, bit for bit, and no column late."""
 
+import re
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta, timezone
@@ -13,6 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spectral_hyperresolution import ReassignedStream, audio, reassigned_slices, reassigned_spectrogram
+from spectral_hyperresolution.engine.gate import open_cells
+from spectral_hyperresolution.engine.lines import reassign_lines
 from spectral_hyperresolution.files.sound import SoundError
 from spectral_hyperresolution.slices import join
 
@@ -87,6 +90,72 @@ def test_an_end_soon_after_a_slice(how):
     for more in (1, 2, 400, 3000):
         parts = pushed(ReassignedStream(SR, **how), x[:given + more], [given + 1])
         assert check_same(parts, reassigned_spectrogram(x[:given + more], SR, **how)) and len(parts) > 1
+
+
+# ---- straight pieces
+
+
+@pytest.mark.parametrize("how", [dict(), dict(boundary="reflect", pool=True, gate=None), dict(dtype=np.float64, q=4),
+                                 dict(delay=0.5, q=5), dict(lint=0.2, hop_length=7)])
+def test_straight_pieces_of_any_cuts(how):
+    "A stream of mode \"lines\" is the same, bit for bit, at any cuts; without a delay it is the engine's on the whole."
+    how = quick | dict(mode="lines") | how
+    x, rng = sound(40_000, 2, seed=3), np.random.default_rng(7)
+    whole = pushed(ReassignedStream(SR, threads=1, **how), x, [])
+    for _ in range(2):
+        parts = pushed(ReassignedStream(SR, **how), x, np.sort(rng.integers(0, 40_000, 30)))
+        assert len(parts) > 2 and check_same(parts, join(whole))
+    if "delay" in how: return
+    together = join(whole)
+    plan, scale = together.plan, together.plan.energy_scale / SR
+    for k, channels in enumerate([x] if how.get("pool") else x[:, None]):
+        energy, counts = reassign_lines(channels.astype(how.get("dtype", np.float32)), plan,
+                                        how.get("boundary", "zero"))
+        lit = open_cells(counts, plan, how.get("gate", "local"))
+        got, got_counts = (a.reshape(-1, *a.shape[-2:])[k] for a in (together.energy, together.counts))
+        assert energy.any() and np.array_equal(got_counts, counts.T[::-1])
+        assert np.array_equal(got, np.where(lit, energy, 0).T[::-1] * scale)
+
+
+@pytest.mark.parametrize("kind, q, bound", [("noise", 4, 0.03), ("noise", 1, 0.06), ("sweep", 4, 0.02),
+                                            ("clicks", 4, 0.06), ("clicks", 1, 0.1), ("mixed", 2, 0.02)])
+def test_straight_pieces_are_near_the_fast_mode(kind, q, bound):
+    n = np.arange(30_000)
+    x = dict(noise=np.random.default_rng(0).standard_normal(len(n)), clicks=(n % 4001 == 77) * 1.0,
+             sweep=np.sin(2 * np.pi * np.cumsum(0.02 + 0.1 * (1 + np.sin(n / 3000)))),
+             mixed=np.sin(0.3 * n) + 0.3 * np.sin(0.31 * n) + (n % 5003 == 7) * 20)[kind]
+    x = x + 1e-3 * np.random.default_rng(1).standard_normal(len(n))
+    how = dict(q=q, bins_per_octave=24, oversampling=2, hop_length=120, gate=None)
+    fine = join(pushed(ReassignedStream(48000, tolerance=0.001, **how), x, []))
+    lines = join(pushed(ReassignedStream(48000, mode="lines", **how), x, []))
+    assert 0 < np.abs(lines.energy - fine.energy).sum() < bound * fine.energy.sum()
+    assert np.isclose(lines.energy.sum(), fine.energy.sum(), rtol=0.03)
+    assert np.abs(lines.counts - fine.counts).sum() < 0.15 * fine.counts.sum()
+
+
+def test_straight_pieces_of_a_real_recording():
+    x, sr = audio.read(audio.example)
+    how = dict(q=4, fmin=20e3, bins_per_octave=36, hop_length=150, oversampling=2)
+    fine = join(pushed(ReassignedStream(sr, tolerance=0.001, **how), x, []))
+    lines = join(pushed(ReassignedStream(sr, mode="lines", **how), x, []))
+    assert 0 < np.abs(lines.energy - fine.energy).sum() < 0.05 * fine.energy.sum()
+    assert ((lines.energy > 0) == (fine.energy > 0)).mean() > 0.95
+
+
+@pytest.mark.parametrize("how, words", [
+    (dict(tolerance=0.001), "=0.001: mode='lines' has an error of its own, about 0.03, and takes no tolerance"),
+    (dict(density=1.0), "density=1: mode='lines' has an error of its own"),
+    (dict(mode="line"), "mode='line' is not one of"),
+    (dict(q=0.5), "mode='lines' needs filters with a sigma_t of >= 2 samples, and the highest has 1"),
+])
+def test_what_straight_pieces_cannot_do(how, words):
+    with pytest.raises(ValueError, match=re.escape(words)): ReassignedStream(SR, **dict(mode="lines") | how)
+
+
+def test_torch_has_no_straight_pieces():
+    pytest.importorskip("torch")
+    from spectral_hyperresolution.pytorch.stream import TorchStream
+    with pytest.raises(ValueError, match=r"mode='lines' is not one of \('fast',\)"): TorchStream(SR, mode="lines")
 
 
 def test_one_sample_at_a_time():

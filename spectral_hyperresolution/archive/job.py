@@ -278,8 +278,10 @@ def settings_for(
     given = {k: v for k, v in asked.items() if v is not None}
     if "fmax" not in given:
         rates = [about.sr for about in heads if isinstance(about, Recording)]
-        if not rates: raise ValueError("none of the recordings can be used, so that nothing tells "
-                                       "the highest frequency: name fmax")
+        if not rates:
+            whys = (f" ({row.file}: {row.note})" for row in heads if isinstance(row, Row))
+            raise ValueError(f"none of the recordings can be used{next(whys, '')}, so that nothing "
+                             f"tells the highest frequency: name fmax")
         given["fmax"] = max(rates) / 2
     given.setdefault("fmin", given["fmax"] / 256)
     return Settings(**given)

@@ -6,7 +6,6 @@
 __all__ = ['most_open', 'few_recordings', 'Columns', 'Archive', 'read_columns', 'open_archive', 'row_range', 'window']
 
 # %% ../../nbs/469_archive_lookup.ipynb #ed86228f
-import json
 import os
 from collections.abc import Sequence
 from copy import copy
@@ -17,10 +16,11 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from .clock import microseconds
-from .layout import Recording, Shape, effort, shape_of, unpack
-from .place import Place, StoreError, table
-from .settings import Settings, levels
-from .table import never, read_table, root_of
+from .layout import (
+    Recording, Shape, effort, missing, shape_of, unpack)
+from .place import Place, StoreError, cells, table
+from .settings import levels
+from .table import never, read_table, root_of, settings_in
 
 if TYPE_CHECKING:
     import xarray
@@ -73,7 +73,7 @@ class Archive:
         if not about["complete"]:
             raise StoreError(f"{store} isn't complete: a run is under way, or was stopped. "
                              f"`hyperres archive` with the same recordings finishes it")
-        self.settings = Settings(**json.loads(about["settings"]))
+        self.settings = settings_in(self.place, about)
         self.rows, self.spectra = read_table(self.place)
         self.store = self.place.zarr()
         self.starts, self.ends = (np.array([getattr(r, n) if r.group else never for r in self.rows],
@@ -232,8 +232,9 @@ def read_columns(
         else: continue                           # a recording of fewer channels
         energy = np.full((b - a, last - first), np.nan)
         if (there := min(last, shape.plan.n_bins)) > first:
-            stored = book.opened(f"{path}/energy")
-            energy[:, :there - first] = unpack(stored[taken, a:b, first:there]).sum(0)
+            stored = cells(book.store, f"{path}/energy", np.s_[taken, a:b, first:there], missing,
+                           book.opened)
+            energy[:, :there - first] = unpack(stored).sum(0)
         cell = shape.plan.tdeci * factor / row.rate
         found.append(Columns(k, max(int(book.starts[k]), 0) + round(a * cell * 1e6), cell,
                              effort(shape.plan, row.rate, factor)[a:b], energy))

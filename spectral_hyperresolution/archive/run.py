@@ -6,7 +6,6 @@
 __all__ = ['each_recording', 'Result', 'expected', 'archive']
 
 # %% ../../nbs/468_archive_run.ipynb #72eead1a
-import json
 import os
 import time
 from collections import deque
@@ -21,8 +20,8 @@ from .layout import Recording
 from .place import Place, clear_partial, locked, needs
 from .settings import Settings, differs
 from spectral_hyperresolution.archive.table import (
-    Row, _level_groups, plain_group, read_table, root, root_of, row_in, row_of, spectrum_in,
-    write_table)
+    Row, _level_groups, plain_group, read_table, root, root_of, row_in, row_of, settings_in,
+    spectrum_in, write_table)
 from .work import Outcome, compute, finish, whole
 from ..engine import checks, cost
 from ..engine.running import _cores
@@ -157,7 +156,7 @@ def _opened(place, asked, restart, heads):
     "The settings of a store, a new one's or its own. Raises ValueError where they differ."
     about = root_of(place)
     if about is not None and not restart:
-        kept = Settings(**json.loads(about["settings"]))
+        kept = settings_in(place, about)
         if other := differs(kept, asked):
             raise ValueError(f"{place.address} has been made otherwise: {other} was asked for. "
                              f"Leave that out, name another store, or --restart")
@@ -265,9 +264,11 @@ def _prepare(place, settings, new):
         for name in place.names():
             if name != "lock": place.remove(name)
     else: clear_partial(place)
-    if place.get("zarr.json") is None: place.put("zarr.json", root(settings, False))
-    for group in ("recordings", "levels", *_level_groups):
-        if place.get(f"{group}/zarr.json") is None: place.put(f"{group}/zarr.json", plain_group)
+    objects = {f"{group}/zarr.json": plain_group for group in ("recordings", "levels",
+                                                               *_level_groups)}
+    objects["zarr.json"] = root(settings, False)
+    if lacking := [(n, value) for n, value in objects.items() if place.get(n) is None]:
+        place.put_all(lacking)
 
 def _all_rows(place, job, outcomes):
     "The rows of all recordings, sorted by name."

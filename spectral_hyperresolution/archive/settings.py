@@ -23,7 +23,7 @@ from ..engine.plan import Plan
 
 # %% ../../nbs/463_archive_settings.ipynb #68bad1f4
 levels = 8, 64          # cells of the stored levels, in cells of the finest
-few_hop = 10_000        # cells of as many samples are filled with few points, see `engine.coarse`
+few_hop = 2_000         # cells of as many samples are filled with few points, see `engine.coarse`
 most_samples = 2**26    # of a piece; of more, a part of each cell would be looked at
 piece_samples = 2**24   # of a piece, where its length isn't given
 most_cells = 2**22      # of a piece and channel

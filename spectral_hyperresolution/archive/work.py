@@ -169,10 +169,9 @@ def compute(
         found = piece_objects(recording, settings, shape, k, energy, counts)
     except (ValueError, OSError, MemoryError, RuntimeError) as error:
         return trouble(recording, error)
-    for name, content in found.items(): place.put(name, content)
     sums = {name: sha256(content).hexdigest() for name, content in found.items()}
     told = dict(digest=digest(settings, recording), objects=sums, total=energy.sum(1).tolist())
-    place.put(marker(recording, k), json.dumps(told).encode())
+    place.put_all([*found.items(), (marker(recording, k), json.dumps(told).encode())])
     return None
 
 def is_there(place: Place, settings: Settings, recording: Recording, k: int) -> bool:
@@ -207,8 +206,7 @@ def finish(
     except (ValueError, OSError) as error: return trouble(recording, error)
     told = [json.loads(place.get(marker(recording, k)) or b"{}") for k in range(shape.pieces)]
     total = np.sum([piece["total"] for piece in told], axis=0)
-    for name, content in closing_objects(recording, settings, shape, known, total):
-        place.put(name, content)
+    place.put_all(closing_objects(recording, settings, shape, known, total))
     return Outcome(recording.name, "done")
 
 def whole(place: Place, settings: Settings, recording: Recording) -> Outcome:

@@ -101,6 +101,7 @@ class _Fast:
         self.eps, self.span = eps, plan.bins_from_top(plan.minf)
         self.rise = 1 / (2 * pi * plan.height) if plan.rows else 0.0
         self.half_steps = _HalfSteps(x, boundary)
+        self.extents = {}        # of each group: how far points are moved in time, and in columns
         self.layout = self.groups(plan, tolerance, density)
         self.tasks = self.queue()
 
@@ -121,6 +122,10 @@ class _Fast:
         shared = _batches if plan.n_scans <= shared_scans else _batches.__wrapped__
         return shared(plan, self.real, tolerance, density)
 
+    def at_half_steps(self, g):
+        "Whether a group reads the sound at half-sample steps."
+        return g.fine and _cut_off(self.plan, g)
+
     def block(self, g, begin, channel):
         "A block of one channel, scaled: its spectrum, sum of squares and power of 2; None: silent."
         zero = begin - (g.halo + g.lead) * g.stride                     # sample of index 0
@@ -131,14 +136,20 @@ class _Fast:
         power_of_2 = frexp(peak)[1]
         block = _scaled(block, -power_of_2)
         square = float(np.square(block).sum(dtype=float))
-        if g.fine and _cut_off(self.plan, g):
+        if self.at_half_steps(g):
             block = _scaled(self.half_steps.cut(channel, zero, g.block), -power_of_2)
         return scipy.fft.rfft(block), square, power_of_2
 
+    def extent(self, g):
+        "How far a group's points may be moved in time [samples], and its columns: first, end."
+        if g not in self.extents:
+            self.extents[g] = _time_reach(self.plan, g), *_columns(self.plan, g.first, g.last)
+        return self.extents[g]
+
     def reached(self, g, begin):
         "Rows and columns that a block may deposit in, within the window: first, end, first, end."
-        plan, reach, (top, bottom, left, right) = self.plan, _time_reach(self.plan, g), self.window
-        low, high = _columns(plan, g.first, g.last)
+        plan, (top, bottom, left, right) = self.plan, self.window
+        reach, low, high = self.extent(g)
         end, m = min(begin + g.payload * g.stride, plan.n_samples), self.margin
         return (max(top, floor((begin - reach) / plan.tdeci) - m),
                 min(bottom, ceil((end + reach) / plan.tdeci) + 1 + m),

@@ -16,7 +16,7 @@ import numpy as np
 
 from . import checks
 from .batches import _time_reach
-from .fast import _cut_off, _Fast
+from .fast import _Fast
 from .reassign import _summed
 
 # %% ../../nbs/460_live.ipynb #329339ce
@@ -138,10 +138,6 @@ class _Blocks(_Fast):
     def shared(self, plan, tolerance, density):
         "The groups of the whole sound."
         return super().groups(plan, tolerance, density)
-
-    def at_half_steps(self, g):
-        "Whether a group reads the sound at half-sample steps."
-        return g.fine and _cut_off(self.plan, g)
 
     def last(self, g):
         "How far beyond its beginning a block reads [samples], and the segments that it reads."

@@ -125,7 +125,7 @@ def _guano(content: bytes) -> tuple[dict[str, Any], list[str]]:
     return out, notes
 
 # %% ../../nbs/432_origin.ipynb #8cc9992f
-_moth = re.compile(r"Recorded at (\d\d:\d\d:\d\d) (\d\d)/(\d\d)/(\d{4})"
+_moth = re.compile(r"Recorded at (\d\d:\d\d:\d\d(?:\.\d+)?) (\d\d)/(\d\d)/(\d{4})"
                    r"(?: \((UTC)([-+]\d\d?(?::?\d\d)?)?\))?")
 
 def _audiomoth(comment: str) -> tuple[dict[str, Any], list[str]]:
@@ -134,6 +134,8 @@ def _audiomoth(comment: str) -> tuple[dict[str, Any], list[str]]:
     clock, day, month, year, utc, shift = found.groups()
     out: dict[str, Any] = {"start": _time(f"{year}-{month}-{day}T{clock}{shift or utc or ''}")}
     if serial := re.search(r"AudioMoth(?: [0-9A-F]{16})?", comment): out["device"] = serial[0]
+    elif place := re.search(r"during (deployment [0-9A-F]{16})", comment):
+        out["device"] = f"AudioMoth, {place[1]}"
     if gain := re.search(r"at (?:gain setting (\d)|([a-z-]+) gain)", comment):
         out["gain"] = gain[2] or f"setting {gain[1]}"
     return out, [] if out["start"] else [f"AudioMoth's time is on no calendar: {found[0]!r}"]

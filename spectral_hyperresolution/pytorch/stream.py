@@ -97,8 +97,8 @@ class _TorchLive(_Live):
 
 # %% ../../nbs/214_torch_stream.ipynb #b393270c
 class TorchStream(ReassignedStream):
-    """A `ReassignedStream` that is computed by torch. Raises ValueError as that does, and for
-    a device that isn't there.
+    """A `ReassignedStream` that is computed by torch, in the mode "fast" alone. Raises
+    ValueError as that does, and for a device that isn't there.
 
     Parameters
     ----------
@@ -109,6 +109,8 @@ class TorchStream(ReassignedStream):
     **settings : Any
         as `ReassignedStream` takes them
     """
+    modes = ("fast",)
+
     def __init__(
         self,
         sr: float,                                   # sampling rate [Hz]
