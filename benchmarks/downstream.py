@@ -327,30 +327,35 @@ def settings_of(args: argparse.Namespace) -> dict[str, Any]:
     return dict(takes=args.takes, counts=list(args.counts), seeds=args.seeds, floor=-80, version=3)
 
 
-def outlook(args: argparse.Namespace) -> str:
-    "How much of the table is done, and the processor time of the rest, from what the same kinds of jobs took."
+def outlook(args: argparse.Namespace) -> list[dict[str, Any]]:
+    "What is done of the whole table and what is not, with the mean processor time [s] of each kind of piece."
     cells = read_cells(args.cells)[1] if args.cells.exists() else []
-    spent: dict[tuple[Any, ...], dict[Job, float]] = {}
+    plan = jobs(args)
+    spent: dict[tuple[str, str], dict[Any, float]] = {}
     for c in cells:
-        if "seconds" not in c: continue
-        job = Job(*(c[field] for field in Job._fields))
-        group = spent.setdefault((job.task, job.tier, job.kind), {})
-        group[job] = group.get(job, 0.0) + c["seconds"]
-    done, plan = {key(c) for c in cells if c.get("finished")}, jobs(args)
-    rest, unknown, all_of_it = 0.0, 0, 0.0
-    lines = ["| task | features | classifiers | jobs done | of | processor time of a job [s] |",
-             "| --- | --- | --- | ---: | ---: | ---: |"]
-    for group in dict.fromkeys((job.task, job.tier, job.kind) for job in plan):
-        mine = [job for job in plan if (job.task, job.tier, job.kind) == group]
-        whole = [job for job in mine if not missing(args, job, done)]
-        each = float(np.mean([spent[group][job] for job in whole])) if whole else np.nan
-        lines.append(f"| {group[0]} | {tiers[group[1]][0]} … | {group[2]} | {len(whole)} | {len(mine)} | {each:.0f} |")
-        if not whole: unknown += len(mine)
-        else:
-            rest += each * (len(mine) - len(whole))
-            all_of_it += each * len(mine)
-    lines.append(f"\nprocessor time of the {len(plan) - unknown} jobs of kinds that have been met: "
-                 f"{all_of_it / 3600:.2f} h, of which {rest / 3600:.2f} h are left; of a kind not met: {unknown} jobs")
+        if "seconds" not in c or "features" in c and c["kind"] != "plain": continue
+        what = f"features: {tiers[c['tier']][0]}" if "features" in c else c["kind"]
+        pieces = spent.setdefault((c["task"], what), {})
+        pieces[key(c)] = max(c["seconds"], pieces.get(key(c), 0.0))  # features are computed once, and read later
+    of: dict[tuple[str, str], int] = {}
+    for job in plan:
+        pieces = {job.kind: len(set(tiers[job.tier]) & set(args.methods))}
+        if job.kind == "plain": pieces[f"features: {tiers[job.tier][0]}"] = 1
+        for what, n in pieces.items(): of[job.task, what] = of.get((job.task, what), 0) + n
+    return [dict(task=task, what=what, done=len(found := spent.get((task, what), {})), of=n,
+                 seconds=round(float(np.mean(list(found.values()))), 2) if found else None)
+            for (task, what), n in of.items()]
+
+
+def told(rows: list[dict[str, Any]]) -> str:
+    "`outlook` as a table, and the processor time that it adds up to."
+    lines = ["| task | what | done | of | processor time of one [s] |", "| --- | --- | ---: | ---: | ---: |"]
+    lines += [f"| {r['task']} | {r['what']} | {r['done']} | {r['of']} | {r['seconds'] or '?'} |" for r in rows]
+    whole, rest = (sum(n(r) * r["seconds"] for r in rows if r["seconds"]) / 3600 for n in
+                   (lambda r: r["of"], lambda r: r["of"] - r["done"]))
+    unknown = ", ".join(f"{r['task']} {r['what']}" for r in rows if not r["seconds"])
+    lines.append(f"\nprocessor time of the whole: {whole:.1f} h, of which {rest:.1f} h are left"
+                 + (f"; without {unknown}" if unknown else ""))
     return "\n".join(lines)
 
 
@@ -445,6 +450,10 @@ def summary(path: Path) -> dict[str, Any]:
                 some.append(row)
             rows.append(row)
         for row, corrected in zip(some, holm(p), strict=True): row["p"] = float(f"{corrected:.2g}")
+    for row in rows:
+        if "p" in row:  # 1 or -1: by both, over sounds and over folds (speakers, seeds)
+            low, high = row["difference_interval"]
+            row["sure"] = (row["p"] < 0.05) * ((low > 0) - (high < 0))
     nmi: dict[tuple[Any, ...], list[float]] = {}
     costs: dict[tuple[str, str], list[float]] = {}
     for c in cells:
@@ -478,7 +487,7 @@ def table(result: dict[str, Any], classifier: str = "logistic", size: str = "lar
         shown = []
         for column in columns:
             r = found.get((name, *column))
-            mark = "" if not r or r.get("p", 1) >= 0.05 else "+" if r["difference"] > 0 else "−"
+            mark = ("", "+", "−")[r.get("sure", 0)] if r else ""
             shown.append(f"{100 * r['accuracy']:.1f}{mark}" if r else "–")
         lines.append(f"| {name} | {' | '.join(shown)} |")
     return "\n".join(lines)
@@ -511,11 +520,11 @@ def main(argv: list[str] | None = None) -> None:
         args.seeds, args.counts, args.takes, args.tasks, args.folder = 1, (2, 1, 1), 5, ["detection"], None
         args.methods = [name for name in ("log-mel", "level", "level + shape", "three Qs") if name in args.methods]
     if args.plan:
-        print(outlook(args))
+        print(told(outlook(args)))
         return
     if not args.report: run(args)
     if args.report or args.quick:
-        result = summary(args.cells)
+        result = summary(args.cells) | dict(outlook=outlook(args))
         args.result.parent.mkdir(parents=True, exist_ok=True)
         lines = [json.dumps(k) + ": " + (
             "[\n" + ",\n".join(json.dumps(r, separators=(",", ":")) for r in v) + "]" if isinstance(v, list)

@@ -33,6 +33,8 @@ def test_the_quick_version(program, tmp_path, capsys):
     assert "all of it is measured" in capsys.readouterr().out
     assert {r["method"] for r in result["rows"]} == {"log-mel", "level", "level + shape", "three Qs"}
     assert {r["classifier"] for r in result["rows"]} == {"logistic", "nearest", "network"}
+    assert all(r["sure"] in (-1, 0, 1) for r in result["rows"] if r["method"] != "log-mel")
+    assert [r["of"] for r in result["outlook"]] == [r["done"] for r in result["outlook"]]
     assert all(0 <= r["interval"][0] <= r["accuracy"] <= r["interval"][1] <= 1 for r in result["rows"])
     assert all(0 <= u["nmi"] <= 1 for u in result["units"]) and all(c["seconds"] > 0 for c in result["costs"])
     (tmp_path / "cells.jsonl").write_text(first[: int(0.7 * len(first))])      # as if the machine had stopped
@@ -122,7 +124,9 @@ def test_the_plan_is_all_of_the_table_with_the_widest_first(program):
     assert {job.task for job in plan[:10]} == set(program.tasks) and {job.seed for job in plan[:15]} == {0}
     assert [job.kind for job in plan].index("network") > 30
     assert {j.snr for j in plan if j.task == "digits"} == {None, 10, 0, -10}
-    assert "of a kind not met: 2100 jobs" in program.outlook(argparse.Namespace(**how))
+    pieces = program.outlook(argparse.Namespace(**how))
+    assert sum(r["of"] for r in pieces) == 210 * (2 * len(program.methods) + len(program.tiers))
+    assert not any(r["done"] for r in pieces) and "without digits plain" in program.told(pieces)
 
 
 def test_statistics(program):

@@ -124,14 +124,14 @@ class ReassignedFrontEnd(torch.nn.Module):
 
     def forward(
         self,
-        x: torch.Tensor,     # sounds, (…, time)
+        x: torch.Tensor | ArrayLike,  # sounds, (…, time)
         lengths: ArrayLike | torch.Tensor | None = None,  # own samples of each sound, (…,)
     ) -> torch.Tensor:       # (…, channels, bands, frames)
         """Pooled levels of each sound. Raises ValueError as the layer.
 
         Parameters
         ----------
-        x : torch.Tensor
+        x : torch.Tensor | ArrayLike
             sounds, (…, time)
         lengths : ArrayLike | torch.Tensor | None, default: None
             own samples of each sound, (…,)
