@@ -204,7 +204,8 @@ def _several(q, consensus):
     "The Qs of the pictures that are made: one each, or all of one consensus."
     if isinstance(q, str):
         if q != "auto": raise ValueError(f"q={q!r} is not a number, several, or 'auto'")
-        if consensus is not None: raise ValueError("consensus=True: takes several numbers q, not 'auto'")
+        if consensus is not None:
+            raise ValueError("consensus=True: takes several numbers q, not 'auto'")
         return ["auto"]
     qs = checks.numbers("q", q, "iuf")
     if qs.ndim > 1 or qs.size == 0:

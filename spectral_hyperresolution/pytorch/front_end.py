@@ -105,7 +105,7 @@ class ReassignedFrontEnd(torch.nn.Module):
     ) -> None:
         super().__init__()
         if isinstance(qs, torch.nn.Parameter):
-            raise ValueError("qs is a Parameter: Q is not learned; mix=True learns shares of several")
+            raise ValueError("qs is a Parameter: Q is not learned; mix=True learns shares")
         row = checks.vector("qs", qs)
         if fixed := sorted({"scale", "norm", "q", "pad_to"} & set(settings)):
             raise ValueError(f"{fixed[0]}={settings[fixed[0]]!r} is not a setting of the front end")
