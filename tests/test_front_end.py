@@ -145,7 +145,7 @@ def test_a_folder_is_a_data_set(folder):
     assert LabelledFolder(folder, SR, 0.2, "(é)").classes == ["é"]                    # one class
     with pytest.raises(IndexError): data[4]
     for wrong in (slice(0, 2), 1.0, "a", [0]):
-        with pytest.raises(TypeError): data[wrong]
+        with pytest.raises(TypeError, match="cannot be interpreted as an integer"): data[wrong]
 
 
 def test_broken_folders_are_refused(folder):
