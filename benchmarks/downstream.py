@@ -1,6 +1,6 @@
 """What reassigned pictures are good for: sounds told apart from features of equal size, by simple classifiers.
 
-    python benchmarks/downstream.py --hours 3 --workers 2   # the whole table, what matters most first; resumes
+    python benchmarks/downstream.py --hours 3 --workers 2   # the table, what matters most first; resumes
     python benchmarks/downstream.py --plan                  # what is done, and how long the rest will take
     python benchmarks/downstream.py --report                # the table so far, stored in benchmarks/results
     python benchmarks/downstream.py --quick                 # a small case; name --cells and --result too
