@@ -1,15 +1,16 @@
 """What reassigned pictures are good for: sounds told apart from features of equal size, by simple classifiers.
 
-    python benchmarks/downstream.py --hours 3                      # the whole table, in order of importance; resumes
-    python benchmarks/downstream.py --hours 0.6 --takes 10 --seeds 2   # a part of it
-    python benchmarks/downstream.py --report                       # the table so far, stored in benchmarks/results
-    python benchmarks/downstream.py --quick                        # a small case; name --cells and --result too
+    python benchmarks/downstream.py --hours 3 --workers 2   # the table, what matters most first; resumes
+    python benchmarks/downstream.py --plan                  # what is done, and how long the rest will take
+    python benchmarks/downstream.py --report                # the table so far, stored in benchmarks/results
+    python benchmarks/downstream.py --quick                 # a small case; name --cells and --result too
 
 Spoken digits are read from the folder that HYPERRES_RECORDINGS names (the Free Spoken Digit Dataset in
 `spoken_digits`, real backgrounds in `everyday` and `forest`); everything else is made by seeds, bit for bit the same
-each time. A finished cell is a line of `--cells`; an interrupted run goes on there. Nothing but the validation part
-chooses a setting: of a method (its window, its Q), of a classifier (its penalty, its number of neighbours, its epochs).
-No sound of the test has its speaker, its take or its background's recording in the training.
+each time. A finished cell is some lines of `--cells`; an interrupted run goes on there. Features are computed once and
+kept in a folder beside the file until nothing needs them any more. Nothing but the validation part chooses a setting:
+of a method (its window, its Q), of a classifier (its penalty, its number of neighbours, its epochs). No sound of the
+test has its speaker, its take or its background's recording in the training.
 """
 
 import argparse
@@ -18,24 +19,27 @@ import os
 import warnings
 import zlib
 from base64 import b64decode, b64encode
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from datetime import date
+from functools import lru_cache, partial
 from importlib.metadata import PackageNotFoundError, version
 from itertools import product
 from pathlib import Path
-from time import perf_counter
-from typing import Any
+from time import perf_counter, process_time
+from typing import Any, NamedTuple
 
 import numpy as np
-from downstream_methods import computed, dear, installed, methods
+from downstream_methods import computed, installed, methods, seconds, tiers
 from downstream_sounds import Sounds, digits, makers, mixed, tasks
 
 ROOT = Path(__file__).resolve().parent.parent
 stored = ROOT / "benchmarks" / "results" / "downstream.json"
 sizes = {"small": 0.25, "large": 1.0}  # share of the training sounds
-penalties, neighbours = (0.03, 0.003, 0.3), (1, 3, 5, -1, -3, -5)  # the first while a variant is chosen
+epochs = 12  # of the network
+# the first while a variant is chosen
+penalties, neighbours = (0.003, 0.0003, 0.03), (1, 3, 5, -1, -3, -5)
 packages = ("numpy", "scipy", "scikit-learn", "librosa", "ssqueezepy", "kymatio", "torch", "spectral_hyperresolution")
-drawn = ("log-mel", "level", "level + shape", "three Qs")  # methods that the network is trained on, unless --cnn all
 
 
 def recordings_folder() -> Path | None:
@@ -57,9 +61,9 @@ def divisions(task: str, s: Sounds, seed: int, background: str = "none") -> Iter
         yield "digit", fold, s.labels, part
     if background == "real": return  # a speaker has recordings of its own there
     takes = s.take.max() + 1
-    for fold in range(5):  # takes held out
-        order = np.random.default_rng([8, fold]).permutation(takes)
-        where = np.empty(takes, int)
+    shuffled = np.random.default_rng(8).permutation(takes)
+    for fold in range(5):  # takes held out, each once
+        order, where = np.roll(shuffled, fold * takes // 5), np.empty(takes, int)
         where[order] = np.searchsorted(np.array([0.6, 0.8]) * takes, np.arange(takes), side="right")
         yield "speaker", fold, s.speaker, where[s.take]
 
@@ -77,24 +81,34 @@ def subset(labels: np.ndarray, part: np.ndarray, share: float, seed: int) -> np.
 # ---- classifiers: each gives predictions for validation and test, for every setting
 
 
-def logistic(X: np.ndarray, y: np.ndarray, others: list[np.ndarray], setting: float) -> list[np.ndarray]:
-    "Logistic regression of standardised features, with a penalty 1/C."
+Answers = list[list[np.ndarray]]  # of each setting, for each of `others`
+
+
+def logistic(X: np.ndarray, y: np.ndarray, others: list[np.ndarray], settings: Sequence[float]) -> Answers:
+    "Logistic regression of standardised features, with a penalty 1/C, for each C."
     from sklearn.linear_model import LogisticRegression
     from sklearn.preprocessing import StandardScaler
 
     scale = StandardScaler().fit(X)
-    model = LogisticRegression(C=setting, max_iter=100, tol=1e-2).fit(scale.transform(X), y)
-    return [model.predict(scale.transform(Z)) for Z in others]
+    known, *rest = (scale.transform(Z) for Z in (X, *others))
+    models = [LogisticRegression(C=c, max_iter=300, tol=1e-3).fit(known, y) for c in settings]
+    return [[model.predict(Z) for Z in rest] for model in models]
 
 
-def nearest(X: np.ndarray, y: np.ndarray, others: list[np.ndarray], setting: float) -> list[np.ndarray]:
+def nearest(X: np.ndarray, y: np.ndarray, others: list[np.ndarray], settings: Sequence[float]) -> Answers:
     "The nearest neighbours; of standardised features where their number is negative."
-    from sklearn.neighbors import KNeighborsClassifier
+    from sklearn.neighbors import NearestNeighbors
     from sklearn.preprocessing import StandardScaler
 
-    put = StandardScaler().fit(X).transform if setting < 0 else np.asarray
-    model = KNeighborsClassifier(abs(int(setting))).fit(put(X), y)
-    return [model.predict(put(Z)) for Z in others]
+    labels, found = np.unique(y, return_inverse=True), {}
+    for sign in {int(np.sign(k)) for k in settings}:
+        put = StandardScaler().fit(X).transform if sign < 0 else np.asarray
+        model = NearestNeighbors(n_neighbors=max(abs(int(k)) for k in settings)).fit(put(X))
+        found[sign] = [labels[1][model.kneighbors(put(Z), return_distance=False)] for Z in others]
+
+    def elected(near: np.ndarray) -> np.ndarray:
+        return labels[0][(near[:, :, None] == np.arange(len(labels[0]))).sum(1).argmax(1)]
+    return [[elected(near[:, :abs(int(k))]) for near in found[int(np.sign(k))]] for k in settings]
 
 
 untrained = {"logistic": (logistic, penalties), "nearest": (nearest, neighbours)}
@@ -111,46 +125,50 @@ def network(X: np.ndarray, y: np.ndarray, others: list[np.ndarray], judge: np.nd
     known, wanted = np.unique(y, return_inverse=True)
     nn = torch.nn
     model = nn.Sequential(
-        nn.Conv2d(X.shape[1], 16, 3, padding=1), nn.BatchNorm2d(16), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Conv2d(X.shape[1], 16, 3, stride=2, padding=1), nn.BatchNorm2d(16), nn.ReLU(),
         nn.Conv2d(16, 32, 3, padding=1), nn.BatchNorm2d(32), nn.ReLU(), nn.AdaptiveMaxPool2d((4, 2)),
         nn.Flatten(), nn.Dropout(0.3), nn.Linear(256, len(known)),
     )
-    optimiser = torch.optim.Adam(model.parameters(), 2e-3, weight_decay=1e-4)
+    size = 64 if len(y) > 640 else 16
+    steps = epochs * -(-len(y) // size)
+    optimiser = torch.optim.Adam(model.parameters(), weight_decay=1e-4)
+    rate = torch.optim.lr_scheduler.OneCycleLR(optimiser, 1e-2, total_steps=steps)
     target, best, answer = torch.tensor(wanted), -1.0, []
-    for _ in range(20):
+    for _ in range(epochs):
         model.train()
-        for rows in torch.randperm(len(target)).split(32):
-            if len(rows) < 2: continue
-            optimiser.zero_grad()
-            nn.functional.cross_entropy(model(put[0][rows]), target[rows]).backward()
-            optimiser.step()
+        for rows in torch.randperm(len(target)).split(size):
+            if len(rows) > 1:
+                optimiser.zero_grad()
+                nn.functional.cross_entropy(model(put[0][rows]), target[rows]).backward()
+                optimiser.step()
+            rate.step()
         model.eval()
         with torch.no_grad(): found = [known[model(Z).argmax(1).numpy()] for Z in put[1:]]
-        if (right := np.mean(found[0] == judge)) > best: best, answer = right, found
+        if (right := np.mean(found[0] == judge)) >= best: best, answer = right, found
     return answer
 
 
 def judged(features: dict[str, np.ndarray], y: np.ndarray, part: np.ndarray, train: np.ndarray, names: list[str],
-           seed: int) -> Iterator[dict[str, Any]]:
+           seed: int, variant: str) -> Iterator[dict[str, Any]]:
     "A record of each classifier: its choice by validation, and which sounds of the test it got right."
     judge, test = part == 1, part == 2
-    chosen = ""
     for name, (fit, settings) in untrained.items():
         if name not in names: continue
 
-        def tried(variant: str, setting: float, fit: Any = fit) -> tuple[float, str, float, np.ndarray]:
+        def tried(variant: str, some: Sequence[float], fit: Any = fit) -> list[tuple[float, str, float, np.ndarray]]:
             flat = features[variant].reshape(len(y), -1)
-            there, here = fit(flat[train], y[train], [flat[judge], flat[test]], setting)
-            return float(np.mean(there == y[judge])), variant, setting, here == y[test]
-        best = max((tried(variant, settings[0]) for variant in features), key=lambda t: t[0])
-        best = max([best, *(tried(best[1], setting) for setting in settings[1:])], key=lambda t: t[0])
-        chosen = chosen or best[1]
+            found = fit(flat[train], y[train], [flat[judge], flat[test]], some)
+            return [(float(np.mean(there == y[judge])), variant, setting, here == y[test])
+                    for setting, (there, here) in zip(some, found, strict=True)]
+        first = [tried(variant, settings[:1])[0] for variant in features]
+        best = max(first, key=lambda t: t[0])
+        best = max([best, *tried(best[1], settings[1:])], key=lambda t: t[0])
         yield dict(classifier=name, variant=best[1], setting=best[2], validation=round(best[0], 5), right=best[3])
     if "network" in names:
-        table = features[chosen or next(iter(features))]
+        table = features[variant]
         there, here = network(table[train], y[train], [table[judge], table[test]], y[judge], seed)
         score = round(float(np.mean(there == y[judge])), 5)
-        yield dict(classifier="network", variant=chosen, setting=0, validation=score, right=here == y[test])
+        yield dict(classifier="network", variant=variant, setting=0, validation=score, right=here == y[test])
 
 
 def units(table: np.ndarray, y: np.ndarray) -> float:
@@ -176,95 +194,194 @@ def unpacked(text: str, n: int) -> np.ndarray:
     return np.unpackbits(np.frombuffer(zlib.decompress(b64decode(text)), np.uint8))[:n].astype(bool)
 
 
-def jobs(args: argparse.Namespace) -> list[tuple[str, str, float | None, int]]:
-    "(task, background, SNR, seed), what matters most first."
-    found: list[tuple[str, str, float | None, int]] = []
-    wanted = [t for t in args.tasks if t != "digits" or args.folder is not None]
-    for background in ("white",) if args.quick else ("white", "pink", "real"):
-        if background == "real" and args.folder is None: continue
-        for seed, rank, task in product(range(args.seeds), range(1 if args.quick else 3), wanted):
-            snr = tasks[task].snrs[rank]
-            if task == "digits" and seed or snr is None and background != "white": continue
-            found.append((task, background if snr is not None else "none", snr, seed))
-    return found
+class Job(NamedTuple):
+    task: str
+    background: str
+    snr: float | None
+    seed: int
+    tier: int  # index into `tiers`
+    kind: str  # of classifiers: "plain" or "network"
+
+    @property
+    def where(self) -> tuple[Any, ...]: return self.task, self.background, self.snr, self.seed
 
 
-def urgency(job: tuple[str, str, float | None, int], dear: bool) -> tuple[int, ...]:
-    "What is measured first: white noise, the first seed, the SNR named first; methods that cost much, a little later."
-    task, background, snr, seed = job
-    turn = 2 * tasks[task].snrs.index(snr) + dear
-    return ("none", "white", "pink", "real").index(background) > 1, seed, turn * (3 if task == "digits" else 1)
+def jobs(args: argparse.Namespace) -> list[Job]:
+    "What is to be measured, what matters most first."
+    found = []
+    kinds = [k for k in ("plain", "network") if k == "plain" or k in args.classifiers]
+    for task, (rank, snr) in ((t, r) for t in args.tasks for r in enumerate(tasks[t].snrs[:1 if args.quick else None])):
+        if task == "digits" and args.folder is None: continue
+        for background in ("none",) if snr is None else ("white",) if args.quick else ("white", "pink", "real"):
+            if background == "real" and args.folder is None: continue
+            for seed, tier, kind in product(range(1 if task == "digits" else args.seeds), range(len(tiers)), kinds):
+                if not set(tiers[tier]) & set(args.methods): continue
+                found.append((urgency(task, background, rank, seed, tier, kind),
+                              Job(task, background, snr, seed, tier, kind)))
+    return [job for _, job in sorted(found)]
+
+
+def urgency(task: str, background: str, rank: int, seed: int, tier: int, kind: str) -> tuple[Any, ...]:
+    """Each task at its first SNR by all methods; all seeds; the network; then the other backgrounds and SNRs, each
+    first with one seed. Methods that cost much come after the others."""
+    far = rank + dict(none=0, white=0, real=1, pink=2)[background]
+    late = far + min(seed, 1) + (tier > 2) + (kind == "network") + (kind == "network" and tier > 1)
+    return late, kind == "network", far, tier > 1, seed, list(tasks).index(task), tier
 
 
 def run(args: argparse.Namespace) -> None:
     "Measure what is not among the cells yet, until time is up."
-    settings = dict(takes=args.takes, counts=list(args.counts), methods=args.methods, classifiers=args.classifiers,
-                    cnn=args.cnn, floor=-80, version=2)
-    done = begun(args.cells, settings)
+    begun(args.cells, settings_of(args))
     start, plan = perf_counter(), jobs(args)
-    turns = sorted(((job, tier) for job in plan for tier in (False, True)), key=lambda turn: urgency(*turn))
-    for i, ((task, background, snr, seed), tier) in enumerate(turns):
-        todo = [name for name in args.methods if (name in dear) == tier
-                and (task, background, snr, seed, name) not in done]
-        if not todo: continue
-        s = digits(args.folder, args.takes) if task == "digits" else makers[task](seed, args.counts)
-        if perf_counter() - start > 3600 * args.hours:
-            print(f"time is up after {i} of {len(turns)} jobs; the same command goes on", flush=True)
-            return
-        x = mixed(s, tasks[task].sr, background, snr, seed, args.folder)
-        features, cost = computed(x, tasks[task], todo)
-        length = sum(map(len, x)) / tasks[task].sr
-        for name in todo:
-            where = dict(task=task, background=background, snr=snr, seed=seed, method=name)
-            lines = [where | cell for cell in measured(args, where, s, features[name])]
-            lines.append(where | dict(cost=cost[name] / length, finished=True))
-            with args.cells.open("a", encoding="utf-8") as out: out.write("".join(json.dumps(c) + "\n" for c in lines))
-            share = (i + todo.index(name) / len(todo)) / len(turns)
-            so_far = f"{share:4.0%}  {perf_counter() - start:6.0f} s"
-            print(f"{so_far}  {task} {background} {snr} seed {seed}  {name}", flush=True)
-    print("all of it is measured", flush=True)
+    done = finished(args.cells)
+    todo = [job for job in plan if missing(args, job, done)]
+    if args.workers == 1: ended = all(worked(args, job, start) for job in todo)
+    else:
+        with ProcessPoolExecutor(args.workers) as pool:
+            ended = all(list(pool.map(partial(worked, args, start=start), todo)))
+    print("all of it is measured" if ended else "time is up; the same command goes on", flush=True)
 
 
-def measured(args: argparse.Namespace, where: dict[str, Any], s: Sounds,
-             features: dict[str, np.ndarray]) -> Iterator[dict[str, Any]]:
-    "The cells of one method in one condition."
-    name = where["method"]
-    middle = list(features.values())[len(features) // 2]  # nothing chooses without labels
+def missing(args: argparse.Namespace, job: Job, done: set[tuple[Any, ...]]) -> list[str]:
+    "The methods of a job that are asked for and not finished."
+    return [name for name in tiers[job.tier] if name in args.methods and (*job.where, job.kind, name) not in done]
+
+
+def worked(args: argparse.Namespace, job: Job, start: float) -> bool:
+    "Measure one job, unless time is up."
+    def late() -> bool: return perf_counter() - start > 3600 * args.hours
+    if late(): return False
+    warnings.simplefilter("ignore")
+    begin, before = process_time(), read_cells(args.cells)[1]
+    s = made(job.task, job.seed, args.takes, tuple(args.counts), args.folder)
+    features = remembered(args, job, s, [name for name in tiers[job.tier] if name in args.methods])
+    append(args.cells, [job._asdict() | dict(features=True, seconds=round(process_time() - begin, 2))])
+    for name in missing(args, job, {key(c) for c in before if c.get("finished")}):
+        if late(): return False
+        begin = process_time()
+        chosen = {(c["question"], c["fold"], c["size"]): c["variant"] for c in before
+                  if c.get("classifier") == "logistic" and key(c) == (*job.where, "plain", name)}
+        cells = list(measured(args, job, s, features[name], chosen))
+        if job.kind == "plain" and job.background in ("none", "white") and job.seed == 0:
+            cells.append(dict(cost=seconds(s.sounds[::max(1, len(s.sounds) // 12)], tasks[job.task], name)))
+        cells.append(dict(finished=True, seconds=round(process_time() - begin, 2)))
+        append(args.cells, [job._asdict() | dict(method=name) | cell for cell in cells])
+        print(f"{perf_counter() - start:6.0f} s  {' '.join(map(str, job))}  {name}", flush=True)
+    done, kinds = finished(args.cells), {"plain", "network"} & {"plain", *args.classifiers}
+    if not any(missing(args, job._replace(kind=kind), done) for kind in kinds): kept(args, job).unlink(missing_ok=True)
+    return True
+
+
+@lru_cache(maxsize=2)
+def made(task: str, seed: int, takes: int, counts: tuple[int, int, int], folder: Path | None) -> Sounds:
+    return digits(folder, takes) if task == "digits" and folder else makers[task](seed, counts)
+
+
+def kept(args: argparse.Namespace, job: Job) -> Path:
+    return args.cells.with_suffix(".features") / ("_".join(map(str, (*job.where, job.tier))) + ".npz")
+
+
+def remembered(args: argparse.Namespace, job: Job, s: Sounds, names: list[str]) -> dict[str, dict[str, np.ndarray]]:
+    "Features of a job's sounds by method and variant, from the folder or computed."
+    path = kept(args, job)
+    if path.exists():
+        with np.load(path) as file: flat = dict(file)
+        found: dict[str, dict[str, np.ndarray]] = {}
+        for name, table in flat.items(): found.setdefault(name.split("|")[0], {})[name.split("|")[1]] = table
+        if set(names) <= set(found): return found
+    x = mixed(s, tasks[job.task].sr, job.background, job.snr, job.seed, args.folder)
+    found = computed(x, tasks[job.task], names)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_suffix(f".{os.getpid()}")
+    with beside.open("wb") as out:
+        np.savez(out, **{f"{name}|{v}": table for name, tables in found.items() for v, table in tables.items()})
+    beside.replace(path)
+    return found
+
+
+def append(path: Path, cells: list[dict[str, Any]]) -> None:
+    "Add lines to the file, all in one write: two processes don't mix theirs."
+    with path.open("ab", buffering=0) as out: out.write("".join(json.dumps(c) + "\n" for c in cells).encode())
+
+
+def measured(args: argparse.Namespace, job: Job, s: Sounds, features: dict[str, np.ndarray],
+             chosen: dict[tuple[str, int, str], str]) -> Iterator[dict[str, Any]]:
+    "The cells of one method in one condition; `chosen`: the network's variant, by question, fold and size."
+    middle = list(features)[len(features) // 2]  # where nothing has been chosen by labels
     asked = set()
-    for question, fold, y, part in divisions(where["task"], s, where["seed"], where["background"]):
+    for question, fold, y, part in divisions(job.task, s, job.seed, job.background):
+        if job.kind == "network" and question == "speaker": continue  # nearly all are right already
         for size, share in sizes.items():
-            drawn_now = args.cnn == "all" or name in drawn and size == "large" and question != "speaker"
-            names = [c for c in args.classifiers if c != "network" or drawn_now]
-            for cell in judged(features, y, part, subset(y, part, share, fold), names, fold):
+            names = [c for c in args.classifiers if (c == "network") == (job.kind == "network")]
+            variant = chosen.get((question, fold, size), middle)
+            for cell in judged(features, y, part, subset(y, part, share, fold), names, fold, variant):
                 right = cell.pop("right")
                 yield cell | dict(question=question, fold=fold, size=size, n=len(right), right=packed(right),
                                   accuracy=round(float(right.mean()), 5))
-        if question not in asked:
-            yield dict(question=question, fold=fold, classifier="k-means", nmi=round(units(middle, y), 5))
+        if question not in asked and job.kind == "plain":
+            yield dict(question=question, fold=fold, classifier="k-means", nmi=round(units(features[middle], y), 5))
         asked.add(question)
 
 
-def begun(path: Path, settings: dict[str, Any]) -> set[tuple[Any, ...]]:
-    "What a file of cells has finished; a line that was cut short, and the job that it belongs to, are dropped."
+def settings_of(args: argparse.Namespace) -> dict[str, Any]:
+    return dict(takes=args.takes, counts=list(args.counts), seeds=args.seeds, floor=-80, version=3)
+
+
+def outlook(args: argparse.Namespace) -> list[dict[str, Any]]:
+    "What is done of the whole table and what is not, with the mean processor time [s] of each kind of piece."
+    cells = read_cells(args.cells)[1] if args.cells.exists() else []
+    plan = jobs(args)
+    spent: dict[tuple[str, str], dict[Any, float]] = {}
+    for c in cells:
+        if "seconds" not in c or "features" in c and c["kind"] != "plain": continue
+        what = f"features: {tiers[c['tier']][0]}" if "features" in c else c["kind"]
+        pieces = spent.setdefault((c["task"], what), {})
+        pieces[key(c)] = max(c["seconds"], pieces.get(key(c), 0.0))  # features are computed once, and read later
+    of: dict[tuple[str, str], int] = {}
+    for job in plan:
+        pieces = {job.kind: len(set(tiers[job.tier]) & set(args.methods))}
+        if job.kind == "plain": pieces[f"features: {tiers[job.tier][0]}"] = 1
+        for what, n in pieces.items(): of[job.task, what] = of.get((job.task, what), 0) + n
+    return [dict(task=task, what=what, done=len(found := spent.get((task, what), {})), of=n,
+                 seconds=round(float(np.mean(list(found.values()))), 2) if found else None)
+            for (task, what), n in of.items()]
+
+
+def told(rows: list[dict[str, Any]]) -> str:
+    "`outlook` as a table, and the processor time that it adds up to."
+    lines = ["| task | what | done | of | processor time of one [s] |", "| --- | --- | ---: | ---: | ---: |"]
+    lines += [f"| {r['task']} | {r['what']} | {r['done']} | {r['of']} | {r['seconds'] or '?'} |" for r in rows]
+    whole, rest = (sum(n(r) * r["seconds"] for r in rows if r["seconds"]) / 3600 for n in
+                   (lambda r: r["of"], lambda r: r["of"] - r["done"]))
+    unknown = ", ".join(f"{r['task']} {r['what']}" for r in rows if not r["seconds"])
+    lines.append(f"\nprocessor time of the whole: {whole:.1f} h, of which {rest:.1f} h are left"
+                 + (f"; without {unknown}" if unknown else ""))
+    return "\n".join(lines)
+
+
+def begun(path: Path, settings: dict[str, Any]) -> None:
+    "Make a file of cells ready: a line that was cut short, and the job that it belongs to, are dropped."
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(dict(settings=settings)) + "\n", encoding="utf-8")
-        return set()
+        return
     before, cells = read_cells(path)
     if before != settings:
         other = sorted(k for k in before | settings if before.get(k) != settings.get(k))
         raise ValueError(f"{path} was begun with other {', '.join(other)}: name another file with --cells")
-    finished = {key(c) for c in cells if c.get("finished")}
-    kept = [c for c in cells if key(c) in finished]
-    text = "".join(json.dumps(line) + "\n" for line in (dict(settings=settings), *kept))
+    ready = {key(c) for c in cells if c.get("finished")}
+    rest = [c for c in cells if key(c) in ready or "features" in c]
+    text = "".join(json.dumps(line) + "\n" for line in (dict(settings=settings), *rest))
     beside = path.with_suffix(".part")
     beside.write_text(text, encoding="utf-8")
     beside.replace(path)
-    return finished
+
+
+def finished(path: Path) -> set[tuple[Any, ...]]: return {key(c) for c in read_cells(path)[1] if c.get("finished")}
 
 
 def key(cell: dict[str, Any]) -> tuple[Any, ...]:
-    return tuple(cell[k] for k in ("task", "background", "snr", "seed", "method"))
+    return tuple(cell.get(k) for k in ("task", "background", "snr", "seed", "kind", "method"))
 
 
 def read_cells(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
@@ -286,6 +403,7 @@ def interval(folds: list[np.ndarray], seed: int = 0, draws: int = 2000) -> list[
     spread = np.array([f.std() / np.sqrt(len(f)) for f in folds])  # of a mean of sounds drawn with replacement
     take = rng.integers(len(folds), size=(draws, len(folds)))
     drawn = (means[take] + spread[take] * rng.standard_normal(take.shape)).mean(1)
+    drawn = drawn.clip(min(f.min() for f in folds), max(f.max() for f in folds))  # as no mean is beyond its values
     return [round(float(v), 4) for v in np.quantile(drawn, [0.025, 0.975])]
 
 
@@ -303,8 +421,8 @@ def summary(path: Path) -> dict[str, Any]:
     from scipy.stats import binomtest
 
     settings, cells = read_cells(path)
-    finished = {key(c) for c in cells if c.get("finished")}
-    cells = [c for c in cells if key(c) in finished]
+    ready = {key(c) for c in cells if c.get("finished")}
+    cells = [c for c in cells if key(c) in ready]
     groups: dict[tuple[Any, ...], dict[str, dict[tuple[int, int], np.ndarray]]] = {}
     for c in cells:
         if "right" not in c: continue
@@ -332,6 +450,10 @@ def summary(path: Path) -> dict[str, Any]:
                 some.append(row)
             rows.append(row)
         for row, corrected in zip(some, holm(p), strict=True): row["p"] = float(f"{corrected:.2g}")
+    for row in rows:
+        if "p" in row:  # 1 or -1: by both, over sounds and over folds (speakers, seeds)
+            low, high = row["difference_interval"]
+            row["sure"] = (row["p"] < 0.05) * ((low > 0) - (high < 0))
     nmi: dict[tuple[Any, ...], list[float]] = {}
     costs: dict[tuple[str, str], list[float]] = {}
     for c in cells:
@@ -365,7 +487,7 @@ def table(result: dict[str, Any], classifier: str = "logistic", size: str = "lar
         shown = []
         for column in columns:
             r = found.get((name, *column))
-            mark = "" if not r or r.get("p", 1) >= 0.05 else "+" if r["difference"] > 0 else "−"
+            mark = ("", "+", "−")[r.get("sure", 0)] if r else ""
             shown.append(f"{100 * r['accuracy']:.1f}{mark}" if r else "–")
         lines.append(f"| {name} | {' | '.join(shown)} |")
     return "\n".join(lines)
@@ -382,7 +504,8 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--methods", nargs="+", choices=methods, default=installed())
     parser.add_argument("--classifiers", nargs="+", choices=("logistic", "nearest", "network"),
                         default=["logistic", "nearest", "network"])
-    parser.add_argument("--cnn", choices=("some", "all"), default="some", help="methods that the network is trained on")
+    parser.add_argument("--workers", type=int, default=1, help="processes; two cores take two")
+    parser.add_argument("--plan", action="store_true", help="print what is done and what the rest will take")
     parser.add_argument("--report", action="store_true", help="print the table and store it")
     parser.add_argument("--result", type=Path, default=stored, help="where --report stores it")
     parser.add_argument("--quick", action="store_true", help="a small case")
@@ -391,13 +514,17 @@ def main(argv: list[str] | None = None) -> None:
     args.folder = recordings_folder()
     if args.hours <= 0: parser.error(f"--hours {args.hours}: not > 0")
     if not 5 <= args.takes <= 50: parser.error(f"--takes {args.takes}: not from 5 to 50")
-    if args.seeds < 1 or min(args.counts) < 1: parser.error("--seeds and --counts are not >= 1")
+    if args.seeds < 1 or min(args.counts) < 1 or args.workers < 1:
+        parser.error("--seeds, --counts and --workers are not >= 1")
     if args.quick:
-        args.seeds, args.counts, args.takes, args.tasks, args.folder = 1, (3, 1, 2), 5, ["detection"], None
-        args.methods = [name for name in args.methods if name in drawn]
+        args.seeds, args.counts, args.takes, args.tasks, args.folder = 1, (2, 1, 1), 5, ["detection"], None
+        args.methods = [name for name in ("log-mel", "level", "level + shape", "three Qs") if name in args.methods]
+    if args.plan:
+        print(told(outlook(args)))
+        return
     if not args.report: run(args)
     if args.report or args.quick:
-        result = summary(args.cells)
+        result = summary(args.cells) | dict(outlook=outlook(args))
         args.result.parent.mkdir(parents=True, exist_ok=True)
         lines = [json.dumps(k) + ": " + (
             "[\n" + ",\n".join(json.dumps(r, separators=(",", ":")) for r in v) + "]" if isinstance(v, list)

@@ -39,13 +39,16 @@ class Task:
     duration: float | None  # [s]; None: frames stretch
     classes: int
 
+    @property
+    def hop(self) -> int: return self.sr // 400  # of reassigned pictures [samples]
+
 
 tasks = {
-    "digits": Task(8000, 80, 3900, (None, 10, 0), None, 10),
-    "whistles": Task(16000, 1500, 7500, (0, None, -8), 0.6, 12),
-    "syllables": Task(16000, 1000, 7500, (0, None, -8), 0.3, 8),
-    "detection": Task(8000, 200, 3900, (20, 24, 16), 0.4, 4),
-    "counting": Task(16000, 1500, 7500, (0, None, -8), 0.6, 5),
+    "digits": Task(8000, 80, 3900, (None, 0, 10, -10), None, 10),
+    "whistles": Task(16000, 1500, 7500, (0, None, -8, -16), 0.6, 12),
+    "syllables": Task(16000, 1000, 7500, (0, None, -8, -16), 0.3, 8),
+    "detection": Task(8000, 200, 3900, (20, None, 24, 16), 0.4, 4),
+    "counting": Task(16000, 1500, 7500, (0, None, -8, -16), 0.6, 5),
 }
 
 

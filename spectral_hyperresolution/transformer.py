@@ -7,7 +7,7 @@ __all__ = ['ReassignedFeatures']
 
 # %% ../nbs/473_transformer.ipynb #6eadc821
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,7 @@ def _samples(sound, sr):
         x = checks.array("x", sound)
         if x.dtype == object: x = x.astype(float)                # a row of a table of objects
         if x.dtype.kind == "c": raise ValueError(f"Complex data not supported: x is {x.dtype}")
+        if x.ndim == 0: raise ValueError(f"x={checks.shown(sound)} is a number, not a sound")
         return checks.floating(x)
     x, rate = audio.read(os.fspath(sound))
     if rate != sr: raise ValueError(f"{sound} has a sampling rate of {rate:g} Hz, not sr={sr:g}")
@@ -44,7 +45,11 @@ def _sounds(X):
         if X.ndim > 1 and len(X) and X.shape[-1] == 0:
             raise ValueError(f"X has 0 feature(s) (shape={X.shape}) while a minimum of 1 is "
                              "required: samples")
-    if not isinstance(X, Iterable): raise TypeError(f"X={checks.shown(X)} is not a list of sounds")
+        if X.ndim > 1 and X.size and isinstance(X.flat[0], (str, os.PathLike)):
+            raise ValueError(f"X has shape {X.shape}, of paths: one column of them is a list of "
+                             "sounds")
+    if not hasattr(X, "__len__") or not isinstance(X, Iterable) or isinstance(X, Set):
+        raise TypeError(f"X={checks.shown(X)} is not a list of sounds, of known number and order")
     found = list(X)
     if not found: raise ValueError("X has 0 sounds: 0 sample(s) while a minimum of 1 is required")
     return found
@@ -60,8 +65,21 @@ def _row(i, sound, sr, how, compute):
     "Features of one sound, a row; what is wrong with it names its place."
     try: return compute(_samples(sound, sr), sr, how).ravel()
     except (ValueError, MemoryError) as error:
-        where = sound if isinstance(sound, (str, os.PathLike)) else "an array"
-        raise type(error)(f"X[{i}], {where}: {error}") from None
+        path = os.fspath(sound) if isinstance(sound, (str, os.PathLike)) else "an array"
+        where = "" if str(error).startswith(path) else f"{path}: "
+        raise type(error)(f"X[{i}], {where}{error}") from None
+
+def _jobs(n_jobs):
+    "The number of threads, checked; joblib cuts 1.5 to 1."
+    if n_jobs is None or isinstance(checks.real(n_jobs), int) and n_jobs != 0: return n_jobs
+    raise ValueError(f"n_jobs={checks.shown(n_jobs)} is not None or an integer other than 0")
+
+def _kept_in(memory):
+    "A joblib.Memory, of a folder or given."
+    if isinstance(memory, (str, os.PathLike)):
+        memory = os.fspath(memory)
+        if os.path.isfile(memory): raise ValueError(f"memory={memory!r} is a file, not a folder")
+    return check_memory(memory)
 
 # %% ../nbs/473_transformer.ipynb #ea03e743
 class ReassignedFeatures(TransformerMixin, BaseEstimator):
@@ -74,8 +92,8 @@ class ReassignedFeatures(TransformerMixin, BaseEstimator):
         sampling rate of all sounds [Hz]
     q : Any, default: 2.0
         a number, several, or "auto"
-    consensus : bool, default: False
-        one picture of what several Qs agree on
+    consensus : Any, default: False
+        True, or its settings: what several Qs agree on
     measures : Any, default: ('level',)
         of `features.measures`
     bands : int, default: 32
@@ -111,7 +129,7 @@ class ReassignedFeatures(TransformerMixin, BaseEstimator):
         sr: float = 16000,                 # sampling rate of all sounds [Hz]
         *,
         q: Any = 2.0,                      # a number, several, or "auto"
-        consensus: bool = False,           # one picture of what several Qs agree on
+        consensus: Any = False,            # True, or its settings: what several Qs agree on
         measures: Any = ("level",),        # of `features.measures`
         bands: int = 32,                   # blocks along frequency
         frames: int = 16,                  # blocks along time
@@ -155,6 +173,7 @@ class ReassignedFeatures(TransformerMixin, BaseEstimator):
         """
         found = _sounds(X)
         if (width := _width(X)) is not None: self.n_features_in_ = width
+        elif hasattr(self, "n_features_in_"): del self.n_features_in_     # of another data set
         self.n_features_out_ = len(self._rows(found[:1])[0])
         return self
 
@@ -185,11 +204,9 @@ class ReassignedFeatures(TransformerMixin, BaseEstimator):
 
     def _rows(self, found):
         how, sr = self._how(), checks.number("sr", self.sr, 0)
-        memory = check_memory(os.fspath(self.memory) if isinstance(self.memory, os.PathLike)
-                              else self.memory)
-        compute = memory.cache(_compute)
+        compute = _kept_in(self.memory).cache(_compute)
         jobs = (delayed(_row)(i, sound, sr, how, compute) for i, sound in enumerate(found))
-        return Parallel(self.n_jobs, prefer="threads")(jobs)
+        return Parallel(_jobs(self.n_jobs), prefer="threads")(jobs)
 
     def get_feature_names_out(
         self,
@@ -221,6 +238,8 @@ def _further(settings: Any, own: dict[str, Any]) -> dict[str, Any]:
     "Further settings as a dictionary, none of which has a parameter of its own."
     if settings is None: return {}
     checks.kind("settings", settings, dict)
+    for name in settings:
+        if not isinstance(name, str): raise ValueError(f"settings: {name!r} is not a name")
     if both := sorted(set(settings) & {*own, "sr", "pool", "threads"}):
         raise ValueError(f"settings={checks.shown(settings)} has {both[0]!r}, which is a parameter "
                          "or fixed")

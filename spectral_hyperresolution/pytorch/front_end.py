@@ -7,6 +7,8 @@ __all__ = ['leak', 'suffixes', 'ReassignedFrontEnd', 'LabelledFolder']
 
 # %% ../../nbs/474_front_end.ipynb #8309e5a2
 import re
+from math import prod
+from operator import index
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -41,6 +43,15 @@ def _frames(widths, columns, frames):
     return torch.tensor(np.stack([found[width] for width in widths]))
 
 # %% ../../nbs/474_front_end.ipynb #af0f402a
+def _own(lengths, lead):
+    "Own samples of each sound, one by one; the layer checks their range."
+    if not isinstance(lengths, torch.Tensor):
+        lengths = torch.as_tensor(checks.array("lengths", lengths))
+    if lengths.shape != lead:
+        raise ValueError(f"lengths has shape {tuple(lengths.shape)}: not one for each sound, "
+                         f"{tuple(lead)}")
+    return lengths.reshape(-1)
+
 class ReassignedFrontEnd(torch.nn.Module):
     """Sounds (…, time) to (…, channels, bands, frames), with pooling that is learned. Raises
     ValueError as the layer.
@@ -93,6 +104,8 @@ class ReassignedFrontEnd(torch.nn.Module):
         **settings: Any,             # others of `LinearReassignment`
     ) -> None:
         super().__init__()
+        if isinstance(qs, torch.nn.Parameter):
+            raise ValueError("qs is a Parameter: Q is not learned; mix=True learns shares")
         row = checks.vector("qs", qs)
         if fixed := sorted({"scale", "norm", "q", "pad_to"} & set(settings)):
             raise ValueError(f"{fixed[0]}={settings[fixed[0]]!r} is not a setting of the front end")
@@ -111,14 +124,14 @@ class ReassignedFrontEnd(torch.nn.Module):
 
     def forward(
         self,
-        x: torch.Tensor,     # sounds, (…, time)
+        x: torch.Tensor | ArrayLike,  # sounds, (…, time)
         lengths: ArrayLike | torch.Tensor | None = None,  # own samples of each sound, (…,)
     ) -> torch.Tensor:       # (…, channels, bands, frames)
         """Pooled levels of each sound. Raises ValueError as the layer.
 
         Parameters
         ----------
-        x : torch.Tensor
+        x : torch.Tensor | ArrayLike
             sounds, (…, time)
         lengths : ArrayLike | torch.Tensor | None, default: None
             own samples of each sound, (…,)
@@ -128,8 +141,10 @@ class ReassignedFrontEnd(torch.nn.Module):
         torch.Tensor
             (…, channels, bands, frames)
         """
-        flat = x.reshape(-1, x.shape[-1])
-        own = None if lengths is None else torch.as_tensor(lengths).reshape(-1)
+        if not isinstance(x, torch.Tensor): x = torch.as_tensor(checks.array("x", x))
+        if x.ndim == 0: raise ValueError(f"x has shape {tuple(x.shape)}: not (…, time)")
+        flat = x.reshape(prod(x.shape[:-1]), x.shape[-1])
+        own = None if lengths is None else _own(lengths, x.shape[:-1])
         pictures = [layer(flat, own) for layer in self.layers]
         columns = pictures[0].shape[-1]
         widths = ([columns] * len(flat) if own is None
@@ -190,7 +205,8 @@ class LabelledFolder(torch.utils.data.Dataset[tuple[torch.Tensor, int]]):
         self.duration = checks.number("duration", duration, 0)
         if not root.is_dir(): raise ValueError(f"folder={str(root)!r} is not a folder")
         self.paths = sorted(p for p in root.rglob("*")
-                            if p.suffix.lower() in suffixes and p.is_file())
+                            if p.suffix.lower() in suffixes and p.is_file()
+                            and not p.name.startswith("."))     # as macOS leaves beside files
         if not self.paths: raise ValueError(f"folder={str(root)!r} has no sounds {suffixes}")
         names = [_class(path, root, pattern) for path in self.paths]
         self.classes = sorted(set(names))
@@ -199,6 +215,7 @@ class LabelledFolder(torch.utils.data.Dataset[tuple[torch.Tensor, int]]):
     def __len__(self) -> int: return len(self.paths)
 
     def __getitem__(self, i: int) -> tuple[torch.Tensor, int]:
+        i = index(i)
         x, rate = audio.read(self.paths[i])
         if rate != self.sr:
             raise ValueError(f"{self.paths[i]} has a sampling rate of {rate:g} Hz, not "
