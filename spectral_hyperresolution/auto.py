@@ -20,7 +20,7 @@ from .engine.gate import open_cells
 from .engine.plan import Plan, default_oversampling, default_plan
 from .engine.reassign import _pooled
 from .engine.survey import (
-    _weights, ladder, pooled_columns, reassign_part, row_means, survey, survey_rows)
+    cell_weights, ladder, pooled_columns, reassign_part, row_means, survey, survey_rows)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -210,7 +210,7 @@ def _combined(chosen, plan, run, gate, over, window, progress):
     gives the window's energy and counts at one Q, where the weight is not 0."""
     top, bottom, left, right = window
     done, (energy, counts, octaves) = survey_share, np.zeros((3, bottom - top, right - left))
-    weights = _weights(chosen, plan, len(ladder), top, bottom)
+    weights = cell_weights(chosen, plan, len(ladder), top, bottom)
     for q, weight in zip(ladder, weights, strict=True):
         inside = weight[top:bottom, left:right]
         if not inside.any(): continue

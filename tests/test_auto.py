@@ -42,7 +42,7 @@ def test_the_picture_is_the_mixture_of_whole_pictures():
     sound, settings = noise(8000), dict(fmin=200, hop_length=40, tolerance=0.05)
     S = reassigned_spectrogram(sound, SR, q="auto", **settings)
     chosen = auto.choose(survey(sound[None], S.plan, "zero", 1), S.plan)
-    weights = list(auto._weights(chosen, S.plan, len(ladder)))
+    weights = list(auto.cell_weights(chosen, S.plan, len(ladder)))
     check_close(sum(weights), np.ones(S.plan.shape), 1e-6)
     mixture, density = 0, 0
     for q, w in zip(ladder, weights, strict=True):

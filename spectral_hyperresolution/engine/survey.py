@@ -4,10 +4,10 @@
 
 # %% auto #0
 __all__ = ['ladder', 'survey_rows', 'survey_hops', 'survey_per_sigma', 'shortening', 'shortest', 'pool_hops', 'pool_periods',
-           'long_mean', 'survey_size', 'survey', 'pooled_columns', 'row_means', 'reassign_part']
+           'long_mean', 'survey_size', 'survey', 'pooled_columns', 'row_means', 'cell_weights', 'reassign_part']
 
 # %% ../../nbs/446_survey.ipynb #2c460fe8
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from math import ceil, floor, frexp, log, log2, pi
 
@@ -231,9 +231,10 @@ def row_means(
     # a transform's error is no level where there is none
     return np.where(np.abs(found) > 1e-14 * np.abs(wide).max(initial=0), found, 0).astype(a.dtype)
 
-def _weights(chosen, plan, n, top=0, bottom=None):
-    """Weights of the n Qs in each cell, (n_times, n_bins) one by one; they sum to 1 from time `top`
-    to `bottom`, and are 0 elsewhere."""
+def cell_weights(chosen: np.ndarray, plan: Plan, n: int, top: int = 0,
+                 bottom: int | None = None) -> Iterator[np.ndarray]:
+    """Weights of the n Qs in each cell, (n_times, n_bins) one by one, from a survey's choice, (rows,
+    columns); they sum to 1 from time `top` to `bottom`, and are 0 elsewhere."""
     wanted = slice(top, plan.n_times if bottom is None else bottom)
     row = (survey_rows * np.log2(plan.bin_frequencies / plan.minf)).clip(0, len(chosen) - 1)
     column = (np.arange(plan.n_times)[wanted] + 0.5) / survey_hops - 0.5

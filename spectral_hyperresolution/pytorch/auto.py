@@ -12,7 +12,7 @@ from functools import partial
 import numpy as np
 import torch
 
-from ..auto import _weights, choose, unit_q
+from ..auto import cell_weights, choose, unit_q
 from ..engine.plan import Plan, default_oversampling
 from ..engine.survey import ladder, survey
 from .engine import _numbers, _pictures, open_cells
@@ -27,7 +27,7 @@ def _choices(x, plan, boundary):
 
 def _shares(chosen, plan):
     "Each Q with its weights in the cells of all pictures, (pictures, n_times, n_bins)."
-    each = (_weights(c, plan, len(ladder)) for c in chosen)
+    each = (cell_weights(c, plan, len(ladder)) for c in chosen)
     yield from ((q, np.stack(w)) for q, w in zip(ladder, zip(*each, strict=True), strict=True))
 
 # %% ../../nbs/472_torch_auto.ipynb #58b0d771
