@@ -233,8 +233,8 @@ def row_means(
 
 def cell_weights(chosen: np.ndarray, plan: Plan, n: int, top: int = 0,
                  bottom: int | None = None) -> Iterator[np.ndarray]:
-    """Weights of the n Qs in each cell, (n_times, n_bins) one by one, from a survey's choice, (rows,
-    columns); they sum to 1 from time `top` to `bottom`, and are 0 elsewhere."""
+    """Weights of the n Qs in each cell, (n_times, n_bins) one by one, from a survey's choice,
+    (rows, columns); they sum to 1 from time `top` to `bottom`, and are 0 elsewhere."""
     wanted = slice(top, plan.n_times if bottom is None else bottom)
     row = (survey_rows * np.log2(plan.bin_frequencies / plan.minf)).clip(0, len(chosen) - 1)
     column = (np.arange(plan.n_times)[wanted] + 0.5) / survey_hops - 0.5
