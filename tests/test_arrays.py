@@ -37,11 +37,11 @@ N, SR = 400, 8000
 x = np.random.default_rng(0).standard_normal(N)
 plan = Plan(N, 1, 20, 2, 6, 0.05, 0.4)
 numbers = dict(q=1, tdeci=20, over=2, noct=6, minf=0.05, maxf=0.4)
-band = dict(q=2, fmin=500, bins_per_octave=12)
+band = dict(fmin=500, bins_per_octave=12)
 
 
 @cache
-def picture(): return reassigned_spectrogram(x, SR, **band)
+def picture(): return reassigned_spectrogram(x, SR, q=2, **band)
 
 
 @cache
@@ -53,7 +53,7 @@ def loss(): return ReassignedLoss(SR, q=(1.0,), **band)
 
 
 doors = {
-    "front door": lambda x: reassigned_spectrogram(x, SR, **band).energy,
+    "front door": lambda x: reassigned_spectrogram(x, SR, q=2, **band).energy,
     "engine": lambda x: reassign(x, plan)[0],
     "published": lambda x: high_resolution_spectrogram(x, **numbers),
     "published, sparse": lambda x: high_resolution_spectrogram_sparse(x, **numbers).toarray(),
@@ -238,7 +238,7 @@ def test_channels_first_get_a_hint_from_the_published_functions():
 @pytest.mark.parametrize("sr", [np.array(8000), np.array(8000.0), np.float32(8000), np.longdouble(8000)], ids=repr)
 def test_a_rate_out_of_a_file_of_arrays(sr):
     "What `np.load(...)['sr']` gives is an array without axes."
-    front = reassigned_spectrogram(x, sr, **band)
+    front = reassigned_spectrogram(x, sr, q=2, **band)
     assert np.array_equal(front.energy, picture().energy) and type(front.sr) is float
     assert (LinearReassignment(sr, **band)(x) == layer()(x)).all()
 
@@ -256,7 +256,7 @@ junk = dict(huge=10**400, huger=10**5000, text="1", dict={}, list=[1], two=np.on
 edges = dict(t_edges=np.arange(0, 401, 40.0), f_edges=np.linspace(0, 3, 9), grid=(400, 8))
 two = gabor.gabor_transform(x, [0.5, 1.0], 8.0)
 calls = {
-    "front door": (reassigned_spectrogram, dict(x=x, sr=SR, **band)),
+    "front door": (reassigned_spectrogram, dict(x=x, sr=SR, q=2, **band)),
     "engine": (reassign, dict(x=x, plan=plan)),
     "parity": (reassign, dict(x=x, plan=plan, mode="parity")),
     "published": (high_resolution_spectrogram, dict(x=x, **numbers)),
@@ -354,8 +354,8 @@ def test_names_of_precisions():
     for dtype in (np.float32, "float32", "f4", ">f4", torch.float32, np.dtype("f4")):
         assert checks.precision(dtype) == np.float32
         assert engine.reassign(x, plan, dtype=dtype)[0].dtype == torch.float32
-        assert np.array_equal(reassigned_spectrogram(x, SR, dtype=dtype, **band).energy,
-                              reassigned_spectrogram(x.astype(np.float32), SR, **band).energy)
+        assert np.array_equal(reassigned_spectrogram(x, SR, q=2, dtype=dtype, **band).energy,
+                              reassigned_spectrogram(x.astype(np.float32), SR, q=2, **band).energy)
 
 
 def test_a_long_value_is_cut_in_its_message():

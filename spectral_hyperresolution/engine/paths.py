@@ -8,7 +8,7 @@ __all__ = ['far']
 # %% ../../nbs/478_paths.ipynb #ed8c3d35
 import numpy as np
 
-from .running import _inlined, _loose
+from .running import _inlined
 
 # %% ../../nbs/478_paths.ipynb #b86568fc
 far = 100              # a piece that crosses so many cells is the jump of a faint point
@@ -91,7 +91,7 @@ def _within(start, stop, frame, edge, part, code):
         code[k] = np.uint8((ok & same & inside) | ((ok & ~same) << 1))
 
 # %% ../../nbs/478_paths.ipynb #16a92e01
-@_loose
+@_inlined
 def _cross(part, k, weight, count, frame, edge, tile):
     "Cut piece k at the edges of cells, and leave each cell its part."
     t0, f0, p0, one, half = part[0, k], part[1, k], part[4, k], frame.one, frame.half
