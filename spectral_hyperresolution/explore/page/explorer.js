@@ -318,7 +318,7 @@ function fields(step = false) {
   const e = -Math.floor(Math.log10((view.f1 - view.f0) / 1000));
   $("t0").value = time(view.t0, min(1, dt)); $("t1").value = time(view.t1, min(1, dt)); put("f0", view.f0, e); put("f1", view.f1, e);
   $("back").disabled = !past.length; $("forward").disabled = !future.length;
-  const hash = new URLSearchParams({ sound: which, ...view, q: qOne(), colours: $("auto").checked ? "auto" : $("three").checked ? 3 : 1, scale: $("scale").value, compare: beside(), channel: $("channel").value, recorder: $("recorder").value });
+  const hash = new URLSearchParams({ sound: which, ...view, q: qOne(), colours: $("auto").checked ? "auto" : $("three").checked ? 3 : 1, scale: $("scale").value, compare: beside(), channel: $("channel").value, ...($("recorder").value && { recorder: $("recorder").value }) });
   if (step) visited += 1;
   history[step ? "pushState" : "replaceState"]({ visited }, "", "#" + hash);
 }
