@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, DTypeLike
 from .engine import checks
 from .engine.cost import admit
 from .engine.gate import check_gate, open_cells
-from .engine.lines import live_engine
+from .engine.lines import _live_engine
 from .engine.live import _Intake, _Live, endless
 from .engine.plan import default_plan
 from .engine.reassign import check_ways
@@ -123,7 +123,7 @@ class ReassignedStream:
                                  oversampling, lint)
         self.sr, self.gate, self.pool = float(sr), gate, checks.truth("pool", pool)
         tolerance, density = check_ways("fast", boundary, tolerance, density)
-        self.live = live_engine(mode, self.plan, tolerance, density)
+        self.live = _live_engine(mode, self.plan, tolerance, density)
         self.threads = _cores() if threads is None else checks.integer("threads", threads, 1)
         self.calibration = (None if calibration is None
                             else checks.number("calibration", calibration, -1000, 1000))
