@@ -182,7 +182,7 @@ def long(tmp_path):
 
 
 def drawing(folder):
-    command = [*COMMAND, "draw", "long.wav", "--overwrite"]
+    command = [*COMMAND, "draw", "long.wav", "--overwrite", "--full"]   # longer than a signal may take
     return subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, text=True)
 
 

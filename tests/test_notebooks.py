@@ -10,7 +10,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "nbs").glob("*.ipynb"))
-LONG = {"216_archives"}      # more than a minute of a core: run with what is slow
+# more than twenty seconds of a core: run with what is slow
+LONG = {"205_gallery", "206_command_line", "211_from_the_port", "215_which_settings", "216_archives", "308_complex",
+        "310_regions", "312_drift", "313_consensus_recordings", "417_torch_parity", "422_torch_engine"}
 
 # a process for each notebook, forked from one that has imported what they need and done nothing else
 processes = multiprocessing.get_context("forkserver" if hasattr(os, "fork") else "spawn")
