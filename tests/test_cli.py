@@ -368,7 +368,7 @@ def test_the_waveform_is_a_strip_above_the_picture(height):
     from spectral_hyperresolution.looks import Look, _canvas
     fig, (wave, picture) = _canvas(Look(waveform=True), 600, height, 1)
     tall = [ax.get_position().height * fig.get_figheight() for ax in (wave, picture)]
-    assert 0.4 < tall[0] and (height < 600 or 0.12 < tall[0] / tall[1] < 0.25)
+    assert tall[0] > 0.4 and (height < 600 or 0.12 < tall[0] / tall[1] < 0.25)
 
 
 @pytest.mark.parametrize(("arguments", "says"), [
