@@ -20,7 +20,7 @@ xarray = pytest.importorskip("xarray")
 zarr = pytest.importorskip("zarr")
 distributed = pytest.importorskip("distributed")
 
-from spectral_hyperresolution.archive import lookup, place, run, settings, view, work  # noqa: E402
+from spectral_hyperresolution.archive import clock, job, lookup, place, run, settings, view, work  # noqa: E402
 from spectral_hyperresolution.archive.layout import pack, unpack  # noqa: E402
 from spectral_hyperresolution.archive.place import Place, StoreError  # noqa: E402
 
@@ -444,6 +444,7 @@ def test_odd_names(tmp_path):
         result = make(folder, store)
         assert [r.file for r in result.rows] == sorted(f"ta pes/{n}" for n in (*names, "x/y.wav", "y/y.wav"))
         assert {r.outcome for r in result.rows} == {"done"} and len({r.group for r in result.rows}) == 5
+        assert all(re.fullmatch(r"recordings/[A-Za-z0-9_-]+", r.group) for r in result.rows)
     import csv
     with open(store / "outcomes.csv", newline="", encoding="utf-8") as file:
         assert [row["file"] for row in csv.DictReader(file)] == [r.file for r in result.rows]
@@ -466,6 +467,21 @@ def test_times_by_a_pattern(tmp_path):
 
 
 # ---- look-ups
+
+
+def test_a_pattern_with_letters_that_are_not_directives():
+    "Only a letter behind a per cent sign stands for digits."
+    for name, pattern in (("pond_20240503-H21.wav", "%Y%m%d-H%H"), ("20240503_d_21h.wav", "%Y%m%d_d_%Hh"),
+                          ("Y2024m05d03H21.wav", "Y%Ym%md%dH%H"), ("a%_20240503_21.wav", "%%_%Y%m%d_%H")):
+        assert clock.by_pattern(name, pattern) == datetime(2024, 5, 3, 21), pattern
+        assert clock.by_pattern(name.replace("21", "2x"), pattern) is None
+
+
+def test_every_header_of_many_is_read(tmp_path):
+    "In the order of the names, however many there are."
+    sources = {f"{k:04}.wav": str(tmp_path / f"{k:04}.wav") for k in range(600)}
+    rows = list(job.read_heads(sources, {}))
+    assert [row.file for row in rows] == list(sources) and {row.outcome for row in rows} == {"vanished"}
 
 
 def test_a_window(tapes, tmp_path):
@@ -495,7 +511,10 @@ def test_a_view_keeps_energy(tapes, tmp_path):
 
 def test_drawn(tapes, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    assert cli.main(["archive", "tapes", "-o", "store", "--hop", "0.1", "--bins", "24", "--quiet", "-y"]) == 0
+    assert cli.main(["archive", "tapes", "-o", "store", "--hop", "0.1", "--bins", "24", "-y"]) == 0
+    told = re.fullmatch(r"43 s of sound in ([\d.]+) s, ([\d.e+]+) × real time: store",
+                        capsys.readouterr().out.splitlines()[-1])
+    assert float(told[1]) * float(told[2]) == pytest.approx(43.05, rel=0.06)
     assert cli.main(["draw", "store", "--from", "2024-05-03T21:00", "--to", "2024-05-04T01:00"]) == 0
     assert Path("store.png").stat().st_size > 5000
     assert cli.main(["draw", "store", "--start", "5"]) == 2

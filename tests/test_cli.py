@@ -362,6 +362,15 @@ def test_the_waveform_the_grid_and_the_clock(bird, monkeypatch):
     assert (heights.min(), heights.max()) == pytest.approx((x.min(), x.max()))
 
 
+@pytest.mark.parametrize("height", [64, 400, 1000, 2000])
+def test_the_waveform_is_a_strip_above_the_picture(height):
+    "Tall enough to be read above a low picture, and about a sixth of a high one."
+    from spectral_hyperresolution.looks import Look, _canvas
+    fig, (wave, picture) = _canvas(Look(waveform=True), 600, height, 1)
+    tall = [ax.get_position().height * fig.get_figheight() for ax in (wave, picture)]
+    assert tall[0] > 0.4 and (height < 600 or 0.12 < tall[0] / tall[1] < 0.25)
+
+
 @pytest.mark.parametrize(("arguments", "says"), [
     (["--range", "40,0"], "range='40,0': low=40 dB is not below high=0 dB"),
     (["--range", "-90"], "range='-90' is not two levels in dB, LOW,HIGH"),

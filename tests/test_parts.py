@@ -65,6 +65,14 @@ def test_the_whole_recording_is_the_front_doors_picture(gate):
         assert S.plan == whole.plan and S.start == 0
 
 
+@pytest.mark.parametrize("q", [2.8, "auto"])
+def test_progress_grows_from_piece_to_piece(q):
+    said: list[float] = []
+    made(part_of(noise, 0, 48000), q, most=8000, progress=said.append)
+    assert 0 <= said[0] < 0.2 and said[-1] == pytest.approx(1, abs=1e-6)
+    assert (np.diff(said) >= 0).all() and len(set(said)) > 8
+
+
 def test_pieces_leave_no_seams():
     "A chirp through the seams at a Q for each neighbourhood: the picture of the pieces is that of the whole."
     t = np.arange(3 * SR) / SR

@@ -108,6 +108,24 @@ def test_what_is_no_scale(options, says):
     with pytest.raises(ValueError, match=says.replace("(", r"\(")): shades(S, **options)
 
 
+def test_a_background_takes_sixteen_columns_and_a_quarter_of_the_picture():
+    "Fewer columns with sound in them tell no background, whatever they hold."
+    edges = 100 * 2 ** (np.arange(49) / 48)
+    for lit, columns, there in ((15, 15, False), (16, 16, True), (49, 200, False), (50, 200, True)):
+        power = np.zeros((48, columns))
+        power[:, :lit] = np.random.default_rng(0).exponential(1, (48, lit))
+        chosen = scales.choose(power, edges, np.arange(columns + 1) / 100, "dB")
+        assert (chosen.unit == "dB re background") is there, (lit, columns)
+
+
+def test_no_piece_of_a_band_is_shorter_than_half():
+    "What is left at the end is a piece of its own if it is more than half of one; else the last has it too."
+    for n, number in ((19, 1), (29, 1), (30, 1), (31, 2), (50, 2), (51, 3), (70, 3)):
+        means = scales._pieces(np.arange(n, dtype=float), np.ones(n), 20)
+        assert len(means) == number, n
+        assert means[-1] == pytest.approx((20 * (number - 1) + n - 1) / 2)
+
+
 def test_one_cell_one_row_one_column():
     for shape in ((1, 1), (1, 40), (40, 1), (3, 17)):
         power = np.random.default_rng(0).random(shape)

@@ -1,0 +1,40 @@
+"""Where a sound begins: above rumble and hum, in the loudest channel, below the highest frequency that is asked for."""
+
+import numpy as np
+import pytest
+
+from spectral_hyperresolution.background import above_background, loudest
+
+SR = 16000
+T = np.arange(2 * SR) / SR
+NU = np.fft.rfftfreq(len(T), 1 / SR)
+WHITE = np.fft.rfft(np.random.default_rng(4).standard_normal(len(T)))
+RUMBLE = np.fft.irfft(WHITE * 1000 / (NU + 50), len(T))
+
+
+def call(f): return 2 * np.exp(-((T - 1) / 0.05) ** 2) * np.cos(2 * np.pi * f * T)
+
+
+@pytest.mark.parametrize("f", [1000, 4000])
+def test_a_sound_begins_within_an_octave_below_its_call(f):
+    begin, tones = above_background(RUMBLE + call(f), SR)
+    assert f / 2 < begin < f and tones == ()
+
+
+def test_what_is_above_the_highest_frequency_is_not_heard():
+    hum = 20 * np.cos(2 * np.pi * 100 * T)
+    begin, tones = above_background(RUMBLE + hum + call(6800), SR, 5200)
+    assert begin is None and tones == pytest.approx((100,), rel=0.02)
+    begin, tones = above_background(RUMBLE + hum + call(6500), SR)
+    assert 3250 < begin < 6500 and tones == pytest.approx((100,), rel=0.02)
+
+
+def test_the_loudest_channel_is_heard():
+    both = np.stack([RUMBLE, 3 * (RUMBLE + call(4000))])
+    for x in (both, both[::-1]):
+        assert np.array_equal(loudest(x), both[1])
+    assert above_background(both[::-1], SR)[0] > 2000 and above_background(both[0], SR)[0] is None
+
+
+def test_a_sound_of_a_moment_has_no_background():
+    assert above_background(call(4000)[:500], SR) == (None, ())

@@ -1,0 +1,42 @@
+"""The survey behind q = auto: a steady sound is steady in it, and the choice of a neighbourhood fades into the next."""
+
+import numpy as np
+import pytest
+
+from spectral_hyperresolution.engine import survey
+from spectral_hyperresolution.engine.plan import default_plan
+
+N, SR = 24000, 24000
+PLAN = default_plan(N, SR, fmin=300, fmax=6000, hop_length=48)
+
+
+@pytest.mark.parametrize("frequency", [400, 1300, 5000])
+def test_a_steady_tone_is_as_loud_in_every_column(frequency):
+    "Also where one block of the computation ends and the next begins, and at the ends of the sound."
+    x = np.cos(2 * np.pi * frequency / SR * np.arange(N))
+    for energy in survey.survey(x[None], PLAN, "wrap", 1, (2.8, 11.2))[:, 0]:
+        row = energy.sum(1).argmax()
+        assert abs(row / survey.survey_rows - np.log2(frequency / 300)) < 1 / survey.survey_rows
+        around = np.convolve(energy.sum(0), np.full(100, 1 / 100), "valid")
+        assert around.min() > 0.9 * around.max()
+
+
+def test_a_choice_fades_into_its_neighbours():
+    "A Q chosen for one neighbourhood has all of the cell at its centre, half of it midway, none at the next centre."
+    chosen = np.zeros(survey.survey_size(PLAN), int)
+    chosen[40, 100] = 1
+    rest, one = survey.cell_weights(chosen, PLAN, 2)
+    row = survey.survey_rows * np.log2(PLAN.bin_frequencies / PLAN.minf)
+    column = (np.arange(PLAN.n_times) + 0.5) / survey.survey_hops - 0.5
+    tent = np.outer(np.maximum(0, 1 - np.abs(column - 100)), np.maximum(0, 1 - np.abs(row - 40)))
+    np.testing.assert_allclose(one, tent, atol=1e-4)
+    np.testing.assert_allclose(one + rest, 1, atol=1e-6)
+
+
+@pytest.mark.parametrize("row, column", [(-1, -1), (0, 0), (-1, 0), (0, -1)])
+def test_a_choice_at_a_corner_reaches_the_corner(row, column):
+    chosen = np.zeros(survey.survey_size(PLAN), int)
+    chosen[row, column] = 1
+    _, one = survey.cell_weights(chosen, PLAN, 2)
+    at = one[0 if column == 0 else -1, PLAN.bin_frequencies.argmin() if row == 0 else PLAN.bin_frequencies.argmax()]
+    assert at > 0.5
