@@ -249,6 +249,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                                           'spectral_hyperresolution/archive/run.py'),
                                                       'spectral_hyperresolution.archive.run._client': ( 'archive_run.html#_client',
                                                                                                         'spectral_hyperresolution/archive/run.py'),
+                                                      'spectral_hyperresolution.archive.run._cluster': ( 'archive_run.html#_cluster',
+                                                                                                         'spectral_hyperresolution/archive/run.py'),
                                                       'spectral_hyperresolution.archive.run._distributed': ( 'archive_run.html#_distributed',
                                                                                                              'spectral_hyperresolution/archive/run.py'),
                                                       'spectral_hyperresolution.archive.run._one_by_one': ( 'archive_run.html#_one_by_one',
