@@ -1,4 +1,4 @@
-"""A run killed (kill -9) or stopped at any moment: the next goes on, does nothing twice, and ends with the same bytes."""
+"""A run killed (kill -9) or stopped at any moment: the next goes on, does nothing twice, ends with the same bytes."""
 
 import hashlib
 import os
@@ -76,8 +76,8 @@ def stop(tapes, store, workers, number, all_of_them, begun):
 def test_stopped_and_gone_on(unbroken, tmp_path, workers, name, all_of_them, when):
     "Ctrl-C reaches all processes of a terminal, `kill` one."
     (tapes, whole), store, number = unbroken, tmp_path / "store", getattr(signal, name)
-    begun = dict([("a piece is there", lambda pid: next(store.glob("progress/*/*[0-9]"), None)),
-                  ("workers start", lambda pid: len(alive(pid)) >= 3)])[when]
+    begun = {"a piece is there": lambda pid: next(store.glob("progress/*/*[0-9]"), None),
+             "workers start": lambda pid: len(alive(pid)) >= 3}[when]
     status, said, left = stop(tapes, store, workers, number, all_of_them, begun)
     assert said.splitlines() == ["hyperres: interrupted: the same command goes on where it stopped"]
     assert status == 128 + number and not left
