@@ -82,8 +82,8 @@ def _demo(args):
 
 # %% ../nbs/206_command_line.ipynb #dccb0fe8
 class _Interruption:
-    """While it lasts, SIGINT, SIGTERM and SIGHUP raise KeyboardInterrupt, again and again until it is
-    heard."""
+    """While it lasts, SIGINT, SIGTERM and SIGHUP raise KeyboardInterrupt, again and again until it
+    is heard."""
     def __enter__(self):
         self.signal, self.before = None, {}
         if threading.current_thread() is not threading.main_thread(): return self
