@@ -11,6 +11,7 @@ import signal
 import sys
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 
 from . import looks, options
 
@@ -81,12 +82,13 @@ def _demo(args):
 
 # %% ../nbs/206_command_line.ipynb #dccb0fe8
 class _Interruption:
-    "While it lasts, SIGINT and SIGTERM raise KeyboardInterrupt, again and again until it is heard."
+    """While it lasts, SIGINT, SIGTERM and SIGHUP raise KeyboardInterrupt, again and again until it
+    is heard."""
     def __enter__(self):
         self.signal, self.before = None, {}
         if threading.current_thread() is not threading.main_thread(): return self
-        for name in ("SIGALRM", "SIGTERM", "SIGINT"):
-            number = getattr(signal, name, None)            # Windows has no SIGALRM
+        for name in ("SIGALRM", "SIGHUP", "SIGTERM", "SIGINT"):
+            number = getattr(signal, name, None)            # Windows has neither of the first two
             if number is None or signal.getsignal(number) is signal.SIG_IGN: continue
             self.before[number] = signal.signal(number, self.raise_again)
         return self
@@ -136,6 +138,7 @@ def main(
                 from spectral_hyperresolution.targets import say
                 say(f"hyperres: {' '.join(str(error).split())}", sys.stderr)
                 return 2
-    except KeyboardInterrupt:
-        print("hyperres: interrupted", file=sys.stderr)
+    except KeyboardInterrupt as stopped:
+        with suppress(OSError):              # of a terminal that was closed
+            print(": ".join(("hyperres: interrupted", *stopped.args)), file=sys.stderr)
         return 128 + int(interruption.signal or signal.SIGINT)

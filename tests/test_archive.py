@@ -560,23 +560,89 @@ def test_recordings_at_an_address(tapes, tmp_path):
         assert near and near == far
 
 
-def test_read_over_http(tapes, tmp_path):
+@pytest.fixture
+def web(tmp_path):
+    """A server of a folder that gives parts of files: its address, the names that it breaks off in the midst of, and
+    how many bytes it has sent of each."""
     pytest.importorskip("aiohttp")
-    import functools
     import http.server
     import threading
-    make(tapes, tmp_path / "store")
+    from collections import Counter
+    broken, sent = set(), Counter()
 
-    class Quiet(http.server.SimpleHTTPRequestHandler):
+    class Server(http.server.BaseHTTPRequestHandler):
         def log_message(self, *_): pass
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=tmp_path))
+
+        def do_HEAD(self): self.do_GET()
+
+        def do_GET(self):
+            path = tmp_path / self.path.lstrip("/")
+            if not path.is_file():
+                self.send_error(404)
+                return
+            size, asked = path.stat().st_size, re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
+            first, last = (int(asked[1]), min(size - 1, int(asked[2] or size))) if asked else (0, size - 1)
+            self.send_response(206 if asked else 200)
+            for name, value in (("Content-Length", last + 1 - first), ("Accept-Ranges", "bytes"),
+                                ("Content-Range", f"bytes {first}-{last}/{size}")):
+                self.send_header(name, str(value))
+            self.end_headers()
+            if self.command == "HEAD": return
+            content = path.read_bytes()[first:last + 1]
+            if path.name in broken and len(content) > 1000:
+                content = content[:len(content) // 2]
+                self.close_connection = True
+            sent[path.name] += len(content)
+            self.wfile.write(content)
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Server)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        book = lookup.open_archive(f"http://127.0.0.1:{server.server_address[1]}/store")
-        assert len(lookup.window(book, fmin=100, fmax=200).time) == 431
-    finally:
-        server.shutdown()
-        server.server_close()
+    yield f"http://127.0.0.1:{server.server_address[1]}", broken, sent
+    server.shutdown()
+    server.server_close()
+
+
+def test_read_over_http(tapes, tmp_path, web):
+    make(tapes, tmp_path / "store")
+    book = lookup.open_archive(f"{web[0]}/store")
+    assert len(lookup.window(book, fmin=100, fmax=200).time) == 431
+
+
+def long_sound(folder, format):
+    "Ten minutes of a sound, 29 MB, whose first minute is like no other: its path."
+    x = np.tile(sound(60, 1, 24000), 10)
+    x[:60 * 24000] *= 0.5
+    soundfile.write(path := folder / f"20240503_211500.{format.lower()}", x, 24000, format=format, subtype="PCM_16")
+    return path
+
+
+@pytest.mark.parametrize("format", ["WAV", "RF64", "W64"])
+def test_a_piece_of_a_long_recording_takes_its_own_bytes(tmp_path, web, format):
+    from spectral_hyperresolution.archive.job import find, head
+    path, (address, _, sent) = long_sound(tmp_path, format), web
+    how, made = settings.Settings(fmax=12000, fmin=100, hop=1, q=2, bins_per_octave=6, piece=64), []
+    for where in (str(path), f"{address}/{path.name}"):
+        recording, store = head("x/x", *find([where]).values()), Place(tmp_path / f"store{len(made)}")
+        assert sent[path.name] < 2.2e6, "of the header"
+        assert work.compute(store, how, recording, 4) is None
+        made.append({n: d for n, d in content(tmp_path / f"store{len(made)}").items() if "/c/" in n})
+    assert made[0] == made[1] and len(made[0]) == 3
+    assert 3e6 < sent[path.name] < 9e6 < path.stat().st_size / 3
+    with work.at_hand(recording.path, recording.size, recording.modified) as copy:
+        assert work._checksum(recording, copy) == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert sent[path.name] < path.stat().st_size + 100, "nothing is fetched twice"
+
+
+def test_a_broken_connection_costs_one_file(tapes, tmp_path, web):
+    soundfile.write(tapes / "D.flac", sound(5, 3), SR)
+    names = [f"{NAMES[0]}.wav", f"{NAMES[1]}.wav", "D.flac"]
+    web[1].update(names[1:2])
+    result = run.archive([f"{web[0]}/tapes/{n}" for n in names], store := tmp_path / "far", workers=1, fmax=2000, **HOW)
+    assert outcomes(result) == dict(A="done", B="broken", D="done")
+    row = next(r for r in result.rows if r.outcome == "broken")
+    assert f"{NAMES[1]}.wav can't be fetched" in row.note and "\n" not in row.note
+    assert row.note in (store / "outcomes.csv").read_text()
+    web[1].clear()
+    assert set(outcomes(run.archive([f"{web[0]}/tapes/{n}" for n in names], store, workers=1)).values()) == {"done"}
 
 
 # ---- real recordings

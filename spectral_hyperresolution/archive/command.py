@@ -126,6 +126,9 @@ def run(
         result = archive(args.source, args.output, workers=args.workers, scheduler=args.scheduler,
                          restart=args.restart, dry_run=args.dry_run, report=report, progress=bar,
                          **asked)
+    except KeyboardInterrupt:
+        if args.dry_run: raise
+        raise KeyboardInterrupt("the same command goes on where it stopped") from None
     finally: bar.close()
     return _said(result, args)
 

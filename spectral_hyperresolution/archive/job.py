@@ -62,8 +62,9 @@ def _remote(source):
     "Address and name of the recordings at an address."
     import fsspec
     fs, top = fsspec.core.url_to_fs(source)
-    inside = sorted(fs.find(top)) if fs.isdir(top) else [top]
-    base = len(top.rstrip("/").rsplit("/", 1 if fs.isdir(top) else 2)[0]) + 1
+    folder = not top.lower().endswith(sound_endings) and fs.isdir(top)   # which may read a file
+    inside = sorted(fs.find(top)) if folder else [top]
+    base = len(top.rstrip("/").rsplit("/", 1 if folder else 2)[0]) + 1
     paths = [p for p in inside if p.lower().endswith(sound_endings) or p == top]
     if not paths: raise ValueError(f"{source}: no sound file there or below it")
     for path in paths: yield fs.unstrip_protocol(path), path[base:]

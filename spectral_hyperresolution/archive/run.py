@@ -7,11 +7,14 @@ __all__ = ['each_recording', 'Result', 'expected', 'archive']
 
 # %% ../../nbs/468_archive_run.ipynb #72eead1a
 import os
+import signal
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from multiprocessing import resource_tracker
 from typing import Any
 
 from .job import (
@@ -58,20 +61,29 @@ def _distributed(take: Callable[[], Any], client: Any) -> Iterator[tuple[Any, An
         fill()
 
 # %% ../../nbs/468_archive_run.ipynb #912bc47c
+def _cluster(workers):
+    "Workers on this machine, which don't hear the terminal: this process ends them."
+    import logging
+    from distributed import LocalCluster
+    if hasattr(signal, "pthread_sigmask"):      # threads and processes begun from here inherit it
+        resource_tracker.ensure_running()       # which would unblock SIGINT
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP})
+    return LocalCluster(n_workers=workers, threads_per_worker=1, processes=True,
+                        dashboard_address="127.0.0.1:0", scheduler_kwargs=dict(dashboard=False),
+                        silence_logs=logging.CRITICAL)
+
 def _client(stack, workers, scheduler):
     "A client of a cluster at an address, or of one on this machine."
-    try: from distributed import Client, LocalCluster
+    try: from distributed import Client
     except ImportError: raise needs("distributed") from None
-    import logging
     if scheduler is not None:
         try: return stack.enter_context(Client(scheduler, timeout=20))
         except (OSError, ValueError, TimeoutError) as error:
             raise ValueError(f"scheduler={scheduler!r} can't be reached: "
                              f"{' '.join(str(error).split())}") from None
-    cluster = stack.enter_context(LocalCluster(
-        n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None,
-        silence_logs=logging.CRITICAL))
-    return stack.enter_context(Client(cluster))
+    begun = stack.enter_context(ThreadPoolExecutor(1)).submit(_cluster, workers)
+    stack.callback(lambda: begun.result().close())     # once it is whole, even if stopped before
+    return stack.enter_context(Client(begun.result()))
 
 # %% ../../nbs/468_archive_run.ipynb #6d38ce4e
 class _Progress:
@@ -234,6 +246,7 @@ def archive(
         if (report and not report(job, takes)) or dry_run:
             return Result(settings, _all_rows(place, job, {}), 0.0, 0.0, job)
         _prepare(place, settings, new)
+        stack.push(lambda kind, *_: clear_partial(place) if kind else None)
         if workers is None: workers = 1 if takes < 10 or "memory://" in place.address else _cores()
         done = _Meter(job.seconds, progress)
         state = _Progress(place, job, done)
