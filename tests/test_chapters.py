@@ -52,6 +52,7 @@ def broken(notebook):
     if not re.match(r"# .+\n\n> .+\n\n\S", first): yield "no title, promise and opening paragraph"
     else:
         promise, opening = re.match(r"# .+\n\n> (.+)\n\n(.+)", first).groups()
+        if "$" in promise: yield "a formula in the promise, which is the page's description too"
         if promise == opening: yield "the opening paragraph repeats the promise"
         if promise in last: yield "the recap repeats the promise"
     if "**Recap.**" not in last: yield "no recap at the end"
@@ -121,6 +122,7 @@ def chapter(*code, first="# Title\n\n> Promise.\n\nOpening.", last="**Recap.** A
     (chapter("#| default_exp a", "#| default_exp b"), "more than one module"),
     (chapter(first="# Title\n\nOpening."), "no title"),
     (chapter(first="# Title\n\n> Promise.\n\nPromise."), "opening paragraph repeats"),
+    (chapter(first="# Title\n\n> One $Q$.\n\nOpening."), "a formula in the promise"),
     (chapter(last="**Recap.** Promise."), "recap repeats"),
     (chapter(last="The end."), "no recap"),
     (chapter(last="**Recap.** See [chapter 107](108_next.ipynb)."), "leads to chapter 108"),
