@@ -1,11 +1,12 @@
 """Measure what the adviser's settings are worth beside the defaults, and what it says of recordings.
 
-    python benchmarks/advice.py --seeds 1                      # a table, in minutes
+    python benchmarks/advice.py --seeds 4                      # a table, in minutes
     python benchmarks/advice.py --out nbs/data/advice.json     # what chapter 203 shows
 
 The truth of the sounds is known. A picture's score combines two shares like an F1 score: that of its energy which lies
-near a true line or click, and that of the lines and clicks which are visible in it. Recordings, whose truth nobody
-knows, are read from the folder HYPERRES_RECORDINGS, where there is one; of these the lit cells are counted.
+near a true line or click, and that of the lines and clicks which are visible in it. Scenes of one component, of
+benchmarks/auto.py, are judged as there: the advised Q beside the best of nine fixed Qs. Recordings, whose truth nobody
+knows, are read from the folder HYPERRES_RECORDINGS, where there is one.
 """
 
 import argparse
@@ -13,6 +14,7 @@ import json
 import sys
 from pathlib import Path
 
+import auto as scenes
 import numpy as np
 from scipy.ndimage import maximum_filter
 
@@ -119,49 +121,83 @@ ways = ("defaults", "q = 5.6", "advised q alone", "advised")
 
 
 def judged(family, seed):
-    "Scores of a sound in the order of `ways`, and the advised q."
+    "Scores of a sound in the order of `ways`, and the best single q."
     x, sr, curves, clicks = trial(family, seed)
-    settings = advise(x, sr).settings
-    ask = ({}, dict(q=5.6), dict(q=settings["q"]), settings)
-    return [score(reassigned_spectrogram(x, sr, **each), curves, clicks) for each in ask], settings["q"]
+    found = advise(x, sr)
+    grid = {k: v for k, v in found.settings.items() if k != "q"}
+    ask = ({}, dict(q=5.6), dict(q=found.q), dict(q=found.q) | grid)
+    return [score(reassigned_spectrogram(x, sr, **each), curves, clicks) for each in ask], found.q
+
+
+def single(kind, seed=1000, snr=20):
+    """The best of nine fixed Qs for a scene of one component, its score, the best single q advised, its score, that of
+    q="auto", and whether "auto" is advised."""
+    x, components = scenes.scene((kind,), seed, snr)
+    x, found = x.astype("f4"), advise(x, scenes.sr)
+    made = {q: reassigned_spectrogram(x, scenes.sr, q=q, **scenes.settings) for q in (*scenes.qs, found.q, "auto")}
+    m = scenes.masks(made[2.0], components)
+    scored = {q: scenes.scores(S.energy, m)[0] for q, S in made.items()}
+    best = max(scenes.qs, key=scored.get)
+    return dict(kind=kind.__name__, best=best, highest=round(scored[best], 4), q=found.q,
+                score=round(scored[found.q], 4), auto=round(scored["auto"], 4), asks_auto=found.settings["q"] == "auto")
 
 
 def heard(path, seconds=2.0):
-    """What is advised for the first seconds of a recording; the Q below which q="auto" has a tenth, a half and nine
-    tenths of the energy; and cells lit with the advised q as a share of those lit by q="auto"."""
+    """What is advised for the first seconds of a recording, and the Q below which q="auto" has a tenth, a half and
+    nine tenths of the energy."""
     x, sr = read(path, duration=seconds)
     x = x[np.argmax((x**2).sum(1))]
     advice = advise(x, sr)
     if not advice.settings: return dict(name=path.stem)
-    q, grid = advice.settings["q"], {k: v for k, v in advice.settings.items() if k != "q"}
-    auto, one = (reassigned_spectrogram(x, sr, q=each, **grid) for each in ("auto", q))
+    grid = {k: v for k, v in advice.settings.items() if k != "q"}
+    auto = reassigned_spectrogram(x, sr, q="auto", **grid)
     order = np.argsort(auto.q_map, None)
     share = np.cumsum(auto.energy.ravel()[order])
     spread = auto.q_map.ravel()[order][np.searchsorted(share, np.array([0.1, 0.5, 0.9]) * share[-1])]
-    return dict(name=path.stem, q=q, band=[round(grid[k]) for k in ("fmin", "fmax")],
-                limit="largest" in advice.reasons["q"], auto=[round(float(v), 2) for v in spread],
-                lit=round(float((one.energy > 0).sum() / (auto.energy > 0).sum()), 3))
+    return dict(name=path.stem, q=advice.q, band=[round(grid[k]) for k in ("fmin", "fmax")],
+                asks_auto=advice.settings["q"] == "auto", noise="noise" in advice.reasons["q"],
+                limit="that was tried" in advice.reasons["q"], auto=[round(float(v), 2) for v in spread])
 
 
-def measure(seeds=4, recordings=True):
-    "All scores, and what is said of the recordings, ready for JSON."
+def of_families(seeds):
+    "Scores of the families with known lines and clicks."
     scores = {}
     for family in shapes:
         for seed in range(100, 100 + seeds):
             found, q = judged(family, seed)
             scores.setdefault(family, []).append([*(round(float(v), 4) for v in found), q])
             print(family, seed, *(f"{v:.2f}" for v in found), f"q = {q:g}", file=sys.stderr, flush=True)
-    folder, said = recordings_folder() if recordings else None, []
+    return scores
+
+
+def of_scenes():
+    "Scenes of one component."
+    said = []
+    for kind in (scenes.stack, scenes.whistle, scenes.clicks, scenes.pair, scenes.pulses, scenes.sweeps, scenes.voice):
+        said.append(single(kind))
+        print(said[-1], file=sys.stderr, flush=True)
+    return said
+
+
+def of_recordings():
+    "What is said of the recordings."
+    folder, said = recordings_folder(), []
     kinds = ("everyday", "forest", "marine") if folder else ()
     for path in sorted(p for kind in kinds for p in (folder / kind).glob("*.*")):
         said.append(heard(path))
         print(said[-1], file=sys.stderr, flush=True)
-    return dict(ways=ways, seeds=seeds, scores=scores, recordings=said)
+    return said
+
+
+def measure(seeds=1, recordings=True):
+    "All scores, and what is said of the recordings, ready for JSON."
+    return dict(ways=ways, seeds=seeds, scores=of_families(seeds), scenes=of_scenes(),
+                recordings=of_recordings() if recordings else [])
 
 
 def main(argv=None):
     parser = argparse.ArgumentParser(description="Measure what the adviser's settings are worth.")
-    parser.add_argument("--seeds", type=int, default=4, help="sounds of each family (default: 4)")
+    parser.add_argument("--seeds", type=int, default=1, help="sounds of each family (default: 1)")
     parser.add_argument("--no-recordings", action="store_true", help="leave the recordings out")
     parser.add_argument("--out", type=Path, help="file to write, JSON")
     arguments = parser.parse_args(argv)
@@ -169,6 +205,9 @@ def main(argv=None):
     result = measure(arguments.seeds, not arguments.no_recordings)
     for family, rows in result["scores"].items():
         print(f"{family:10}", *(f"{name} {v:.2f}  " for name, v in zip(ways, np.mean(rows, 0), strict=False)))
+    behind = np.array([each["highest"] - each["score"] for each in result["scenes"]])
+    print(f"scenes: {(behind <= 0.05).sum()} of {len(behind)} within 0.05 of the best fixed Q, "
+          f"worst {behind.max():.3f}")
     if arguments.out: arguments.out.write_text(json.dumps(result, indent=None).replace("], [", "],\n[") + "\n")
     return 0
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from spectral_hyperresolution import advice
-from spectral_hyperresolution.advice import advise, blocks, occupied, piece, sparsest, stands_out
+from spectral_hyperresolution.advice import advise, blocks, occupied, piece, preferred, stands_out
 
 SR = 8000
 
@@ -23,10 +23,60 @@ def spread(S, density):
     return density * np.diff(S.frequency_edges)[:, None] * (S.plan.tdeci / S.sr)
 
 
-def test_the_sparsest_has_the_fewest_lit_cells():
-    lit = lambda n: picture(1.0 * (np.arange(12).reshape(3, 4) < n))
-    assert sparsest({1.0: [lit(5), lit(5)], 2.0: [lit(3), lit(4)], 4.0: [lit(0), lit(8)]}) == 2.0
-    assert sparsest({1.0: [lit(4)], 2.0: [lit(3)], 4.0: [lit(3)]}) == 2.0    # the smallest of several
+def coloured(n, slope, seed=0):
+    "Noise whose amplitudes fall with that power of frequency."
+    X = np.fft.rfft(np.random.default_rng(seed).standard_normal(n))
+    return np.fft.irfft(X / np.maximum(np.arange(len(X)), 1) ** slope, n)
+
+
+def alone(name):
+    "A sound of one kind, 40 dB above white noise."
+    t = np.arange(SR) / SR
+    x = {"whistle": np.sin(2 * np.pi * 1000 * t + 20 * np.sin(2 * np.pi * 3 * t)),
+         "pair": np.sin(2 * np.pi * 1500 * t) + np.sin(2 * np.pi * 1540 * t),
+         "clicks": 1.0 * (np.arange(SR) % 400 == 0)}[name]
+    return x / x.std() + 0.01 * np.random.default_rng(1).standard_normal(SR)
+
+
+@pytest.mark.parametrize("name, lowest, highest", [("whistle", 11, 23), ("pair", 22, 23), ("clicks", 1.3, 3)])
+def test_lines_get_a_high_q_and_clicks_a_low_one(name, lowest, highest):
+    found = advise(alone(name), SR)
+    assert lowest < found.q < highest and found.settings["q"] == found.q
+    assert ("the largest that was tried" in found.reasons["q"]) == (found.q > 22)
+    assert ("the smallest that was tried" in found.reasons["q"]) == (found.q < 2)
+
+
+def test_a_sound_of_lines_and_of_clicks_is_for_auto():
+    pair, clicks = alone("pair"), alone("clicks")
+    for x in (np.concatenate([pair, clicks]), np.concatenate([clicks, pair])):
+        found = advise(x, SR)
+        assert found.settings["q"] == "auto" and "no single q serves" in found.reasons["q"]
+        assert f"{found.q:g} is the best" in found.reasons["q"] and "q = auto" in str(found)
+        assert advise(x, SR, (2, 8)).settings["q"] in (2, 8)             # who names some gets one of them
+
+
+@pytest.mark.parametrize("slope", [0, 0.5, 1])
+@pytest.mark.parametrize("n", [2000, 4 * SR])
+def test_noise_of_any_colour_has_no_q_of_its_own(slope, n):
+    found = advise(coloured(n, slope), SR)
+    assert found.settings["q"] == "auto" and "out of the noise" in found.reasons["q"]
+
+
+def test_what_stands_out_decides_and_not_the_noise():
+    "A tone for a quarter of the time, of half the energy of the white noise."
+    x = np.random.default_rng(2).standard_normal(4 * SR)
+    t = np.arange(SR) / SR
+    x[SR:2 * SR] += 2 * np.sin(2 * np.pi * 1000 * t)
+    loss, best, prominent = preferred([x], SR)
+    assert loss.argmin() >= 2 and best[2:].sum() > 0.9 and advice.noise_like < prominent < 0.3
+
+
+def test_a_loud_piece_counts_for_more():
+    pair, clicks = alone("pair"), alone("clicks")
+    shares = [preferred([pair, gain * clicks], SR)[1] for gain in (0.03, 10.0)]
+    assert shares[0][-1] > 0.7 > 0.3 > shares[1][-1]
+    np.testing.assert_allclose([s.sum() for s in shares], 1)
+    assert not any(map(np.any, preferred([np.zeros(SR)], SR)))
 
 
 def test_blocks_are_of_equal_area_and_hold_a_density():
@@ -68,7 +118,7 @@ def test_the_band_is_where_the_sound_is(low, high):
     assert low * 2 ** (-2 / 3) < s["fmin"] < low and high < s["fmax"] < high * 2 ** (2 / 3)
     assert s["q"] in (2.0, 4.0) and set(s) == set(found.reasons)
     assert s["bins_per_octave"] == 24 * s["q"]
-    assert "times as many are lit" in found.reasons["q"] and "nothing below it stands out" in found.reasons["fmin"]
+    assert "of the sound" in found.reasons["q"] and "nothing below it stands out" in found.reasons["fmin"]
     assert f"{1e3 * s['hop_length'] / SR:.3g} ms" in found.reasons["hop_length"]
 
 
@@ -76,7 +126,8 @@ def test_noise_has_the_whole_band_and_silence_no_advice():
     found = advise(np.random.default_rng(0).standard_normal(SR), SR, 2.0)
     assert found.settings["fmax"] == SR / 2 and "half the sampling rate" in found.reasons["fmax"]
     assert found.settings["fmin"] == pytest.approx(SR / 512) and "eight octaves" in found.reasons["fmin"]
-    assert found.reasons["q"] == "the fewest cells are lit"            # of one there is nothing to compare
+    assert found.settings["q"] == 2 and "out of the noise" in found.reasons["q"]
+    assert advise(alone("pair"), SR, 2.0).reasons["q"] == "the only value to choose from"
     silent = advise(np.zeros(SR), SR, 2.0)
     assert silent.settings == {} and str(silent) == ""
 

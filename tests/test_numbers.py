@@ -17,7 +17,6 @@ OTHERWISE = {
     "104_histogram": {"0.618": "the golden section"},
     "201_spectrogram": {"256": "eight octaves", "2.3": "the authors' 450 samples at 192 kHz"},
     "202_settings": {"2.5": "√2π, and the front door's hop", "4.4": "2π ln 2, the rule above it"},
-    "203_advice": {"103": "the last of four seeds"},
     "204_sound_files": {"384": "a rate that hydrophones have"},
     "207_explorer": {"2.8": "benchmarks/explorer.py"},
     "211_from_the_port": {"1.24": "NumPy's version", "1.8": "torch's version"},
