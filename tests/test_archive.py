@@ -152,6 +152,7 @@ def test_rates_share_one_axis(tmp_path):
 # ---- the same bytes
 
 
+@pytest.mark.slow
 def test_two_workers_one_killed(tapes, tmp_path):
     "One of them is killed in the midst; a new one takes its place, and the store is that of one worker."
     soundfile.write(tapes / "D_20240505_000000.wav", sound(60, 9), SR)
@@ -671,7 +672,7 @@ def test_what_is_missing_is_named():
 
 
 def test_a_thousand_recordings(tmp_path):
-    "A store of a thousand, made of one recording's objects: a window of it takes less than 0.2 s."
+    "A store of a thousand, made of one recording's objects: a window of it takes less than 0.2 s of a core."
     book = lookup.open_archive(thousand(tmp_path))
     assert len(book.rows) == 1000
     lookup.window(book, "2024-05-01", "2024-05-02", columns=500)
@@ -679,9 +680,9 @@ def test_a_thousand_recordings(tmp_path):
                                 ("2024-05-10T00:00", "2024-05-11T00:00", 2000)):
         spent = []
         for _ in range(4):               # another program may have the processor in one of them
-            begun = time.perf_counter()
+            begun = time.process_time()       # other programs may have the cores
             found = lookup.window(book, start, end, 100, 1000, columns=columns)
-            spent.append(time.perf_counter() - begun)
+            spent.append(time.process_time() - begun)
         assert len(found.time) > 20 and min(spent) < 0.2, (start, end, spent)
 
 

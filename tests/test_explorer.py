@@ -646,6 +646,7 @@ def test_who_may_show_it_in_a_frame(server, files):
 # ---- long windows, several sounds
 
 
+@pytest.mark.slow
 def test_a_long_window_is_drawn_with_few_points_and_fully_when_asked(monkeypatch):
     "Few points tell nearly what all tell; the page is told which it was."
     from spectral_hyperresolution.explore import passes

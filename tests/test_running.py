@@ -125,6 +125,7 @@ print(hashlib.sha256(S.energy.tobytes()).hexdigest())
 """
 
 
+@pytest.mark.slow
 def test_a_process_that_compiles_and_one_that_does_not_have_the_same_bits(tmp_path):
     answers = [subprocess.run([sys.executable, "-c", SAME], capture_output=True, text=True, check=True,
                               env={**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}).stdout for _ in range(2)]

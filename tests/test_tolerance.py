@@ -123,7 +123,7 @@ def test_the_error_is_within_the_tolerance(seed):
     assert abs(found[0.01][1].sum() / exact_counts.sum() - 1) < 0.01
 
 
-@pytest.mark.parametrize("q", [0.5, 2, 8])
+@pytest.mark.parametrize("q", [pytest.param(0.5, marks=pytest.mark.slow), 2, pytest.param(8, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("more", [{}, dict(hop_length=4), dict(hop_length=1), dict(bins_per_octave=192)], ids=str)
 @pytest.mark.parametrize("kind", ["noise", "clicks", "lowest tone"])
 def test_the_error_at_the_defaults(q, more, kind):

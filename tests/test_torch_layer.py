@@ -343,8 +343,9 @@ def scenes(n=3000, dtype=torch.float64):
 
 
 @pytest.mark.parametrize("how", [
-    dict(), dict(gate="global", boundary="reflect"), dict(gate=None, oversampling=4, bins_per_octave=24),
-    dict(fmin=None, density=3), dict(mode="parity", boundary="wrap"), dict(lint=0.3, tolerance=0.1)])
+    dict(), dict(lint=0.3, tolerance=0.1), *(pytest.param(how, marks=pytest.mark.slow) for how in (
+        dict(gate="global", boundary="reflect"), dict(gate=None, oversampling=4, bins_per_octave=24),
+        dict(fmin=None, density=3), dict(mode="parity", boundary="wrap")))])
 def test_auto_is_the_front_doors_picture_of_each_sound(how):
     x, settings = scenes(), OWN | how
     model = LinearReassignment(16000, **settings)
