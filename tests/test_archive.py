@@ -679,7 +679,7 @@ def test_a_thousand_recordings(tmp_path):
     for start, end, columns in (("2024-05-10T03:10", "2024-05-10T05:00", None), ("2024-05-01", "2024-06-15", 2000),
                                 ("2024-05-10T00:00", "2024-05-11T00:00", 2000)):
         spent = []
-        for _ in range(4):               # another program may have the processor in one of them
+        for _ in range(4):
             begun = time.process_time()       # other programs may have the cores
             found = lookup.window(book, start, end, 100, 1000, columns=columns)
             spent.append(time.process_time() - begun)
