@@ -88,7 +88,7 @@ def new_page(browser):
         troubles = watch(context)
         page = context.new_page()
         page.troubles = troubles
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(60_000)
         opened.append(page)
         return page
     yield new
