@@ -1,5 +1,6 @@
 "What a call takes is told before it starts, and compared with what it does take."
 
+import os
 import subprocess
 import sys
 import time
@@ -84,9 +85,14 @@ print(memory("VmHWM") - before, 600e6)
 """
 
 
-def run(program, **numbers):
-    "Bytes taken and told, from a process of its own."
-    done = subprocess.run([sys.executable, "-c", memory + program.format(**numbers)], capture_output=True, text=True)
+# glibc gives a large block back as soon as it is freed: what is then taken is what is in use, the same in every run
+given_back = {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "65536"}
+
+
+def run(program, settings=None, **numbers):
+    "Bytes taken and told, from a process of its own with these settings of the environment."
+    done = subprocess.run([sys.executable, "-c", memory + program.format(**numbers)], capture_output=True, text=True,
+                          env={**os.environ, **(settings or {})})
     assert done.returncode == 0, done.stderr
     return map(float, done.stdout.split())
 
@@ -101,8 +107,9 @@ def run(program, **numbers):
     (heard, dict(seconds=60, speed=0.05)),
 ], ids=["pictures", "samples", "linear", "torch", "heard"])
 def test_memory_as_told(program, numbers):
-    taken, told = run(program, **numbers)
-    assert 0.85 * taken - 16e6 < told < 1.6 * taken + 32e6, (taken / 1e6, told / 1e6)
+    used, told = run(program, given_back, **numbers)
+    taken, _ = run(program, **numbers)      # with what the allocator keeps, which differs from run to run
+    assert 0.85 * max(used, taken) - 16e6 < told < 1.6 * used + 32e6, (used / 1e6, taken / 1e6, told / 1e6)
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")

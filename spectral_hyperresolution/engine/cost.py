@@ -171,7 +171,7 @@ def _exact_blocks(plan, channels, threads):
             tile * min(4 * threads, units))
 
 # %% ../../nbs/442_cost.ipynb #e12eaf50
-job_words, job_bytes = 40, 32e6    # of torch's plain steps: numbers a sample and scan, and a job
+job_words, job_bytes = 34, 32e6    # of torch's plain steps: numbers a sample and scan, and a job
 
 def _torch_blocks(plan, channels, pictures, itemsize, step):
     "Bytes of torch's parity mode: the signals, their copies and instants, and one job."
