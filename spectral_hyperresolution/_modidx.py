@@ -269,6 +269,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                                          'spectral_hyperresolution/archive/run.py'),
                                                       'spectral_hyperresolution.archive.run._tasks': ( 'archive_run.html#_tasks',
                                                                                                        'spectral_hyperresolution/archive/run.py'),
+                                                      'spectral_hyperresolution.archive.run._whole': ( 'archive_run.html#_whole',
+                                                                                                       'spectral_hyperresolution/archive/run.py'),
                                                       'spectral_hyperresolution.archive.run.archive': ( 'archive_run.html#archive',
                                                                                                         'spectral_hyperresolution/archive/run.py'),
                                                       'spectral_hyperresolution.archive.run.expected': ( 'archive_run.html#expected',

@@ -55,6 +55,7 @@ def test_a_sound_of_lines_and_of_clicks_is_for_auto():
         assert advise(x, SR, (2, 8)).settings["q"] in (2, 8)             # who names some gets one of them
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("slope", [0, 0.5, 1])
 @pytest.mark.parametrize("n", [2000, 4 * SR])
 def test_noise_of_any_colour_has_no_q_of_its_own(slope, n):

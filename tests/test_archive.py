@@ -149,6 +149,27 @@ def test_rates_share_one_axis(tmp_path):
     assert np.isnan(table.energy[0, -48:]).all() and not np.isnan(table.energy[1]).any()
 
 
+
+def test_what_is_half_written_is_removed_and_nothing_finished_is_walked(tapes, tmp_path, monkeypatch):
+    "With fifty thousand recordings, the walk took longer than the work."
+    make(tapes, store := tmp_path / "store")
+    done = [f"{folder}/{row.group.removeprefix('recordings/')}" for row in make(tapes, store).rows
+            for folder in ("recordings", "levels/x8", "levels/x64")]
+    assert all((store / name).is_dir() for name in done)
+    left = [store / name / "zarr.json.0f.partial"
+            for name in ("recordings/new-0", "levels/x8/new-0", "progress/new-0", ".")]
+    for path in left:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"half")
+    soundfile.write(tapes / "D_20240504_003000.wav", sound(3, 9), SR)
+    walked, scandir = [], os.scandir
+    monkeypatch.setattr(os, "scandir", lambda at=".": walked.append(at) or scandir(at))
+    make(tapes, store)
+    assert not [path for path in left if path.exists()]
+    assert store in walked or str(store) in walked
+    assert not {str(store / name) for name in done} & {str(path) for path in walked}
+
+
 # ---- the same bytes
 
 
@@ -202,6 +223,7 @@ def test_the_order_of_growth_does_not_matter(tapes, tmp_path):
 # ---- settings
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("changed, says", [
     (dict(hop=0.2), "hop=0.2 and not 0.1"), (dict(q=4), "q=4.0 and not 2.0"),
     (dict(fmax=1500), "fmax=1500.0 and not 2000.0"),
@@ -405,6 +427,7 @@ def test_a_store_of_a_newer_version(tapes, tmp_path, capsys, change):
     assert content(store) == known
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("root", ["", "{", "[]", "null", '{"attributes": 3}'])
 def test_a_damaged_root(tapes, tmp_path, root):
     make(tapes, store := tmp_path / "store")
@@ -649,6 +672,7 @@ def test_a_broken_connection_costs_one_file(tapes, tmp_path, web):
 # ---- real recordings
 
 
+@pytest.mark.slow
 def test_real_recordings(tmp_path):
     named = os.environ.get("HYPERRES_RECORDINGS")
     folder = Path(named) if named else testing.root().parent / "shared" / "recordings"
@@ -671,6 +695,7 @@ def test_what_is_missing_is_named():
                                             "pip install 'spectral_hyperresolution[archive]'")
 
 
+@pytest.mark.slow
 def test_a_thousand_recordings(tmp_path):
     "A store of a thousand, made of one recording's objects: a window of it takes less than 0.2 s of a core."
     book = lookup.open_archive(thousand(tmp_path))

@@ -145,6 +145,7 @@ def test_very_many_scans_are_counted_like_some(monkeypatch):
     assert cost.estimate(replace(plan, over=10**9)).points > 1e12 and time.perf_counter() - begun < 5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("q, hop, bins, density", [(0.5, 100, 24, None), (2, 20, 48, None), (8, 200, 96, 2.5)])
 def test_seconds_as_told(q, hop, bins, density):
     "Within a factor of four of a rate that was measured at another plan, on a machine that may be busy."

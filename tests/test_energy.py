@@ -97,6 +97,7 @@ def test_a_tone(call, place, decades):
     judge("tone")
 
 
+@pytest.mark.slow
 @fixed(max_examples=20)
 @given(calls(), st.booleans())
 def test_a_chirp(call, falls):
@@ -144,6 +145,7 @@ def test_a_sum_at_the_front_doors_settings(q, kw):
 # ---- levels
 
 
+@pytest.mark.slow
 @fixed(max_examples=20)
 @given(calls(), st.floats(0, 1), st.floats(-6, 2), st.one_of(st.none(), st.floats(-50, 250)))
 def test_a_sine_reads_its_mean_square(call, place, decades, calibration):
@@ -167,6 +169,7 @@ def test_every_example_was_judged():
     assert all(judged[kind] == wanted[kind] for kind in judged)
 
 
+@pytest.mark.slow
 def test_one_calibration_everywhere(tmp_path):
     "The result, its table, its file, its colour bar and its command say the same of one sine."
     sr, n = 48000, 24000

@@ -116,6 +116,7 @@ def test_a_window_is_a_cut_of_the_whole(q, t0, t1, f0, f1):
     assert np.abs(window.energy[:, :n] - cut).sum() < 0.04 * cut.sum()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("q", [0.5, 2.8, 12, "auto"])
 @pytest.mark.parametrize("t0, t1, f0, f1", [(0, 0.3, 300, 20000), (0.7, 1.1, 2000, 8000), (1.5, 2, 500, 24000)])
 def test_a_window_with_a_linear_axis_is_a_cut_of_the_whole(q, t0, t1, f0, f1):
@@ -482,6 +483,7 @@ def command(*arguments):
                             stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("host, warned", [("0.0.0.0", True), ("127.0.0.1", False), ("localhost", False)])
 def test_a_warning_beyond_this_machine(files, host, warned):
     process = command(files / "one.wav", "--no-browser", "--host", host)

@@ -41,6 +41,7 @@ def test_front_end_starts_as_the_features_are():
     assert both > 0.95 and mine.max() == pytest.approx(1, abs=1e-3)
 
 
+@pytest.mark.slow
 def test_gradients_reach_all_that_is_learned():
     how = SMALL | dict(mix=True, soft=True)
     front = ReassignedFrontEnd(SR, **how)

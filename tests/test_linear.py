@@ -109,6 +109,7 @@ def test_the_gate_darkens_as_much_noise_as_on_the_log_axis():
     assert (S.energy[np.abs(S.frequencies - 2000) < 15] > 0).all()
 
 
+@pytest.mark.slow
 def test_a_window_and_a_part_are_cuts_of_the_whole():
     x = np.random.default_rng(4).standard_normal(3 * SR).astype(np.float32)
     p = default_plan(len(x), SR, 4, 300, 3900, hop_length=40, **LINEAR)

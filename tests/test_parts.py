@@ -124,6 +124,7 @@ def sounds_like_a_night(seconds, sr=4000):
     return Sound((0.05 * noise + 0.1 * np.sin(2 * np.pi * 310 * t) + 0.3 * calls).astype(np.float32), sr)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("q", [1.4, 5.6, "auto"])
 def test_few_points_tell_what_all_tell(q):
     sound = sounds_like_a_night(120)

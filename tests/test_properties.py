@@ -160,6 +160,7 @@ def test_any_plan_and_sound_in_fast_mode(data):
     check_engine(data, "fast")
 
 
+@pytest.mark.slow
 @examples(100, lit=60)
 @given(st.data())
 def test_any_plan_and_sound_in_parity_mode(data):
@@ -238,6 +239,7 @@ def test_any_call_of_the_front_door(call):
     if S.energy.any(): reached("lit")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["fast", "parity"])
 @examples(50, lit=25)
 @given(data=st.data())
@@ -252,6 +254,7 @@ def test_a_power_of_two_is_only_a_gain(mode, data):
     if energy.any() and power: reached("lit")
 
 
+@pytest.mark.slow
 @examples(25, compared=25)
 @given(
     seed=st.integers(0, 10**6),

@@ -68,6 +68,7 @@ def streams(draw):
     return x, how | fineness, sorted(cuts + draw(st.sampled_from([[], cuts[:3]])))
 
 
+@pytest.mark.slow
 @examples(60, compared=45, before_the_end=12)
 @given(streams())
 def test_the_joined_slices_are_the_picture_of_the_whole(case):

@@ -133,6 +133,7 @@ def test_the_error_at_the_defaults(q, more, kind):
     assert error(reassign(x, p, silence=False)[0], brute(x, p, "wrap")[0]) <= 0.01
 
 
+@pytest.mark.slow
 def test_the_gates_decide_as_on_the_full_grid():
     "The share of lit cells that the local gate decides otherwise: at most 1 % over sounds of all kinds."
     lit = wrong = 0

@@ -73,6 +73,7 @@ def test_the_fast_mode_sends_the_same_points(name, density):
         assert difference(ours[1].numpy(), theirs[1]) < 1e-6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("gain", [1e-30, 1.0, 1e15])
 def test_gain_changes_nothing(gain):
     "Powers beyond float32's range don't lose points: blocks are scaled by powers of two."
@@ -565,6 +566,7 @@ def test_what_torch_func_does():
     with pytest.raises(NotImplementedError, match="jvp"): torch.func.hessian(loss)(x)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", [dict(soft=True), dict(soft=0.5, mode="parity", boundary="wrap"), dict(soft=False)],
                          ids=["fast", "parity", "hard"])
 @pytest.mark.filterwarnings("ignore:soft=False")

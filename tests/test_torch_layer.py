@@ -93,6 +93,7 @@ def test_operators_of_padded_batches_keep_torchs_rules():
     torch.library.opcheck(output._padded_backward, (cotangent, None, x, *args))
 
 
+@pytest.mark.slow
 def test_second_derivatives_of_a_padded_batch():
     model = layer(soft=True, gate=None, fmin=2000, bins_per_octave=2, oversampling=2, density=1)
     assert torch.autograd.gradgradcheck(lambda x: model(x, [32, 24]),

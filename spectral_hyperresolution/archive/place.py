@@ -148,10 +148,26 @@ def _put(objects, wait=False):
     finally:
         for here in beside: here.unlink(missing_ok=True)
 
-def clear_partial(place: Place) -> None:
-    "Remove what killed programs have left half written on this machine."
-    if not place.fs:
-        for path in Path(place.root).rglob("*.partial"): path.unlink(missing_ok=True)
+def clear_partial(
+    place: Place,
+    whole: Iterable[str] = (),     # ids of recordings that need not be looked at
+) -> None:
+    """Remove what killed programs have left half written on this machine.
+
+    Parameters
+    ----------
+    place : Place
+    whole : Iterable[str], default: ()
+        ids of recordings that need not be looked at
+    """
+    if place.fs: return
+    known, folders = set(whole), [Path(place.root)]
+    for folder in folders:             # which grows meanwhile
+        with suppress(OSError), os.scandir(folder) as found:
+            for entry in found:
+                if entry.name.endswith(".partial"): Path(entry.path).unlink(missing_ok=True)
+                elif entry.name not in known and entry.is_dir(follow_symlinks=False):
+                    folders.append(Path(entry.path))
 
 # %% ../../nbs/461_archive_place.ipynb #d05f719b
 beat = 10.0          # how often the holder of a lock says that it lives [s]; dead after three

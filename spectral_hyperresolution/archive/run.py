@@ -245,8 +245,8 @@ def archive(
         takes = expected(job, workers or _cores()) if report or workers is None else 0.0
         if (report and not report(job, takes)) or dry_run:
             return Result(settings, _all_rows(place, job, {}), 0.0, 0.0, job)
-        _prepare(place, settings, new)
-        stack.push(lambda kind, *_: clear_partial(place) if kind else None)
+        _prepare(place, settings, new, job)
+        stack.push(lambda kind, *_: clear_partial(place, _whole(job)) if kind else None)
         if workers is None: workers = 1 if takes < 10 or "memory://" in place.address else _cores()
         done = _Meter(job.seconds, progress)
         state = _Progress(place, job, done)
@@ -271,12 +271,16 @@ class _Meter:
         self.done += seconds
         if self.progress: self.progress(self.done, self.whole)
 
-def _prepare(place, settings, new):
+def _whole(job):
+    "The ids of recordings that are in the store and stay as they are."
+    return {row.group.removeprefix("recordings/") for row in job.rows.values() if row.group}
+
+def _prepare(place, settings, new, job):
     "A store that can be written into."
     if new:
         for name in place.names():
             if name != "lock": place.remove(name)
-    else: clear_partial(place)
+    else: clear_partial(place, _whole(job))
     objects = {f"{group}/zarr.json": plain_group for group in ("recordings", "levels",
                                                                *_level_groups)}
     objects["zarr.json"] = root(settings, False)
