@@ -151,7 +151,7 @@ def test_rates_share_one_axis(tmp_path):
 
 
 def test_what_is_half_written_is_removed_and_nothing_finished_is_walked(tapes, tmp_path, monkeypatch):
-    "With fifty thousand recordings, the walk took longer than the work."
+    "A run that adds one recording looks at no file of those that are finished."
     make(tapes, store := tmp_path / "store")
     done = [f"{folder}/{row.group.removeprefix('recordings/')}" for row in make(tapes, store).rows
             for folder in ("recordings", "levels/x8", "levels/x64")]

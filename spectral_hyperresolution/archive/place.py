@@ -163,11 +163,12 @@ def clear_partial(
     if place.fs: return
     known, folders = set(whole), [Path(place.root)]
     for folder in folders:             # which grows meanwhile
-        with suppress(OSError), os.scandir(folder) as found:
-            for entry in found:
-                if entry.name.endswith(".partial"): Path(entry.path).unlink(missing_ok=True)
-                elif entry.name not in known and entry.is_dir(follow_symlinks=False):
-                    folders.append(Path(entry.path))
+        try: found = list(os.scandir(folder))
+        except OSError: continue
+        for entry in found:
+            if entry.name.endswith(".partial"): Path(entry.path).unlink(missing_ok=True)
+            elif entry.name not in known and entry.is_dir(follow_symlinks=False):
+                folders.append(Path(entry.path))
 
 # %% ../../nbs/461_archive_place.ipynb #d05f719b
 beat = 10.0          # how often the holder of a lock says that it lives [s]; dead after three
