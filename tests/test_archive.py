@@ -177,11 +177,14 @@ def test_what_is_half_written_is_removed_and_nothing_finished_is_walked(tapes, t
 def test_two_workers_one_killed(tapes, tmp_path):
     "One of them is killed in the midst; a new one takes its place, and the store is that of one worker."
     soundfile.write(tapes / "D_20240505_000000.wav", sound(60, 9), SR)
-    make(tapes, one := tmp_path / "one")
+    last = make(tapes, one := tmp_path / "one").rows[-1].group
     killed = []
 
     def progress(done, whole):
         if not killed:
+            (half := tmp_path / "two" / last / "energy" / "0.0f.partial").parent.mkdir(
+                parents=True, exist_ok=True)
+            half.write_bytes(b"half")
             workers = [p for p in children(os.getpid()) if b"spawn_main" in Path(f"/proc/{p}/cmdline").read_bytes()]
             killed.append(workers[-1])
             os.kill(workers[-1], 9)

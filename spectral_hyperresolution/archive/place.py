@@ -151,6 +151,7 @@ def _put(objects, wait=False):
 def clear_partial(
     place: Place,
     whole: Iterable[str] = (),     # ids of recordings that need not be looked at
+    under: Iterable[str] = ("",),  # folders to look into
 ) -> None:
     """Remove what killed programs have left half written on this machine.
 
@@ -159,9 +160,11 @@ def clear_partial(
     place : Place
     whole : Iterable[str], default: ()
         ids of recordings that need not be looked at
+    under : Iterable[str], default: ('',)
+        folders to look into
     """
     if place.fs: return
-    known, folders = set(whole), [Path(place.root)]
+    known, folders = set(whole), [Path(place.root) / name for name in under]
     for folder in folders:             # which grows meanwhile
         try: found = list(os.scandir(folder))
         except OSError: continue

@@ -32,33 +32,37 @@ from ..engine.running import _cores
 # %% ../../nbs/468_archive_run.ipynb #ff946ea5
 _Call = tuple[Callable[..., Any], tuple[Any, ...]]
 
-def _one_by_one(take: Callable[[], Any]) -> Iterator[tuple[Any, Any]]:
+def _one_by_one(state: "_Progress") -> Iterator[tuple[Any, Any]]:
     "Each call and its result, by dask in this process."
     import dask
-    while call := take():
+    while call := state.take():
         key, function, arguments = call
         yield key, dask.delayed(function, pure=False)(*arguments).compute(scheduler="synchronous")
 
-def _distributed(take: Callable[[], Any], client: Any) -> Iterator[tuple[Any, Any]]:
-    "The same by the workers of a cluster."
+def _distributed(state: "_Progress", client: Any) -> Iterator[tuple[Any, Any]]:
+    "The same by the workers of a cluster; `state` is told when one of them is gone."
     from distributed import KilledWorker, as_completed
     running: dict[Any, Any] = {}
-    finished = as_completed()
-    def fill():
-        workers = max(1, sum(client.nthreads().values()))
-        while len(running) < 2 * workers + 2 and (call := take()):
+    finished, seen = as_completed(), set[str]()
+    def threads():
+        found = client.nthreads()
+        state.lost |= not seen <= set(found)
+        seen.update(found)
+        return max(1, sum(found.values()))
+    def fill(workers):
+        while len(running) < 2 * workers + 2 and (call := state.take()):
             key, function, arguments = call
             future = client.submit(function, *arguments, pure=False)
             running[future] = key
             finished.add(future)
-    fill()
+    fill(threads())
     for future in finished:
-        key = running.pop(future)
+        key, workers = running.pop(future), threads()
         try: result = future.result()
         except KilledWorker:
             result = Outcome("", "failed", "the workers that computed it died")
         yield key, result
-        fill()
+        fill(workers)
 
 # %% ../../nbs/468_archive_run.ipynb #912bc47c
 def _cluster(workers):
@@ -95,6 +99,7 @@ class _Progress:
         self.left = {name: set(pieces) for name, pieces in job.missing.items()}
         self.away = dict.fromkeys(self.left, 0)
         self.outcomes: dict[str, Outcome] = {}
+        self.lost = False              # whether a worker died, perhaps while it wrote
         self.calls = self._pieces()
 
     def _pieces(self) -> Iterator[Any]:
@@ -130,8 +135,10 @@ class _Progress:
         elif not self.left[name] and name not in self.outcomes:
             self.ready.append(self._finish(recording))
         if not self.away[name] and name in self.outcomes:
-            if self.outcomes[name].outcome == "done": self.place.remove(f"progress/{recording.id}")
-            else: self.forget(recording)
+            if self.outcomes[name].outcome != "done": self.forget(recording)
+            else:
+                self.place.remove(f"progress/{recording.id}")
+                if self.lost: clear_partial(self.place, under=recording.places)
 
     def forget(self, recording: Recording) -> None:
         "Remove what a store has of a recording; its group is no longer finished first."
@@ -251,8 +258,8 @@ def archive(
         done = _Meter(job.seconds, progress)
         state = _Progress(place, job, done)
         workers = min(workers, _tasks(job))
-        tasks = (_one_by_one(state.take) if scheduler is None and workers < 2 else
-                 _distributed(state.take, _client(stack, workers, scheduler)))
+        tasks = (_one_by_one(state) if scheduler is None and workers < 2 else
+                 _distributed(state, _client(stack, workers, scheduler)))
         for key, result in tasks: state.note(key, result)
         rows = _all_rows(place, job, state.outcomes)
         for row in rows:
