@@ -567,6 +567,7 @@ def test_work_ends_when_nobody_waits(long, monkeypatch, kind, path):
     monkeypatch.setattr(takeaway, "longest", 1e9)
     monkeypatch.setattr(takeaway, "heard_block", 2**12)
     changes = dict(speed=0.04, band=1, loudest=1) if kind == "sounds" else {}
+    assert ask(long, f"/{path}?{urlencode(GOOD | changes)}")[0] == 200     # all loops are compiled
     connection = begin(long, f"/{path}?{urlencode(WHOLE | changes)}")
     until(lambda: long.state.busy[kind])
     time.sleep(0.3)

@@ -196,10 +196,16 @@ class _Fast:
 
     def send(self, g, b, chi, eta, departing, base, frame, tile):
         "Deposit the points of a batch."
-        _, scratch, bench = _scratch(len(b.row_f0), g.transform, self.real)
+        scans = np.arange(len(b.base))
         first, points = self.within(g, base, frame, *departing)
-        if not g.fine: _send(chi, eta, b, first, points, base, frame, scratch, tile)
-        else: _send_filled(chi, eta, b, first[0], points[0], base, frame,
+        if g.fine: first, points = (np.full_like(scans, a[0]) for a in (first, points))
+        self.deposit(g, b, chi, eta, scans, first, points, base, frame, tile)
+
+    def deposit(self, g, b, chi, eta, scans, first, points, base, frame, tile):
+        "Deposit points of some scans of a batch."
+        _, scratch, bench = _scratch(len(b.row_f0), g.transform, self.real)
+        if not g.fine: _send(chi, eta, b, scans, first, points, base, frame, scratch, tile)
+        else: _send_filled(chi, eta, b, scans, first, points, base, frame,
                            _segment(g.stride, g.fine, self.real), float(g.fine), bench, tile)
 
     def frame(self, g, zero, row0, row1, low, high, square, gain):

@@ -147,9 +147,9 @@ def _whole(power, cell, same, w, weight, count, tile):
 
 # %% ../../nbs/411_filling.ipynb #45fbe31e
 @_loose
-def _send_filled(chi, eta, batch, first, points, base, frame, segment, count, bench, tile):
-    """Interpolate all scans of a batch at the lattice; deposit segments that stay within one cell
-    as a whole, and the others point by point. Of each scan, `points` segments from the sample
+def _send_filled(chi, eta, batch, scans, first, points, base, frame, segment, count, bench, tile):
+    """Interpolate scans of a batch at the lattice; deposit segments that stay within one cell as
+    a whole, and the others point by point. Of each scan, `points` segments from the sample
     `first` onwards; each point counts `count`."""
     trash = np.int32(tile.shape[0] - 1)
     real, cell, kept, same, other = bench.numbers, bench.cell, bench.kept, bench.same, bench.other
@@ -158,12 +158,13 @@ def _send_filled(chi, eta, batch, first, points, base, frame, segment, count, be
     kp, kr, ki, kn, place = real[28], real[29], real[30], real[31], real[32]
     chunk = power.shape[0] - 6
     last, each = int(np.floor(frame.end)), segment.at.shape[1]
-    for j in range(len(batch.base)):
+    for s in range(len(scans)):
+        j, end = scans[s], first[s] + points[s]
         r, w, start = batch.base[j], batch.weights[j], batch.start[j]
         to, column, sigma_t = base[j], batch.column[j], batch.sigma_t[j]
         together, weights, at = segment.together[start], segment.weights[start], segment.at[start]
-        for n in range(first, first + points, chunk):
-            m = min(chunk, first + points - n)
+        for n in range(first[s], end, chunk):
+            m = min(chunk, end - n)
             _between(chi[r:r + 6], w, 2 * (n - 2), bc[:2 * (m + 5)])
             _between(eta[r:r + 6], w, 2 * (n - 2), be[:2 * (m + 5)])
             _products(bc, be, power[:m + 5], size[:m + 5], re[:m + 5], im[:m + 5])

@@ -206,29 +206,31 @@ def _cells(re, im, power, number, base, column, sigma_t, frame, trash, place, ce
 
 # %% ../../nbs/410_steps.ipynb #e953db2d
 @_loose
-def _send(chi, eta, batch, first, points, base, frame, scratch, tile):
-    """Interpolate, map and deposit all scans of a batch: of each, `points` samples from the
-    sample `first` onwards, whose sample 0 is at `base` [samples after the tile's first row]."""
+def _send(chi, eta, batch, scans, first, points, base, frame, scratch, tile):
+    """Interpolate, map and deposit scans of a batch: of each, `points` samples from the sample
+    `first` onwards; sample 0 of the batch's scans is at `base` [samples after the tile's first
+    row]."""
     real, kept, cell = scratch.numbers, scratch.kept, scratch.cell
     trash = np.int32(tile.shape[0] - 1)
     power, size, re, im, kr, ki, kp, number, place, bc, be = (
         real[0], real[1], real[2], real[3], real[4], real[5], real[6], real[7], real[8],
         real[9:11].ravel(), real[11:13].ravel())
     chunk, weight, count = power.shape[0], frame.weight, np.float64(frame.stride)
-    for j in range(len(batch.base)):
+    for k in range(len(scans)):
+        j, end = scans[k], first[k] + points[k]
         r, w = batch.base[j], batch.weights[j]
-        for n in range(first[j], first[j] + points[j], chunk):
-            m = min(chunk, first[j] + points[j] - n)
+        for n in range(first[k], end, chunk):
+            m = min(chunk, end - n)
             _between(chi[r:r + 6], w, 2 * n, bc[:2 * m])
             _between(eta[r:r + 6], w, 2 * n, be[:2 * m])
             _products(bc, be, power[:m], size[:m], re[:m], im[:m])
-            k = _select(power[:m], size[:m], frame, scratch.chosen, kept)
-            for i in range(k):
+            near = _select(power[:m], size[:m], frame, scratch.chosen, kept)
+            for i in range(near):
                 p = kept[i]
                 kr[i], ki[i], kp[i], number[i] = re[p], im[p], power[p], n + p
             _cells(kr, ki, kp, number, base[j], batch.column[j], batch.sigma_t[j], frame, trash,
-                   place, cell[:k])
+                   place, cell[:near])
             # -1 is the last cell, `trash`
-            for i in range(k):
+            for i in range(near):
                 tile[cell[i], 0] += kp[i] * weight
                 tile[cell[i], 1] += count

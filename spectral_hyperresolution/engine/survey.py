@@ -4,19 +4,20 @@
 
 # %% auto #0
 __all__ = ['ladder', 'survey_rows', 'survey_hops', 'survey_per_sigma', 'shortening', 'shortest', 'pool_hops', 'pool_periods',
-           'long_mean', 'survey_size', 'survey', 'pooled_columns', 'row_means', 'cell_weights', 'reassign_part']
+           'long_mean', 'beside', 'survey_size', 'survey', 'pooled_columns', 'row_means', 'cell_weights',
+           'reassign_part']
 
 # %% ../../nbs/446_survey.ipynb #2c460fe8
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from math import ceil, floor, frexp, log, log2, pi
+from math import ceil, frexp, log, log2, pi
 
 import numpy as np
 import scipy.fft
 from scipy.ndimage import gaussian_filter1d
 from scipy.signal import fftconvolve
 
-from .batches import Batch, _batches
+from .batches import _batches
 from .departures import (
     _bin_reach, critical_band, enough_scans, per_sigma_f)
 from .departures import silence_margin
@@ -252,57 +253,63 @@ def cell_weights(chosen: np.ndarray, plan: Plan, n: int, top: int = 0,
         yield weight
 
 # %% ../../nbs/446_survey.ipynb #ea214409
+beside = 32   # runs of instants that are nearer to each other are one
+
+@_loose
+def _runs(before, left, right, reach, begin, many, stride, hop):
+    """Of each scan, the runs of strides whose points may come to a wanted cell: scan, first and
+    number; `before`: how many cells are wanted before each column and row."""
+    top = max(0, int((begin - reach.max()) // hop) - 1)
+    bottom = min(before.shape[1] - 1, int((begin + many * stride + reach.max()) // hop) + 2)
+    found, n = np.empty((3, len(left) * (max(0, bottom - top) // 2 + 1)), np.int64), 0
+    for j in range(len(left)):
+        a, b, row, end = before[left[j]], before[right[j]], top, -beside
+        while row < bottom:
+            first = row
+            while row < bottom and b[row + 1] - b[row] > a[row + 1] - a[row]: row += 1
+            low = max(0, int(((first - 1) * hop - reach[j] - begin) / stride) - 2)
+            high = min(many, int((row * hop + reach[j] - begin) / stride) + 3)
+            if row > first and low < high:
+                if low - end >= beside:
+                    found[0, n], found[1, n], n = j, low, n + 1
+                end = high
+                found[2, n - 1] = end - found[1, n - 1]
+            row += 1
+    return found[0, :n], found[1, :n], found[2, :n]
+
 class _Wanted(_Fast):
     "The fast mode where a picture is wanted, and little more."
     def __init__(self, wanted, *args):
-        self.wanted, self.found = wanted, {}
+        # how many cells are wanted before each column and row
+        self.before = np.pad(wanted.T.cumsum(0, np.int32).cumsum(1, np.int32), ((1, 0), (1, 0)))
+        self.found = {}
         super().__init__(*args)
 
     def spans(self, g, batch, begin):
-        "What `search` finds; channels share it."
-        key = g, begin, float(batch.column[0])
-        if key not in self.found: self.found[key] = self.search(g, batch, begin)
-        return self.found[key]
-
-    def search(self, g, batch, begin):
-        """The instants whose points may reach a cell that is wanted: (first, number, scans), the
-        first two in strides."""
-        plan = self.plan
+        "What `_runs` finds; channels share it."
+        plan, key = self.plan, (g, begin, float(batch.column[0]))
+        if key in self.found: return self.found[key]
+        far = _bin_reach(plan, batch.sigma_t)
+        edges = np.floor(batch.column - far[0]), np.ceil(batch.column + far[1]) + 1
+        left, right = (np.clip(edge, 0, plan.n_bins).astype(int) for edge in edges)
+        reach = plan.lint * batch.sigma_t + 2 + (0 if g.fine else g.stride)
         many = min(g.payload, -(-(plan.n_samples - begin) // g.stride))
-        above, below = _bin_reach(plan, batch.sigma_t)
-        left = max(0, floor((batch.column - above).min()))
-        wanted = self.wanted[:, left:max(left, ceil((batch.column + below).max()) + 1)]
-        rows = wanted.any(1)
-        if not rows.any(): return []
-        before = np.append(0, np.cumsum(rows))
-        reach = plan.lint * batch.sigma_t.max() + 2 + (0 if g.fine else g.stride)
-        at = begin + np.arange(many) * g.stride
-        top, bottom = ((edge // plan.tdeci).astype(int).clip(0, plan.n_times) for edge in
-                       (at - reach, at + g.stride + reach + plan.tdeci))
-        edges = np.flatnonzero(np.diff(before[bottom] > before[top], prepend=False, append=False))
-        found = []
-        for first, last in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
-            columns = left + np.flatnonzero(wanted[top[first]:bottom[last - 1]].any(0))
-            scans = np.flatnonzero((batch.column + below >= columns[0])
-                                   & (batch.column - above <= columns[-1]))
-            if scans.size: found.append((first, last - first, slice(scans[0], scans[-1] + 1)))
-        return found
+        self.found[key] = _runs(self.before, left, right, reach, begin, many, g.stride, plan.tdeci)
+        return self.found[key]
 
     def work(self, task):
         g, batches, begin, channel = task
-        needed = [b for b in batches if self.spans(g, b, begin)]
+        needed = [b for b in batches if len(self.spans(g, b, begin)[0])]
         return super().work((g, needed, begin, channel)) if needed else None
 
     def departing(self, g, b, begin):
         return *super().departing(g, b, begin), self.spans(g, b, begin)
 
     def send(self, g, b, chi, eta, departing, base, frame, tile):
-        first, points, spans = departing
-        for start, many, scans in spans:
-            # some of the batch's scans, and all of its rows
-            part = Batch(*b[:4], *(a[scans] for a in b[4:]))
-            some = first[scans] + start, np.minimum(points[scans] - start, many)
-            super().send(g, part, chi, eta, some, base[scans], frame, tile)
+        first, points, (scans, start, many) = departing
+        self.deposit(g, b, chi, eta, scans, first[scans] + start,
+                     np.minimum(points[scans] - start, many), base, frame, tile)
+
 
 # %% ../../nbs/446_survey.ipynb #71f9be08
 def reassign_part(
