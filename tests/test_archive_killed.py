@@ -68,10 +68,10 @@ def stop(tapes, store, workers, number, all_of_them, begun):
 
 @needs_proc
 @pytest.mark.parametrize("workers, name, all_of_them, when", [
-    (1, "SIGTERM", False, "a piece is there"),
-    *(pytest.param(2, *how, marks=pytest.mark.slow) for how in (
-        ("SIGTERM", False, "a piece is there"), ("SIGINT", True, "a piece is there"),
-        ("SIGHUP", False, "a piece is there"), ("SIGINT", True, "workers start"), ("SIGTERM", False, "workers start"))),
+    *(pytest.param(*how, marks=pytest.mark.slow) for how in (
+        (1, "SIGTERM", False, "a piece is there"), (2, "SIGTERM", False, "a piece is there"),
+        (2, "SIGINT", True, "a piece is there"), (2, "SIGHUP", False, "a piece is there"),
+        (2, "SIGINT", True, "workers start"), (2, "SIGTERM", False, "workers start"))),
 ])
 def test_stopped_and_gone_on(unbroken, tmp_path, workers, name, all_of_them, when):
     "Ctrl-C reaches all processes of a terminal, `kill` one."

@@ -576,6 +576,7 @@ def piped(folder, content, *arguments):
                           capture_output=True, cwd=folder, env={**os.environ, "TMPDIR": str(folder)})
 
 
+@pytest.mark.slow
 def test_a_sound_from_standard_input(tmp_path):
     "A WAV file whose length its writer didn't know, and samples without a header."
     wave = io.BytesIO()

@@ -112,6 +112,7 @@ def test_memory_as_told(program, numbers):
     assert 0.85 * max(used, taken) - 16e6 < told < 1.6 * used + 32e6, (used / 1e6, taken / 1e6, told / 1e6)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 def test_a_low_band_of_a_night_fits():
     "8 h of samples were read at once for it, 2.3 GB."

@@ -74,6 +74,7 @@ def test_judges():
     assert mutants.distance("test_reference", gate.module) == 1 and mutants.distance("414_gate", "no.such") is None
 
 
+@pytest.mark.slow
 def test_one_verdict(tmp_path):
     "One fault of the plan, judged by its chapter; the copy of the tree is left as it was."
     command = [sys.executable, ROOT / "benchmarks" / "mutants.py", "--module", "engine.plan", "--folder", tmp_path,

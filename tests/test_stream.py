@@ -96,9 +96,10 @@ def test_an_end_soon_after_a_slice(how):
 # ---- straight pieces
 
 
-@pytest.mark.parametrize("how", [dict(), dict(boundary="reflect", pool=True, gate=None), dict(dtype=np.float64, q=4),
+@pytest.mark.parametrize("how", [dict(boundary="reflect", pool=True, gate=None),
                                  *(pytest.param(how, marks=pytest.mark.slow) for how in (
-                                     dict(delay=0.5, q=5), dict(lint=0.2, hop_length=7)))])
+                                     dict(), dict(dtype=np.float64, q=4), dict(delay=0.5, q=5),
+                                     dict(lint=0.2, hop_length=7)))])
 def test_straight_pieces_of_any_cuts(how):
     "A stream of mode \"lines\" is the same, bit for bit, at any cuts; without a delay it is the engine's on the whole."
     how = quick | dict(mode="lines") | how

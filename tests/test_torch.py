@@ -32,6 +32,7 @@ from spectral_hyperresolution.pytorch.layer import LinearReassignment  # noqa: E
 ROOT = Path(__file__).resolve().parent.parent
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", fixture_names())
 def test_the_vectorized_name_is_matlabs(name):
     case = fixture(name)
@@ -311,7 +312,7 @@ def test_the_compiled_gradient_is_that_of_torchs_own_steps(plan, density, soft):
         assert 0 < apart < 1e-8                                    # two programs, one gradient
 
 
-@pytest.mark.parametrize("soft", [0.0, 1.0])
+@pytest.mark.parametrize("soft", [pytest.param(0.0, marks=pytest.mark.slow), 1.0])
 def test_gains_leave_the_compiled_gradient_alone(soft):
     "Energy is of the second degree in the sound, counts are of degree 0."
     plan, x = PLANS["few scans"], sounds(PLANS["few scans"].n_samples, dtype=torch.float32)
@@ -504,7 +505,7 @@ def test_compiled_is_eager(backend, how):
     with pytest.raises(Exception, match="shorter than the lowest wavelet"): compiled(sounds(2, 20))
 
 
-@pytest.mark.parametrize("backend", ["eager", "aot_eager", "inductor"])
+@pytest.mark.parametrize("backend", ["eager", "aot_eager", pytest.param("inductor", marks=pytest.mark.slow)])
 def test_compiled_gradients_are_those_of_finite_differences(backend):
     torch._dynamo.reset()
     layer = small_layer(gate=None, soft=True, density=4)

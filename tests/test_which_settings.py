@@ -37,6 +37,7 @@ def clicks(q, dt, f, fainter=0.0, sr=48000):
     return parted(S.energy.sum(0), S.times, at / sr)
 
 
+@pytest.mark.slow
 @examples(40, resolved=8, merged=5, hardly=3)
 @given(st.floats(25, 150), st.floats(0.004, 0.16), st.sampled_from([0, 0, 20]))
 def test_what_is_said_to_be_resolved_is(df, dt, fainter):

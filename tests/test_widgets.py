@@ -105,7 +105,8 @@ def test_the_adviser_refuses(wrong, says):
 
 
 @pytest.mark.parametrize("x", [tone, np.stack([tone, tone]), (1000 * tone).astype(np.int16), tone.astype(np.float32),
-                               tone[:300], np.tile(tone, 60)], ids=["one", "two", "pcm", "single", "short", "long"])
+                               tone[:300], pytest.param(np.tile(tone, 60), marks=pytest.mark.slow)],
+                         ids=["one", "two", "pcm", "single", "short", "long"])
 def test_advice_can_be_used(x):
     from spectral_hyperresolution import reassigned_spectrogram
     advice = advise(x, 8000, qs=(1, 4))
