@@ -200,12 +200,13 @@ def _verdict(qs, loss, best, prominent):
         return q, ("hardly a line or click stands out of the noise, in which no q shows more than "
                    f"another; the best single one for what does is {q:g}"), False
     if len(qs) == 1: return q, "the only value to choose from", True
+    limit = {0: "the smallest that was tried", len(qs) - 1: "the largest that was tried"}.get(k)
     if 1 - served > unserved:
-        return q, (f"no single q serves: {q:g} is the best, and {1 - served:.0%} of the sound asks "
-                   "for another, more than twice as large or as small"), False
-    limit = {0: "; the smallest that was tried", len(qs) - 1: "; the largest that was tried"}
-    return q, (f"at most a factor of 2 from what suits {served:.0%} of the sound best"
-               + limit.get(k, "")), True
+        which = f"{q:g}, {limit}," if limit else f"{q:g}"
+        return q, (f"no single q serves: {which} is the best, and {1 - served:.0%} of the sound "
+                   "asks for another, more than twice as large or as small"), False
+    more = f"; {limit}" if limit else ""
+    return q, f"at most a factor of 2 from what suits {served:.0%} of the sound best{more}", True
 
 # %% ../nbs/203_advice.ipynb #cfc7dd5a
 noise_like = 0.015 # with less than this standing out, a sound is taken for noise
@@ -227,12 +228,12 @@ def advise(
     sr : float
         sampling rate [Hz]
     qs : float | Iterable[float] | None, default: None
-        the only values of q to choose from; None: those
+        the only values of q to choose from; None: those of q="auto", and "auto" where none
+        serves
 
     Returns
     -------
     Advice
-        of q="auto", and "auto" where none serves
 
     Examples
     --------
@@ -250,8 +251,8 @@ def advise(
     fmin = default_plan(len(pieces[0]), sr, q).minf * sr
     found = occupied([reassigned_spectrogram(p, sr, q=q, fmin=fmin) for p in pieces])
     low, high = ((fmin, sr / 2) if found is None
-                 else (max(found[0] * 2 ** (-1 / 6), fmin),
-                       min(found[1] * 2 ** (1 / 6), sr / 2)))
+                 else (float(max(found[0] * 2 ** (-1 / 6), fmin)),
+                       float(min(found[1] * 2 ** (1 / 6), sr / 2))))
     values = dict(q=(q if serves or qs is not None else "auto", why))
     values["fmin"] = (low, "nothing below it stands out of the noise" if low > fmin
                       else "eight octaves below fmax, or what the length allows")

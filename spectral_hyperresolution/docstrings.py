@@ -8,7 +8,7 @@ import ast
 import io
 import textwrap
 import tokenize
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from nbdev.process import Processor
@@ -23,6 +23,27 @@ def comments(source: str) -> dict[int, str]:
     tokens = tokenize.generate_tokens(io.StringIO(source).readline)
     return {t.start[0]: t.string[1:].strip() for t in tokens
             if t.type == tokenize.COMMENT and not t.string.startswith(("#|", "# type:"))}
+
+
+def alone(source: str) -> dict[int, int]:
+    "Numbers of the lines that hold a comment and nothing else → its indentation."
+    lines = enumerate(source.split("\n"), 1)
+    return {n: len(line) - len(line.lstrip()) for n, line in lines if line.lstrip().startswith("#")}
+
+
+def beside(items: Sequence[ast.stmt | ast.arg], ends: list[int], notes: dict[int, str],
+           lone: dict[int, int]) -> list[str]:
+    """What is said of each item, given its last line: by the comment at its end and the lines of comment under that
+    one; where it has none, by the lines above it that are indented as it is."""
+    said = []
+    for k, (item, end) in enumerate(zip(items, ends, strict=True)):
+        lines = [] if end in ends[k + 1:] else [end]          # of several items on a line the last one has the comment
+        while lines and lone.get(lines[-1] + 1, item.col_offset) > item.col_offset: lines.append(lines[-1] + 1)
+        if end not in notes:
+            lines, n = [], item.lineno - 1
+            while lone.get(n) == item.col_offset: lines, n = [n, *lines], n - 1
+        said.append(" ".join(notes[n] for n in lines if n in notes))
+    return said
 
 
 def written(annotation: ast.expr) -> str:
@@ -51,7 +72,7 @@ def entry(name: str, type_: str, text: str) -> list[str]:
     return [f"{name} : {type_}" if type_ else name, *body]
 
 
-def parameters(function: ast.FunctionDef, notes: dict[int, str]) -> list[str]:
+def parameters(function: ast.FunctionDef, notes: dict[int, str], lone: dict[int, int]) -> list[str]:
     "The sections Parameters and Returns of a function, as lines."
     a = function.args
     positional = [*a.posonlyargs, *a.args]
@@ -60,19 +81,18 @@ def parameters(function: ast.FunctionDef, notes: dict[int, str]) -> list[str]:
     given += [(arg, None) for arg in [a.vararg] if arg]
     given += list(zip(a.kwonlyargs, a.kw_defaults, strict=True))
     given += [(arg, None) for arg in [a.kwarg] if arg]
-    ends = {last_line(default or arg): arg for arg, default in given}
+    ends = [last_line(default or arg) for arg, default in given]
     rows = []
-    for arg, default in given:
+    for (arg, default), text in zip(given, beside([arg for arg, _ in given], ends, notes, lone), strict=True):
         if arg.arg in ("self", "cls"): continue
-        line = last_line(default or arg)
-        text = notes.get(line, "") if ends[line] is arg else ""
         stars = "*" if arg is a.vararg else "**" if arg is a.kwarg else ""
         rows.append((stars + arg.arg, kind(arg.annotation, default), text))
     lines: list[str] = []
     if any(text for *_, text in rows):
         lines += ["Parameters", "----------", *(line for row in rows for line in entry(*row))]
-    last = max(ends, default=function.lineno)
-    answer = [notes[n] for n in range(last + 1, function.body[0].lineno) if n in notes]
+    first = max(ends, default=function.lineno) + 1
+    while first in lone: first += 1
+    answer = [notes[n] for n in range(first, function.body[0].lineno) if n in notes]
     returns = written(function.returns) if function.returns else "None"
     if answer or (returns != "None" and lines):
         name, rest = (answer[0], "") if returns == "None" else (returns, " ".join(answer))
@@ -81,17 +101,15 @@ def parameters(function: ast.FunctionDef, notes: dict[int, str]) -> list[str]:
     return lines
 
 
-def attributes(cls: ast.ClassDef, notes: dict[int, str]) -> list[str]:
+def attributes(cls: ast.ClassDef, notes: dict[int, str], lone: dict[int, int]) -> list[str]:
     "The section Attributes of a class whose fields carry comments, or its constructor's Parameters, as lines."
     for node in cls.body:
-        if isinstance(node, ast.FunctionDef) and node.name == "__init__": return parameters(node, notes)
-    used = {n for node in cls.body for n in range(node.lineno, last_line(node) + 1)}
+        if isinstance(node, ast.FunctionDef) and node.name == "__init__": return parameters(node, notes, lone)
+    texts = beside(cls.body, [last_line(node) for node in cls.body], notes, lone)
     rows = []
-    for node in cls.body:
+    for node, text in zip(cls.body, texts, strict=True):
         if not (isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)): continue
-        if node.target.id.startswith("_"): continue
-        text = notes.get(last_line(node)) or (notes.get(node.lineno - 1, "") if node.lineno - 1 not in used else "")
-        rows.append((node.target.id, kind(node.annotation, node.value), text))
+        if not node.target.id.startswith("_"): rows.append((node.target.id, kind(node.annotation, node.value), text))
     if not any(text for *_, text in rows): return []
     return ["Attributes", "----------", *(line for row in rows for line in entry(*row))]
 
@@ -110,12 +128,13 @@ def with_sections(
     source: str,  # of a cell
 ) -> str:         # the same code with longer docstrings
     "Add numpydoc sections to the docstrings of a cell's public functions and classes."
-    tree, notes, lines = ast.parse(source), comments(source), source.split("\n")
+    tree, notes, lone, lines = ast.parse(source), comments(source), alone(source), source.split("\n")
     for node in sorted(documented(tree), key=lambda node: -node.body[0].lineno):
         first = node.body[0]
         docstring = ast.get_docstring(node)
         if docstring is None or first.lineno == node.lineno: continue
-        more = attributes(node, notes) if isinstance(node, ast.ClassDef) else parameters(node, notes)
+        more = (attributes(node, notes, lone) if isinstance(node, ast.ClassDef)
+                else parameters(node, notes, lone))
         before = lines[first.lineno - 1][:first.col_offset]
         if not more or before.strip() or lines[last_line(first) - 1][first.end_col_offset:].strip(): continue
         indent = " " * first.col_offset

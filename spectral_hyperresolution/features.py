@@ -116,7 +116,8 @@ def pooled(
     soft : bool, default: False
         whether blocks have soft edges
     norm : str | None, default: 'peak'
-        levels re the loudest block, or "background": each band's median
+        levels re the loudest block, or "background": each band's median is 0; None: re full
+        scale²
     floor : float, default: -80.0
         lowest level [dB]; fainter blocks have no other measures
 
@@ -259,7 +260,7 @@ def features(
     q : Any, default: 2.0
         a number, several (a group of channels each), or "auto"
     consensus : Any, default: False
-        True, or settings of `consensus_of`: one picture of what several
+        True, or settings of `consensus_of`: one picture of what several Qs agree on
     measures : Sequence[str], default: ('level',)
         what to say of each block: see `measures`
     bands : int, default: 32

@@ -177,13 +177,13 @@ def windowed(
     Parameters
     ----------
     read : Callable[[int, int], np.ndarray]
-        (first, length) → the plan's samples (channels,
+        (first, length) → the plan's samples (channels, length)
     plan : Plan
         for "auto" with the unit's Q
     q : float | str
         wavelet Q, or "auto"
     window : tuple[int, int, int, int]
-        the cells that are wanted: first row and end, first
+        the cells that are wanted: first row and end, first column and end
     boundary : str, default: 'zero'
         outside the plan's samples: "zero", "reflect" or "wrap"
     tolerance : float, default: 0.01

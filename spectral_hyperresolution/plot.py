@@ -87,7 +87,8 @@ def draw(
     colorbar : bool, default: True
         say what the colours mean
     ref : float | str | np.ndarray | None, default: None
-        level that is 0 dB, one or one a row [dB], or
+        level that is 0 dB, one or one a row [dB], or "background"; None: background, 0 for
+        a calibrated picture
     start : datetime | None, default: None
         the time of day at 0 s; None: seconds
     grid : bool | None, default: None

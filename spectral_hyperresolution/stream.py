@@ -88,7 +88,7 @@ class ReassignedStream:
     threads : int | None, default: None
         None takes all cores
     delay : float | None, default: None
-        longest wait for a column [s]; None: that of the
+        longest wait for a column [s]; None: that of the whole sound's blocks
     begun : datetime | None, default: None
         the moment of the first sample
     """

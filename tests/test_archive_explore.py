@@ -96,6 +96,7 @@ def small(folder, **how):
 
 # ---------- one axis
 
+@pytest.mark.slow
 def test_a_month_lies_on_one_axis_in_utc(line):
     about = told(line)
     assert about["zero"] == np.datetime64("2024-05-01", "s").astype(int) and about["recorders"] == ["pond", "wood"]
@@ -105,6 +106,7 @@ def test_a_month_lies_on_one_axis_in_utc(line):
     assert not [t for t in begins if PAUSE[0] <= t / HOUR < PAUSE[-1]] and HOUR * 299 in begins
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("t0, t1", [(0, 741 * HOUR), (3 * DAY, 20 * DAY), (3 * DAY, 6 * DAY), (3 * DAY, 4 * DAY),
                                     (3 * DAY, 3 * DAY + 3 * HOUR), (3 * DAY - 5, 3 * DAY + 20), (13 * DAY, 14 * DAY)])
 @pytest.mark.parametrize("scale", ["log", "linear"])
@@ -137,6 +139,7 @@ def test_longer_recordings_follow_in_finer_cells(tmp_path, monkeypatch):
     assert (np.isnan(whole[0]) == (finer[0] == unrecorded)).all()
 
 
+@pytest.mark.slow
 def test_cells_are_the_archives_and_gaps_are_gaps(month, line):
     view = seen(line, 3 * DAY, 4 * DAY)
     level, edges, made = stored_level(line, view)
@@ -150,6 +153,7 @@ def test_cells_are_the_archives_and_gaps_are_gaps(month, line):
     assert edges[strongest] <= TONE <= edges[strongest + 1]
 
 
+@pytest.mark.slow
 def test_the_rows_of_an_axis_in_hertz_hold_the_same_energy(line):
     "What lies between two frequencies is the same on both axes."
     log, edges, _ = stored_level(line, seen(line, 3 * DAY, 3 * DAY + HOUR))
@@ -161,6 +165,7 @@ def test_the_rows_of_an_axis_in_hertz_hold_the_same_energy(line):
     assert straight[np.nan_to_num(linear, nan=-999).max(axis=1).argmax()] == pytest.approx(TONE, abs=8)
 
 
+@pytest.mark.slow
 def test_a_window_between_two_rows_and_beyond_them(line):
     "A row that the window only touches is shown; above all rows there is nothing, which is said."
     level, edges, _ = stored_level(line, seen(line, 0, DAY, f0=500.0, f1=500.5))
@@ -171,6 +176,7 @@ def test_a_window_between_two_rows_and_beyond_them(line):
 
 # ---------- recorders and channels
 
+@pytest.mark.slow
 def test_one_recorder_or_all(line):
     pond, wood = line.only(0), line.only(1)
     assert (len(pond.begins), len(wood.begins)) == (700, 300) and line.only(None) is line
@@ -182,6 +188,7 @@ def test_one_recorder_or_all(line):
     np.testing.assert_allclose(stretch.cut(stretch.first(stretch.rows[0]), SR * LENGTH)[0], sound(), atol=1e-4)
 
 
+@pytest.mark.slow
 def test_recorders_are_told_by_device_then_folder_then_overlap(line):
     row = line.book.rows[0]
     def rows(*given): return [replace(row, file=file, device=device) for file, device in given]
@@ -212,6 +219,7 @@ def test_channels(tmp_path):
 
 # ---------- the sound
 
+@pytest.mark.slow
 def test_the_sound_is_the_recordings(line):
     "A window over a recording equals the same window of its file."
     begin = 3 * DAY
@@ -225,6 +233,7 @@ def test_the_sound_is_the_recordings(line):
     assert abs(far.frequencies[far.energy.sum(axis=1).argmax()] - TONE) < 3
 
 
+@pytest.mark.slow
 def test_a_threshold_of_one_cell_a_pixel(line):
     "Pixels as wide as the archive's cells come from it, narrower ones from the recordings."
     assert kinds(line, seen(line, 0, 600, 600)) == ["stored", "far"]
@@ -233,6 +242,7 @@ def test_a_threshold_of_one_cell_a_pixel(line):
     assert kinds(line, seen(line, HOUR / 2, HOUR / 2 + 60)) == ["stored", "gone"]
 
 
+@pytest.mark.slow
 def test_pauses_in_the_sound_are_marked_and_leave_the_background_alone(line):
     pond = line.only(0)
     frames = [decoded(m) for m in walk(pond, seen(pond, 3 * DAY - 40, 3 * DAY + LENGTH + 40, 400))]
@@ -318,6 +328,7 @@ def test_recordings_at_an_address():
 
 # ---------- the server
 
+@pytest.mark.slow
 def test_the_server_tells_shows_and_plays(server):
     sounds = json.loads(ask(server, "about"))["sounds"]
     assert [s["name"] for s in sounds] == ["may"] and sounds[0]["cell"] == 1 and len(sounds[0]["stretches"]) == 700
@@ -335,6 +346,7 @@ def test_the_server_tells_shows_and_plays(server):
     assert found[:2] == b"PK" and b"20240504_000000.wav" in found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path, changes, said", [
     ("picture", dict(recorder=2), "recorder=2 is not one of 0 … 1"),
     ("picture", dict(recorder=-1), "recorder=-1"),
@@ -351,6 +363,7 @@ def test_the_server_refuses(server, path, changes, said):
     assert status == 400 and said in error and "\n" not in error
 
 
+@pytest.mark.slow
 def test_the_command_takes_archives_and_sounds(month, tmp_path, monkeypatch, capsys):
     opened = []
     class Noted(Exception): pass

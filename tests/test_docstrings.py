@@ -19,15 +19,21 @@ def louder(
     *more: float,  # factors
     gain=2.0,      # factor,
                    # more of it
-    to: str | None = None,  # what a \\sigma is
+    # how loud
+    level=None,
+    to: str | None = None,  # what a \\sigma is;
+                            # None: nothing
 ) -> float:  # its energy
+             # and more
     "Multiply a sound."
     return gain
 
 
 class Box:
     "A box."
-    wide: int = 3  # width [cells]
+    wide: int = 3  # width
+                   # [cells]
+    deep: int = 2  # depth [cells]
     # height [cells]
     high: int = 4
 
@@ -55,20 +61,24 @@ x
 *more : float
     factors
 gain : float, default: 2.0
-    factor,
+    factor, more of it
+level : default: None
+    how loud
 to : str | None, default: None
-    what a \\sigma is
+    what a \\sigma is; None: nothing
 
 Returns
 -------
 float
-    its energy"""
+    its energy and more"""
     assert inspect.getdoc(found["Box"]) == """A box.
 
 Attributes
 ----------
 wide : int, default: 3
     width [cells]
+deep : int, default: 2
+    depth [cells]
 high : int, default: 4
     height [cells]"""
     assert found["Box"]._hidden.__doc__ == "Hidden." and "of the sides" in found["Box"].area.__doc__

@@ -521,6 +521,7 @@ def test_compiled_gradients_are_those_of_finite_differences(backend):
         check_close((ours * direction).sum(), change, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_the_function_compiles_too():
     torch._dynamo.reset()
     plan, x = Plan(600, 1, 20, 2, 6, 0.05, 0.4), sounds(2, 600, 2)

@@ -224,7 +224,7 @@ def archive(
     dry_run : bool, default: False
         only plan
     report : Callable[[Job, float], bool] | None, default: None
-        given the job and the seconds that it
+        given the job and the seconds that it takes; whether to go on
     progress : Callable[[float, float], None] | None, default: None
         seconds of sound done, of all
     **asked : Any

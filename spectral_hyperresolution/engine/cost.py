@@ -41,7 +41,7 @@ def work(
     plan : Plan
         what to compute
     box : tuple[int, int, int, int] | None, default: None
-        first row, end, first column, end of the cells
+        first row, end, first column, end of the cells wanted; None: all
     density : float | None, default: None
         see `scan_groups`; None: the tolerance
     tolerance : float, default: 0.01
@@ -205,7 +205,8 @@ def estimate(
     channels : int, default: 1
         channels of each picture
     pictures : int, default: 1
-        that are kept, computed one after the other; 0: the
+        that are kept, computed one after the other; 0: the engine's own result is the only
+        one
     mode : str, default: 'fast'
         "fast" or "parity"
     itemsize : int, default: 8

@@ -76,12 +76,12 @@ def listen(
     loudest : bool, default: False
         as loud as can be
     progress : Callable[[float], None], default: lambda done: None
-        given the fraction of each step that
+        given the fraction of each step that is done; may raise to stop
 
     Returns
     -------
     bytes
-        is done; may raise to stop a WAV file
+        a WAV file
     """
     from io import BytesIO
 

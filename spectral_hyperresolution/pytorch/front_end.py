@@ -186,11 +186,8 @@ class LabelledFolder(torch.utils.data.Dataset[tuple[torch.Tensor, int]]):
     duration : float
         length to cut or fill up to [s]
     pattern : str | None, default: None
-        regular expression with one group, found in a file's name:
-
-    Returns
-    -------
-    its class; None: the name of the file's folder
+        regular expression with one group, found in a file's name: its class; None: the name
+        of the file's folder
     """
 
     def __init__(

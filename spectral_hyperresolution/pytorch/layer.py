@@ -257,7 +257,7 @@ class LinearReassignment(_Built):
         x : ArrayLike | torch.Tensor
             sounds, (…, time): floating point or 8-, 16-, 32-bit PCM
         lengths : Sequence[int] | torch.Tensor | None, default: None
-            own samples of each; the rest is
+            own samples of each; the rest is padding, and dark
         counts : bool, default: False
             also give the counts
 

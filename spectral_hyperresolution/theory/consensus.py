@@ -43,6 +43,8 @@ def energy_and_density(
     grid : tuple[int, int], default: (1024, 512)
         departure points in t and in f; a multiple of n is fast
     keep : Callable[..., np.ndarray] | None, default: None
+        true for the points that count, from the transforms weighted by powers 0 … order of
+        (t′−t)/σ
     order : int, default: 1
         highest power that `keep` is given
 
