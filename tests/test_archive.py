@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from matplotlib.figure import Figure
 
 from spectral_hyperresolution import cli, reassigned_spectrogram, testing
 
@@ -544,6 +545,11 @@ def test_drawn(tapes, tmp_path, monkeypatch, capsys):
     assert float(told[1]) * float(told[2]) == pytest.approx(43.05, rel=0.06)
     assert cli.main(["draw", "store", "--from", "2024-05-03T21:00", "--to", "2024-05-04T01:00"]) == 0
     assert Path("store.png").stat().st_size > 5000
+    ax = view.draw_view(Figure().subplots(), view.view(lookup.open_archive("store"), "2024-05-03", "2024-05-05",
+                                                         width=600))
+    labels = [label.get_text() for label in ax.get_yticklabels()]
+    low, high = (edge / (1000 if ax.get_ylabel() == "frequency [kHz]" else 1) for edge in ax.get_ylim())
+    assert sum(low <= float(label) <= high for label in labels) >= 4        # numbers, no powers of ten
     assert cli.main(["draw", "store", "--start", "5"]) == 2
     assert cli.main(["draw", f"tapes/{NAMES[0]}.wav", "--from", "2024-05-03T21:00"]) == 2
     said = capsys.readouterr().err.splitlines()

@@ -183,6 +183,8 @@ def draw_view(
     Axes
     """
     import matplotlib.dates as dates
+
+    from spectral_hyperresolution.ticks import frequency_axis
     level = seen.level
     heard = level[np.isfinite(level) & (level > -399)]
     if not heard.size: raise ValueError("nothing was recorded between these moments")
@@ -193,7 +195,8 @@ def draw_view(
     shown = ax.pcolormesh(at, np.append(f / half, f[-1] * half), level.T, vmin=low,
                           vmax=max(high, low + 1), cmap=cmap, rasterized=True)
     ax.set_facecolor("0.5")
-    ax.set(yscale="log", xlabel="time [UTC]", ylabel="frequency [Hz]")
+    ax.set_xlabel("time [UTC]")
+    frequency_axis(ax)
     locator = dates.AutoDateLocator()
     ax.xaxis.set_major_locator(locator)
     ax.xaxis.set_major_formatter(dates.ConciseDateFormatter(locator))
