@@ -11,13 +11,14 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "nbs").glob("*.ipynb"))
 # these take long: run with what is slow
-LONG = {"203_advice", "205_gallery", "206_command_line", "208_network", "209_auto", "210_levels", "211_from_the_port",
-        "212_streams", "215_which_settings", "216_archives", "219_animals", "306_detection", "308_complex",
-        "310_regions", "311_consensus", "312_drift", "313_consensus_recordings", "409_parity", "415_published",
-        "417_torch_parity", "418_torch_fast", "419_torch_filling", "421_torch_kernel", "422_torch_engine",
-        "425_torch_output", "426_torch_layer", "427_torch_loss", "428_sliders", "442_cost", "443_verify",
-        "447_background", "448_scales", "469_archive_lookup", "471_archive_command", "472_torch_auto",
-        "473_transformer", "474_front_end", "476_explorer_sound", "479_lines"}
+LONG = {"104_histogram", "203_advice", "205_gallery", "206_command_line", "208_network", "209_auto", "210_levels",
+        "211_from_the_port", "212_streams", "215_which_settings", "216_archives", "219_animals", "306_detection",
+        "308_complex", "310_regions", "311_consensus", "312_drift", "313_consensus_recordings", "409_parity",
+        "415_published", "417_torch_parity", "418_torch_fast", "419_torch_filling", "420_soft", "421_torch_kernel",
+        "422_torch_engine", "424_gradient", "425_torch_output", "426_torch_layer", "427_torch_loss", "428_sliders",
+        "442_cost", "443_verify", "447_background", "448_scales", "456_coarse", "468_archive_run",
+        "469_archive_lookup", "471_archive_command", "472_torch_auto", "473_transformer", "474_front_end",
+        "476_explorer_sound", "479_lines"}
 
 # a process for each notebook, forked from one that has imported what they need and done nothing else
 processes = multiprocessing.get_context("forkserver" if hasattr(os, "fork") else "spawn")

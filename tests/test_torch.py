@@ -312,7 +312,8 @@ def test_the_compiled_gradient_is_that_of_torchs_own_steps(plan, density, soft):
         assert 0 < apart < 1e-8                                    # two programs, one gradient
 
 
-@pytest.mark.parametrize("soft", [pytest.param(0.0, marks=pytest.mark.slow), 1.0])
+@pytest.mark.slow
+@pytest.mark.parametrize("soft", [0.0, 1.0])
 def test_gains_leave_the_compiled_gradient_alone(soft):
     "Energy is of the second degree in the sound, counts are of degree 0."
     plan, x = PLANS["few scans"], sounds(PLANS["few scans"].n_samples, dtype=torch.float32)
