@@ -67,11 +67,11 @@ def stop(tapes, store, workers, number, all_of_them, begun):
 
 
 @needs_proc
+@pytest.mark.slow
 @pytest.mark.parametrize("workers, name, all_of_them, when", [
-    *(pytest.param(*how, marks=pytest.mark.slow) for how in (
-        (1, "SIGTERM", False, "a piece is there"), (2, "SIGTERM", False, "a piece is there"),
-        (2, "SIGINT", True, "a piece is there"), (2, "SIGHUP", False, "a piece is there"),
-        (2, "SIGINT", True, "workers start"), (2, "SIGTERM", False, "workers start"))),
+    (1, "SIGTERM", False, "a piece is there"), (2, "SIGTERM", False, "a piece is there"),
+    (2, "SIGINT", True, "a piece is there"), (2, "SIGHUP", False, "a piece is there"),
+    (2, "SIGINT", True, "workers start"), (2, "SIGTERM", False, "workers start"),
 ])
 def test_stopped_and_gone_on(unbroken, tmp_path, workers, name, all_of_them, when):
     "Ctrl-C reaches all processes of a terminal, `kill` one."
