@@ -153,18 +153,19 @@ def share(sound: Sound, view: View) -> float:
     return min(1.0, most_visited / ((view.t1 - view.t0) * sound.sr))
 
 # %% ../../nbs/437_explorer_passes.ipynb #e943883c
-thin = 256     # columns from which a background is estimated
+thin = 256     # columns from which a scale and a background are estimated
 
 def _scales(levels, edges, column):
     """What shows all that has been sent of a picture so far, with rows `edges` [Hz] and columns of
     so many seconds: its range of absolute levels, and above the background of each row."""
-    power = 10 ** (np.concatenate(levels, axis=1) / 10)
-    if not power.shape[1]: power = np.zeros((len(power), 1), np.float32)
-    low, high = scales.scale(power)
-    some = power[:, ::max(1, power.shape[1] // thin)].astype(float)
-    times = np.arange(some.shape[1] + 1) * column * power.shape[1] / some.shape[1]
+    columns = sum(level.shape[1] for level in levels)
+    each = max(1, columns // thin)
+    some = 10 ** (np.concatenate([level[:, ::each] for level in levels], 1).astype(float) / 10)
+    if not columns: some, columns = np.zeros((len(some), 1)), 1
+    low, high = scales.scale(some)
+    times = np.arange(some.shape[1] + 1) * column * columns / some.shape[1]
     own = scales.choose(some, edges, times, "")
-    rows = np.broadcast_to(np.ravel(own.zero), len(power))[::-1]
+    rows = np.broadcast_to(np.ravel(own.zero), len(some))[::-1]
     return dict(scale=dict(low=round(low, 2), high=round(high, 2)),
                 above=dict(low=round(own.low, 2), high=round(own.high, 2)),
                 background=np.round(rows, 2).tolist())
