@@ -719,8 +719,6 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                                                    'spectral_hyperresolution/engine/fast.py'),
                                                       'spectral_hyperresolution.engine.fast._cut_off': ( 'fast.html#_cut_off',
                                                                                                          'spectral_hyperresolution/engine/fast.py'),
-                                                      'spectral_hyperresolution.engine.fast._eased': ( 'fast.html#_eased',
-                                                                                                       'spectral_hyperresolution/engine/fast.py'),
                                                       'spectral_hyperresolution.engine.fast._scaled': ( 'fast.html#_scaled',
                                                                                                         'spectral_hyperresolution/engine/fast.py'),
                                                       'spectral_hyperresolution.engine.fast._scratch': ( 'fast.html#_scratch',

@@ -11,7 +11,7 @@ import threading
 import numpy as np
 import scipy.fft
 
-from .fast import _cut_off, _eased, _HalfSteps, _scratch
+from .fast import _cut_off, _HalfSteps, _scratch
 from .filling import _segment
 from .plan import Plan
 from .pull import _pull, _pull_bands, _pulled
@@ -127,6 +127,5 @@ def gradient(
             at = 2 * (margin + a - k * length)
             halves[channel, k][at:at + 2 * (b - a)] += part[2 * (a - zero):2 * (b - zero)]
     for (channel, k), part in halves.items():
-        eased = _from_half_steps(part) * _eased(length, margin)
-        _onto(total[channel], eased, k * length - margin, boundary)
+        _onto(total[channel], _from_half_steps(part), k * length - margin, boundary)
     return total[:, 1:].astype(x.dtype)

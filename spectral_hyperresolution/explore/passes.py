@@ -65,8 +65,8 @@ def ordinary(
                10 * np.log10(np.maximum(power, 1e-30)), seen)
 
 # %% ../../nbs/437_explorer_passes.ipynb #12833f2c
-# the first reassigned picture takes no longer than this, all colours together [s]
-quick = 0.35
+# the first reassigned picture takes no longer than this, all colours together, and a third of
+quick = 0.35           # it where the full one is soon there [s]
 patient = 12.0         # the full grid is computed if that takes no longer [s]
 longest = 150.0        # a window that takes longer than this is not reassigned unless asked for [s]
 slice_work = 2.0       # a slice of a long window [s]; of few points, which nothing interrupts,
@@ -224,12 +224,13 @@ def answer(
             told = now
         yield frame(dict(box, kind="ordinary", t0=t0, t1=t1, seen=seen, end=end) | look, shown)
     if only: return
-    takes: dict[Any, float] = {}
+    last: Any = densities[0]
+    takes: dict[Any, float] = {last: estimate(sound, view, last)}
+    soon = min(quick, max(quick / 3, takes[last] / 5))
     for first in densities:
         takes[first] = estimate(sound, view, first)
-        if takes[first] <= quick: break
+        if takes[first] <= soon: break
     else: first = min(takes, key=takes.__getitem__)
-    last: Any = densities[0]
     few = share(sound, view)
     if takes[last] > patient and not anyway:               # few points instead of the full picture
         last = "few"

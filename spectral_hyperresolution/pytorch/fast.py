@@ -16,7 +16,7 @@ import torch
 from ..engine import checks
 from ..engine.batches import Batch, _batches, _time_reach
 from ..engine.departures import band_tail, silence_margin
-from ..engine.fast import _cut_off, _eased, _HalfSteps
+from ..engine.fast import _cut_off, _HalfSteps
 from ..engine.filling import _segment
 from .filling import _send_filled
 from .kernel import _fold_fused, _send_fused
@@ -122,11 +122,10 @@ def _half_steps(x, last, boundary):
     """Signals (rows, N) at half-sample steps, halved, up to the sample `last`, from one segment
     before the first."""
     length, margin, parts = _HalfSteps.length, _HalfSteps.margin, []
-    eased = torch.as_tensor(_eased(length, margin), dtype=_wide(x), device=x.device)
     for start in range(-length, last, length):
         whole = length + 2 * margin
         part = _blocks(x, start - margin, whole, whole, 1, boundary)[0][:, 0]
-        twice = torch.fft.irfft(torch.fft.rfft(part.to(_wide(x)) * eased), 2 * whole)
+        twice = torch.fft.irfft(torch.fft.rfft(part.to(_wide(x))), 2 * whole)
         parts.append(twice[:, 2 * margin:-2 * margin].to(x.dtype))
     return torch.cat(parts, -1)
 
