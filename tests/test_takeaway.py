@@ -87,3 +87,21 @@ def test_passes_come_coarse_first(first, monkeypatch):
         assert 0 < about["done"] <= 1 and about["seconds"] > 0
     assert [about["last"] for about in seen] == [False] * (len(seen) - 3) + [True] * 3
     assert fine[-1]["done"] == 1 and fine[0]["t0"] <= 0.2 and fine[-1]["t1"] >= 0.8 - 1e-6
+
+
+@pytest.mark.parametrize("takes, passes_made", [
+    ({None: 0.11, 1.25: 0.05}, [None]),                             # as soon there as a coarse one
+    ({None: 0.3, 1.25: 0.13, 0.6: 0.11}, [0.6, None]),              # a third of `quick`
+    ({None: 1.5, 1.25: 0.31, 0.6: 0.29}, [0.6, None]),              # a fifth of the full picture
+    ({None: 10.0, 1.25: 2.0, 0.6: 0.36, 0.3: 0.34}, [0.3, None]),   # never more than `quick`
+])
+def test_how_soon_the_first_picture_is_there(takes, passes_made, monkeypatch):
+    import json
+
+    from spectral_hyperresolution.explore import passes
+    monkeypatch.setattr(passes, "estimate", lambda sound, view, density: takes.get(density, 0.01))
+    sound, seen = Sound(np.random.default_rng(0).standard_normal(SR).astype(np.float32), SR), []
+    for message in answer(sound, View(0.2, 0.8, 300, 4000, (2.8,), 300, 150).check(sound)):
+        about = json.loads(message[4:4 + int.from_bytes(message[:4], "little")])
+        if about["kind"] == "reassigned" and about["density"] not in seen: seen.append(about["density"])
+    assert seen == passes_made
