@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from spectral_hyperresolution import background
+from spectral_hyperresolution.advice import _excerpts
 from spectral_hyperresolution.background import above_background, loudest
 
 SR = 16000
@@ -38,3 +40,27 @@ def test_the_loudest_channel_is_heard():
 
 def test_a_sound_of_a_moment_has_no_background():
     assert above_background(call(4000)[:500], SR) == (None, ())
+
+
+def test_faint_hum_is_named():
+    "Lines that a row of the picture doesn't show amid its noise: 22 dB above the noise of a hertz."
+    rng, t = np.random.default_rng(7), np.arange(5 * SR) / SR
+    noise = rng.standard_normal(len(t))
+    hum = [np.sqrt(2 * 150 * 2 / SR) * np.cos(2 * np.pi * f * t) for f in (120.0, 720.0)]
+    faint = noise + sum(hum)
+    begin, tones = above_background(faint + 30 * np.pad(call(4800), (0, len(t) - len(call(4800)))), SR)
+    assert begin > 2000 and np.allclose(tones, (120, 720), rtol=0.01)
+    assert above_background(noise + 30 * np.pad(call(4800), (0, len(t) - len(call(4800)))), SR)[1] == ()
+
+
+def test_noise_has_no_lines():
+    "White, pink and brown, of lengths from a third of a second to five."
+    rng, tried = np.random.default_rng(3), 0
+    for colour in (0, 0.5, 1):
+        for seconds in (0.35, 1.0, 5.0):
+            for _ in range(4):
+                X = np.fft.rfft(rng.standard_normal(int(seconds * SR)))
+                noise = np.fft.irfft(X / np.arange(1, len(X) + 1) ** colour)
+                assert background._lines(_excerpts(noise), SR, 20.0, SR / 2) == []
+                tried += 1
+    assert tried == 36

@@ -84,7 +84,7 @@ def _at_most(steps, value):
 
 # %% ../../nbs/405_departures.ipynb #dfa23566
 # shares of the tolerance: of the points' spacing, of the lattice in time and in frequency
-fine_share, lattice_share, step_share = 1.0, 0.5, 0.25
+fine_share, lattice_share, step_share = 0.6, 0.5, 0.1
 coarsest = 0.5         # the lattice is never coarser than this, in sigma_t and in sigma_f
 
 def per_sigma_f(
@@ -124,7 +124,7 @@ def spacings(
     lattice = 0.25 * (lattice_share * tolerance / (5e-4 + 1.6e-4 / b + 1e-4 / a)) ** (1 / 3.5)
     step = 0.3 * (step_share * tolerance / (1e-4 + 6e-5 / b + 6e-5 / a)) ** (1 / 5)
     # a filter is wider, the higher it is: at a low Q a step is longer for what lies above it
-    step = np.minimum(coarsest, step) * scans / (1 + 1 / (2 * pi * plan.q)) ** 1.5
+    step = np.minimum(coarsest, step) * scans / (1 + 1 / (2 * pi * plan.q))
     return fine, np.minimum(coarsest, lattice) * sigma_t, step
 
 # %% ../../nbs/405_departures.ipynb #859a131c
