@@ -24,8 +24,8 @@ half_octave = 24    # the rows of a band
 visible = 1e-5      # what is 50 dB below the loudest is hardly seen in a picture
 audible = 20.0      # where the search begins, at the latest [Hz]
 line_at = 10.0      # a peak of the spectrum is a line from this multiple of the median beside it on
-long_window = 0.4   # of that spectrum [s], or a fifth of the sound; lines of fewer than
-few_bins = 8        # so many of its bins are lost in what surrounds them
+long_window = 0.4   # of that spectrum, at most a fifth of the sound [s]
+few_bins = 8        # lower lines, in bins of that spectrum, aren't looked for
 most_lines = 5      # the clearest are named
 same_tone = 1.1     # ratio of two frequencies that are taken for one tone
 

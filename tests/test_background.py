@@ -47,10 +47,10 @@ def test_faint_hum_is_named():
     rng, t = np.random.default_rng(7), np.arange(5 * SR) / SR
     noise = rng.standard_normal(len(t))
     hum = [np.sqrt(2 * 150 * 2 / SR) * np.cos(2 * np.pi * f * t) for f in (120.0, 720.0)]
-    faint = noise + sum(hum)
-    begin, tones = above_background(faint + 30 * np.pad(call(4800), (0, len(t) - len(call(4800)))), SR)
+    above = noise + 30 * np.pad(call(4800), (0, len(t) - len(T)))
+    begin, tones = above_background(above + sum(hum), SR)
     assert begin > 2000 and np.allclose(tones, (120, 720), rtol=0.01)
-    assert above_background(noise + 30 * np.pad(call(4800), (0, len(t) - len(call(4800)))), SR)[1] == ()
+    assert above_background(above, SR)[1] == ()
 
 
 def test_noise_has_no_lines():

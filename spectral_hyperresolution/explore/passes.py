@@ -228,7 +228,7 @@ def answer(
     takes: dict[Any, float] = {last: estimate(sound, view, last)}
     soon = min(quick, max(quick / 3, takes[last] / 5))
     for first in densities:
-        takes[first] = estimate(sound, view, first)
+        if first not in takes: takes[first] = estimate(sound, view, first)
         if takes[first] <= soon: break
     else: first = min(takes, key=takes.__getitem__)
     few = share(sound, view)
