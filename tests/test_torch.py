@@ -95,14 +95,14 @@ plan = Plan(600, 1, 32, 2, 3, 0.05, 0.4)
 x = np.random.default_rng(3).standard_normal((2, 600, 1))
 for dtype, bound in ((torch.float64, 1e-9), (torch.float32, 1e-3)):
     signal, _ = _signal(x, plan, None, dtype)
-    for density in (None, 2.5):
+    for density, soft in ((None, 0.0), (2.5, 0.0), (2.5, 0.4)):
         sound = fast._with_half_steps(signal.flatten(0, 1), plan, "wrap", 0.01, density, True)
         assert (sound.shape[1] > 600) == (density is None)
         tables, both = fast._tables, []
         for fused in (False, True):
             # every point transformed, as the kernel needs it, for the plain steps as well
             fast._tables = lambda plan, tolerance, density, filled, *on: tables(plan, tolerance, density, False, *on)
-            jobs = fast._fast_work(sound, torch.arange(2), plan, "wrap", 0.01, density, True, 0.0, fused, 10**8)
+            jobs = fast._fast_work(sound, torch.arange(2), plan, "wrap", 0.01, density, True, soft, fused, 10**8)
             both.append(_in_order(jobs, 2 * plan.n_times * plan.n_bins, signal))
         fast._tables = tables
         for a, b in zip(*both):
@@ -129,43 +129,48 @@ def test_the_kernels_do_what_the_plain_steps_do():
 
 
 POINTERS = {  # to something other than samples in the signal's precision
-    **dict.fromkeys(("base", "first", "points", "row0", "block", "item", "take"), "*i64"),
-    **dict.fromkeys(("energy", "counts", "scale"), "*fp64"),
+    **dict.fromkeys(("runs", "base", "first", "points", "row0", "block", "item", "take"), "*i64"),
+    **dict.fromkeys(("energy", "counts", "scale", "unit"), "*fp64"),
 }
-FRACTIONS = {"lint2", "noct", "turn", "span", "rate", "minf", "maxf", "two_pi", "tdeci"}  # Triton's default: fp32
+FRACTIONS = {"lint2", "noct", "turn", "span", "rate", "minf", "maxf", "two_pi", "tdeci", "soft",
+             "steep"}  # Triton's default: fp32
+NUMBERS = {"_send_kernel": "lint2", "_fold_kernel": "bins", "_exact_kernel": "lint2", "_pull_kernel": "steep",
+           "_unfold_kernel": "bins"}  # the first parameter that is one
 
 
-def compiled(name, real, capability):
+def compiled(name, real, capability, soft=False):
     "The PTX of a kernel, and the types of its numbers, compiled without a card."
     from triton import compile as compile_kernel
     from triton.backends.compiler import GPUTarget
     from triton.compiler import ASTSource
 
-    from spectral_hyperresolution.pytorch import kernel
-    function = getattr(kernel, name)
-    first = {"_send_kernel": "lint2", "_fold_kernel": "bins", "_exact_kernel": "lint2"}[name]
+    from spectral_hyperresolution.pytorch import kernel, kernel_gradient
+    function, first = getattr(kernel_gradient if "pull" in name or "unfold" in name else kernel, name), NUMBERS[name]
     names = [p.name for p in function.params]
     signature = {n: POINTERS.get(n, f"*{real}") for n in names[:names.index(first)]}
     signature |= {p.name: p.annotation_type or ("fp32" if p.name in FRACTIONS else "i32")
-                  for p in function.params[names.index(first):-1]}
-    source = ASTSource(function, signature | {"BLOCK": "constexpr"}, {"BLOCK": kernel._block})
+                  for p in function.params[names.index(first):] if not p.is_constexpr}
+    fixed = {k: v for k, v in {"SOFT": soft, "BLOCK": kernel._block}.items() if k in names}
+    source = ASTSource(function, signature | dict.fromkeys(fixed, "constexpr"), fixed)
     return compile_kernel(source, target=GPUTarget("cuda", capability, 32)).asm["ptx"]
 
 
 @pytest.mark.parametrize("capability", [80, 90])
-@pytest.mark.parametrize("name", ["_send_kernel", "_fold_kernel", "_exact_kernel"])
+@pytest.mark.parametrize("name, soft", [("_send_kernel", False), ("_send_kernel", True), ("_fold_kernel", False),
+                                        ("_exact_kernel", False), ("_pull_kernel", False), ("_pull_kernel", True),
+                                        ("_unfold_kernel", True)])
 @pytest.mark.filterwarnings("ignore:TRITON_DEFAULT_FP_FUSION")
-def test_what_a_card_would_run(name, capability):
+def test_what_a_card_would_run(name, soft, capability):
     "No number reaches it in float32, no addition waits, and float64 is computed in float64."
     pytest.importorskip("triton", reason="Triton is not installed: the kernel is not compiled here")
     for real, other in (("fp64", "f32"), ("fp32", "f64")):
-        ptx = compiled(name, real, capability)
+        ptx = compiled(name, real, capability, soft)
         assert f".target sm_{capability}" in ptx
         assert not re.search(r"\.param \.f32", ptx) and not re.search(r"\b(?:membar|fence)\b", ptx)
         atomics = re.findall(r"\b(?:atom|red)\.\S+", ptx)
         assert bool(atomics) == (name != "_fold_kernel") and all(".relaxed." in a for a in atomics)
         wide = re.findall(rf"\b(?:add|sub|mul|fma|div)\.(?:\w+\.)*{other}\b", ptx)
-        if real == "fp64" or name == "_fold_kernel": assert not wide
+        if real == "fp64" or "fold" in name: assert not wide
 
 
 @pytest.mark.slow

@@ -43,7 +43,8 @@ def _own_q(x, plan, mode, boundary, *how):
         part = replace(unit, q=q, over=over or default_oversampling(q, unit.noct))
         e, c = _pictures(x.index_select(0, which), _numbers(part), mode, boundary, *rest)
         inside = torch.from_numpy(share).to(e)[which]
-        e = torch.where(open_cells(c, part, gate), e, 0) * (part.energy_scale / unit.energy_scale)
+        e = torch.where(open_cells(c, part, gate) | e.isnan(), e, 0)
+        e = e * (part.energy_scale / unit.energy_scale)
         energy = energy.index_add(0, which, inside * e)
         counts = counts.index_add(0, which, inside * c * (unit.over / part.over))
     return energy, counts

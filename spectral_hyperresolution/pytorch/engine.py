@@ -111,14 +111,14 @@ def _shapes(x, plan, *how):
     return x.new_empty(shape), x.new_empty(shape)
 
 # %% ../../nbs/422_torch_engine.ipynb #cd0c18f0
-def _again(rule, x, plan, how, cotangents, *v):
-    "Compute the jobs again, one at a time, each with a tape of its own."
+def _again(rule, x, plan, how, cotangents, *v, fused=False):
+    "Compute the jobs again, one at a time, each with a tape of its own, or by kernels."
     plan = Plan(x.shape[-1], *plan)
     with _taping(), torch.inference_mode(False), torch.enable_grad(), _own_precision(x):
         flat = [c if c is None else c.reshape(-1).to(_wide(x)) for c in cotangents]
         leaf = x.detach().flatten(0, 1).requires_grad_()
-        read = _lift(leaf, plan, *how)
-        jobs = _work(read.detach(), x.shape[1], plan, *how[:-1], taped=True)
+        read = _lift(leaf, plan, *how, fused=fused)
+        jobs = _work(read.detach(), x.shape[1], plan, *how[:-1], fused=fused, taped=True)
         slope, *others = rule(jobs, read.detach(), flat, *(_lift(a, plan, *how) for a in v))
         return torch.autograd.grad(read, leaf, slope)[0], *others
 
@@ -127,7 +127,7 @@ def _again(rule, x, plan, how, cotangents, *v):
 def _backward(x, energy, counts, plan, *how):
     if how[-1] and x.device.type == "cpu":
         return _lent_back(x, energy, counts, Plan(x.shape[-1], *plan), *how[1:6])
-    slope, = _again(_gradient, x, plan, how, (energy, counts))
+    slope, = _again(_gradient, x, plan, how, (energy, counts), fused=how[-1] and _fused(x))
     return slope.reshape_as(x).contiguous()
 
 @torch.library.custom_op("spectral_hyperresolution::reassign_second", mutates_args=(), schema=(
@@ -176,9 +176,9 @@ _eager = _function(_forward, _keep, partial(_of_forward, backward=_slope))
 def _pictures(x, plan, mode, boundary, tolerance, density, silence, soft, max_memory,
               step=None, compiled=True):
     "Energy and counts of signals (pictures, C, N), followed as torch asks."
-    # on a CPU the compiled loops know soft edges and gradients, elsewhere the kernel neither
-    compiled = (compiled and (mode == "fast" or x.is_cuda) and not _tangent(x)
-                and (x.device.type == "cpu" or not soft and not _followed(x)))
+    # in the fast mode compiled loops and kernels know soft edges and gradients, in parity neither
+    compiled = (compiled and not _tangent(x)
+                and (mode == "fast" or x.is_cuda and not soft and not _followed(x)))
     way = _forward if torch.compiler.is_compiling() else _compute if _tangent(x) else _eager
     how = mode, boundary, tolerance, density, silence, soft, max_memory, step, compiled
     energy, counts = way(x, plan, *how)
