@@ -3,13 +3,15 @@
     python benchmarks/stream.py
     python benchmarks/stream.py --sound recording.flac --seconds 60
     python benchmarks/stream.py --memory
+    python benchmarks/stream.py --device cuda
 
 The first pushes sounds at 48 kHz in blocks of 0.1 s through `ReassignedStream`, eight octaves up to half the sampling
 rate, 24 bins an octave, oversampling 2, Q 4, and prints how many seconds of sound it takes in a second: by the clock,
 and by the processor time of two cores, which other programs on the machine change less. Besides the default tolerance
 it tries other ways to be faster, and says by how much their pictures differ from one of tolerance 0.001. Then it says
-where the time goes. The last feeds noise at a low rate for a minute, ten minutes … 24 hours, each in a process of its
-own, and prints what that process takes of memory at its peak.
+where the time goes. --memory feeds noise at a low rate for a minute, ten minutes … 24 hours, each in a process of its
+own, and prints what that process takes of memory at its peak. --device pushes noise through a `TorchStream` there, in
+blocks of several lengths.
 """
 
 import argparse
@@ -106,6 +108,27 @@ def shares(x: np.ndarray, sr: int, mode: str, steps: dict[str, tuple[object, str
     print(markdown_table([f"step, mode {mode}", "share of the processor time", "ms a second of sound"], rows))
 
 
+def on_device(device: str, seconds: int, sr: int = 48000) -> None:
+    "How fast a device takes noise, in blocks of several lengths."
+    import torch
+
+    from spectral_hyperresolution.pytorch.stream import TorchStream
+
+    name = torch.cuda.get_device_name(device) if device.startswith("cuda") else "CPU"
+    x, rows = sounds(seconds, sr)["noise"], []
+    for length in (0.1, 1, 10):
+        cuts = [x[n:n + round(length * sr)] for n in range(0, len(x), round(length * sr))]
+        clocks = []
+        for part in (cuts[:max(1, round(10 / length))], cuts):          # the first makes the tables
+            stream, begin = TorchStream(sr, device=device, **SETTINGS), perf_counter()
+            slices = [s for block in part if (s := stream.push(block)) is not None]
+            slices.append(stream.close())
+            clocks.append(perf_counter() - begin)
+        rows.append([f"{length:g}", f"{seconds / clocks[1]:.0f}", len(slices)])
+    print(f"TorchStream on {name}, {seconds} s of noise at {sr} Hz\n")
+    print(markdown_table(["block [s]", "seconds of sound a second", "slices"], rows))
+
+
 def peak() -> float:
     "The most memory that this process has taken [MB]."
     with open("/proc/self/status") as lines:
@@ -155,9 +178,11 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=30, help="how much sound (default: %(default)s)")
     parser.add_argument("--sound", help="a sound file, instead of the made-up sounds")
     parser.add_argument("--memory", action="store_true", help="measure memory instead")
+    parser.add_argument("--device", help="push through a TorchStream on this torch device instead")
     parser.add_argument("--feed", type=float, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.feed is not None: feed(args.feed)
+    elif args.device: on_device(args.device, args.seconds)
     elif args.memory: memory()
     elif args.sound:
         from spectral_hyperresolution import audio
