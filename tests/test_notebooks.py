@@ -18,7 +18,7 @@ LONG = {"104_histogram", "203_advice", "205_gallery", "206_command_line", "208_n
         "422_torch_engine", "424_gradient", "425_torch_output", "426_torch_layer", "427_torch_loss", "428_sliders",
         "442_cost", "443_verify", "447_background", "448_scales", "456_coarse", "468_archive_run",
         "469_archive_lookup", "471_archive_command", "472_torch_auto", "473_transformer", "474_front_end",
-        "476_explorer_sound", "479_lines"}
+        "476_explorer_sound", "479_lines", "480_torch_kernel_gradient"}
 
 # a process for each notebook, forked from one that has imported what they need and done nothing else
 processes = multiprocessing.get_context("forkserver" if hasattr(os, "fork") else "spawn")

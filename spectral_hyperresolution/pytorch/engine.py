@@ -299,7 +299,7 @@ def _published(x, q, tdeci, over, noct, minf, maxf, device, dtype, lint, chunks=
     plan = Plan(x.shape[max(-2, -x.ndim)] if x.ndim else 0, q, tdeci, over, noct, minf, maxf, lint)
     step = None if chunks is None else ceil(plan.n_scans / checks.integer("chunks", chunks, 1))
     energy, counts = reassign(x, plan, mode="parity", silence=False, step=step)
-    return torch.where(open_cells(counts, plan, "global"), energy, 0)
+    return torch.where(open_cells(counts, plan, "global") | energy.isnan(), energy, 0)
 
 def high_resolution_spectrogram(
     x: ArrayLike | torch.Tensor,  # signal, (N,) or (…, N, C), real; channels are pooled

@@ -305,7 +305,8 @@ class LinearReassignment(_Built):
         energy, found = padded(*own, *rest) if short else _pictures(signals, *rest)
         lit = (found >= self.threshold.to(found.dtype) if self.gate == "local"
                else open_cells(found, self._long, self.gate))
-        return torch.where(lit | energy.isnan(), energy, 0), found   # see chapter 422
+        # a card marks by NaN what isn't finite
+        return torch.where(lit | energy.isnan(), energy, 0), found
 
     def q_map(
         self,

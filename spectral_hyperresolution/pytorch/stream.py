@@ -7,6 +7,7 @@ __all__ = ['TorchStream']
 
 # %% ../../nbs/214_torch_stream.ipynb #793acd68
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -29,30 +30,34 @@ from .steps import _own_precision, _wide
 from ..stream import ReassignedStream
 
 # %% ../../nbs/214_torch_stream.ipynb #d8d79168
+@lru_cache(maxsize=16)
+def _kept(plan, tolerance, density, filled, real, device, k, group):
+    "The table of the k-th group of a layout, which streams with the same settings share."
+    batches = _batches(plan, np.float64, tolerance, density, filled)[k][1]
+    return _table(replace(plan, n_samples=2), group, batches, density is None, real, device)
+
 class _TorchLive(_Live):
     "Rows of the picture of a sound that goes on, computed by torch."
     def __init__(self, device, channels, dtype, *how):
         real = torch.float32 if dtype == np.float32 else torch.float64
         self.like = torch.empty(0, dtype=real, device=device)
         self.fused = _fused(self.like)
-        self.tables: dict[Any, Any] = {}
         self.sums: list[torch.Tensor] = []     # energy and counts of the rows from `row` on
         super().__init__(channels, dtype, *how)
 
     def shared(self, plan, tolerance, density):
+        self.laid_out = plan, tolerance, density, not self.fused
         return _batches(plan, np.float64, tolerance, density, not self.fused)
 
     def at_half_steps(self, g): return self.how[1] is None and _cut_off(self.plan, g)
 
-    def table(self, g, batches, begins):
+    def table(self, k, g, batches, begins):
         "A group's table for some blocks, its rows counted from the first that is not finished."
         like = self.like
-        if g not in self.tables:
-            one = replace(self.plan, n_samples=2)
-            self.tables[g] = _table(one, g, batches, self.how[1] is None, like.dtype, like.device)
+        kept = _kept(*self.laid_out, like.dtype, like.device, k, g)
         placed = _placed(self.plan, g, batches, np.array(begins), like.dtype, like.device)
         placed["row0"] = placed["row0"] - self.row
-        return replace(self.tables[g], **placed)
+        return replace(kept, **placed)
 
     def blocks(self, g, begins):
         "Blocks of all channels, (channels, blocks, samples), on the device."
@@ -79,9 +84,9 @@ class _TorchLive(_Live):
         item = torch.zeros(len(self.x), dtype=torch.int64, device=self.like.device)
         with torch.inference_mode(), _own_precision(self.like):
             memory = _work_memory(self.like.device, None)
-            for g, batches in self.layout:
+            for k, (g, batches) in enumerate(self.layout):
                 if not (begins := wanted[g]): continue
-                t, blocks = self.table(g, batches, begins), self.blocks(g, begins)
+                t, blocks = self.table(k, g, batches, begins), self.blocks(g, begins)
                 at = item.new_zeros(len(begins), 1)
                 for job in _group_work(t, blocks, at, item, cells, _precision(self.like.dtype), 0,
                                        self.fused, memory): job(both)
