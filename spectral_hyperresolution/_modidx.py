@@ -1559,6 +1559,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                           'spectral_hyperresolution/panels.py'),
                                                  'spectral_hyperresolution.panels.colour_map': ( 'panels.html#colour_map',
                                                                                                  'spectral_hyperresolution/panels.py'),
+                                                 'spectral_hyperresolution.panels.draw_q_map': ( 'panels.html#draw_q_map',
+                                                                                                 'spectral_hyperresolution/panels.py'),
                                                  'spectral_hyperresolution.panels.draw_waveform': ( 'panels.html#draw_waveform',
                                                                                                     'spectral_hyperresolution/panels.py'),
                                                  'spectral_hyperresolution.panels.legend': ( 'panels.html#legend',

@@ -147,7 +147,7 @@ class ReassignedSpectrogram:
     def plot_q(
         self,
         ax: "Axes | None" = None,  # matplotlib axes; None takes the current ones
-        **style: Any,              # passed on to `auto.draw_q_map`
+        **style: Any,              # passed on to `panels.draw_q_map`
     ) -> "Axes":                   # the axes
         """Draw the Q of each neighbourhood. Raises ValueError unless the picture has q="auto".
 
@@ -156,14 +156,14 @@ class ReassignedSpectrogram:
         ax : Axes | None, default: None
             matplotlib axes; None takes the current ones
         **style : Any
-            passed on to `auto.draw_q_map`
+            passed on to `panels.draw_q_map`
 
         Returns
         -------
         Axes
             the axes
         """
-        from spectral_hyperresolution.auto import draw_q_map
+        from spectral_hyperresolution.panels import draw_q_map
         return draw_q_map(self, ax, **style)
 
     def to_xarray(self) -> "xarray.Dataset":  # energy and counts

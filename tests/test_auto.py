@@ -180,3 +180,32 @@ def test_a_loss_refuses_it_and_says_why():
         with pytest.raises(ValueError, match="q='auto': pictures are compared at the same Q"): ReassignedLoss(SR, q=q)
     with pytest.raises(ValueError, match="q='best' is not a number or"):
         ReassignedLoss(SR, q="best")
+
+
+@pytest.mark.parametrize("gain, level, used", [(0.2, 1.0, True), (0.05, 1.0, False), (0.2, 0.02, True),
+                                               (0.2, 0.005, False)])
+def test_a_q_takes_part_where_it_is_needed(gain, level, used):
+    "One neighbourhood decides, unless it is far below the loudest of its row."
+    score, loud = np.zeros((3, 4, 50)), np.ones((4, 50))
+    score[[0, 2]] = -0.3
+    score[0, 0, 0] = 0.5                                        # an onset that wants the first Q
+    score[2, 2, 7], loud[2, 7] = gain, level
+    assert auto._taking_part(score, loud).tolist() == [True, True, used]
+
+
+def test_of_two_qs_that_are_as_good_one_is_enough():
+    score = np.zeros((3, 4, 50))
+    score[0], score[1, :, ::2], score[2, :, 1::2] = -0.3, 0.01, 0.01
+    assert auto._taking_part(score, np.ones((4, 50))).sum() == 1
+
+
+def test_silence_around_a_sound_changes_no_choice():
+    sound, still = noise(24000), np.zeros(48000)
+    chosen = []
+    for x in (np.concatenate([still, sound, still]), np.concatenate([still, sound, still, still, still])):
+        plan = auto.picture_plan(len(x), 48000, "auto", 300, 20000, 48, 96)
+        chosen.append(auto.choose(survey(x[None], plan, "zero", 1), plan))
+    columns = chosen[0].shape[1] - 20
+    assert len(np.unique(chosen[0])) > 1 and (chosen[0][:, :columns] == chosen[1][:, :columns]).all()
+    assert (chosen[1][:, columns + 20:] == 0).all()             # where nothing sounds, nothing is asked for
+    assert (auto.choose(survey(np.zeros((1, 48000)), plan, "zero", 1)[..., :10], plan) == 0).all()
