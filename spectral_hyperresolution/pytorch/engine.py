@@ -177,7 +177,7 @@ def _pictures(x, plan, mode, boundary, tolerance, density, silence, soft, max_me
               step=None, compiled=True):
     "Energy and counts of signals (pictures, C, N), followed as torch asks."
     # in the fast mode compiled loops and kernels know soft edges and gradients, in parity neither
-    compiled = (compiled and not _tangent(x)
+    compiled = (compiled and not _tangent(x) and (x.is_cpu or not torch.jit.is_tracing())
                 and (mode == "fast" or x.is_cuda and not soft and not _followed(x)))
     way = _forward if torch.compiler.is_compiling() else _compute if _tangent(x) else _eager
     how = mode, boundary, tolerance, density, silence, soft, max_memory, step, compiled
