@@ -229,22 +229,6 @@ def test_blocks_are_those_of_the_numpy_engine():
             assert (padded[:, at] == blocks).all()
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device: nothing is tested on a graphics card here")
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_cuda_agrees_with_the_cpu(dtype):
-    for name in fixture_names():
-        case = fixture(name)
-        plan = Plan(len(case["x"]), *arguments(case)[1:])
-        for mode in engine.modes:
-            ours = engine.reassign(case["x"], plan, mode, dtype=dtype, device="cuda")[0]
-            assert ours.is_cuda
-            theirs = engine.reassign(case["x"], plan, mode, dtype=dtype)[0]
-            bound = 1e-9 if dtype == torch.float64 else 3e-3
-            assert difference(ours.cpu().numpy(), theirs.numpy()) < bound
-            plain = engine.reassign(case["x"], plan, mode, dtype=dtype, device="cuda", compiled=False)[0]
-            assert difference(plain.cpu().numpy(), theirs.numpy()) < bound
-
-
 class Held(TorchDispatchMode):
     "Counts the bytes of all tensors made under it that are alive, and their peak."
 
