@@ -87,8 +87,9 @@ def merits(
     score[np.broadcast_to((2 * q > plan.n_samples * f) & (q > qs[0]), score.shape)] = -np.inf
     return score, direction, loud
 
-least_gain = 0.12      # what a Q must add somewhere to the score, to take part in a picture
-least_part = 0.125     # … or the part of the neighbourhoods in which it is the best, by a hair
+# what a Q must add somewhere to the score to take part in a picture, or the part of it where it
+# must be the best, by however little
+least_gain, least_part = 0.12, 0.125
 quiet = 0.01           # neighbourhoods so far below their row's loudest have no say
 
 def _taking_part(score, loud):
