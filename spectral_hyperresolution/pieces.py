@@ -246,7 +246,9 @@ def windowed(
         return energy, counts
 
     if q == "auto":
-        near = slice(max(0, top // survey_hops - 1), bottom // survey_hops + 2)
+        whole = window == (0, plan.n_times, 0, plan.n_bins)
+        near = (slice(None) if whole else
+                slice(max(0, top // survey_hops - 1), bottom // survey_hops + 2))
         found = _surveyed(read, plan, pieces, boundary, few, threads,
                           lambda done: tell_all(survey_share * done), pooled_columns(plan, near)[2])
         return _combined(choose(found, plan, wanted=near), plan, run, gate, over, window, progress)

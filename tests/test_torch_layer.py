@@ -339,7 +339,7 @@ def scenes(n=3000, dtype=torch.float64):
     t = np.arange(n) / 16000
     clicks = np.zeros(n)
     clicks[50::160] = 3
-    pair = np.sin(2 * np.pi * 1000 * t) + np.sin(2 * np.pi * 1090 * t)
+    pair = np.sin(2 * np.pi * 1000 * t) + np.sin(2 * np.pi * 1080 * t)
     return torch.from_numpy(np.stack([pair, clicks, 0.3 * np.random.default_rng(0).standard_normal(n)])).to(dtype)
 
 
