@@ -6,6 +6,7 @@
 __all__ = ['main']
 
 # %% ../nbs/206_command_line.ipynb #d4d91d52
+import ctypes
 import os
 import signal
 import sys
@@ -108,6 +109,12 @@ class _Interruption:
         for number, handler in self.before.items(): signal.signal(number, handler)
 
 # %% ../nbs/206_command_line.ipynb #d120e5f5
+def _lean():
+    "Have the C library give large arrays back to the system as soon as they are free."
+    if sys.platform != "linux": return
+    with suppress(AttributeError, OSError):     # which not every C library can
+        for what, size in ((-1, 2**22), (-3, 2**23)): ctypes.CDLL(None).mallopt(what, size)
+
 def main(
     argv: Sequence[str] | None = None,  # arguments; None takes the command line's
 ) -> int:  # 0; 2 after one line that says what is wrong; 128 + the signal that ended it
@@ -123,6 +130,7 @@ def main(
     int
         0; 2 after one line that says what is wrong; 128 + the signal that ended it
     """
+    _lean()
     try:
         with _Interruption() as interruption:
             args = options.parser().parse_args(looks.joined(sys.argv[1:] if argv is None else argv))

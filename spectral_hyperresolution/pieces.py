@@ -134,12 +134,13 @@ def _ahead(pieces, read, work, threads, tell):
 def _surveyed(read, plan, pieces, boundary, few, threads, tell, wanted):
     "The survey of all pieces, in the unit of the loudest, for the columns that are wanted."
     found, loudest = np.zeros((len(ladder), 3, *survey_size(plan)), np.float32), -10**6
+    usual = max(p.length for p in pieces)
     def look(p, x):
-        if not (largest := float(np.abs(x).max())): return None
+        if not (largest := float(max(x.max(), -x.min()))): return None
         local = replace(plan, n_samples=p.length, tdeci=p.hop)
         ahead = (p.lead - p.top) // survey_hops
         near = slice(max(0, wanted.start + ahead), wanted.stop + ahead)
-        return frexp(largest)[1], (coarse_survey.survey(x, local, boundary) if few
+        return frexp(largest)[1], (coarse_survey.survey(x, local, boundary, usual) if few
                                    else survey(x, local, boundary, threads, wanted=near))
     top, bottom = wanted.start * survey_hops, wanted.stop * survey_hops
     looked = [p for p in pieces if p.top % survey_hops == 0 and p.bottom > top and p.top < bottom]
@@ -213,6 +214,12 @@ def windowed(
     margin, few, tell_all = reach(plan, q), points is not None, progress or (lambda done: None)
     pieces = list(_excerpts(plan, margin, share) if few and share < 1 else
                   _pieces(plan, margin, min(most, coarse_piece) if few else most))
+    usual = max((p.bottom - p.top) * p.hop for p in pieces)
+
+    def sent(x, local, box, wanted):
+        "Energy and counts of few points."
+        engine = coarse._Coarse(x, local, boundary, points, box, wanted, usual)
+        return _summed(engine, box, 1)
 
     def cells(part, weight, p, x, tell):
         "Energy and counts of a piece, or None where no cell is wanted."
@@ -220,11 +227,11 @@ def windowed(
         box = (p.lead + max(0, top - p.top), p.lead + min(number, bottom - p.top), left, right)
         rest = tolerance, density, gate != "global", 1 if few else threads, tell, box
         if weight is None:
-            return (_summed(coarse._Coarse(x, local, boundary, points, box), box, 1) if few
+            return (sent(x, local, box, None) if few
                     else _pooled(x, local, "fast", boundary, *rest))
         wanted = weight[max(0, p.top - p.lead):][:local.n_times] > 0
         if p.hop < plan.tdeci: wanted = np.broadcast_to(weight[p.top] > 0, local.shape)
-        if few: return _summed(coarse._Coarse(x, local, boundary, points, box, wanted), box, 1)
+        if few: return sent(x, local, box, wanted)
         return reassign_part(x, local, wanted, boundary, *rest)
 
     def run(part, weight, tell):

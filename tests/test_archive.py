@@ -21,7 +21,7 @@ xarray = pytest.importorskip("xarray")
 zarr = pytest.importorskip("zarr")
 distributed = pytest.importorskip("distributed")
 
-from spectral_hyperresolution.archive import clock, job, lookup, place, run, settings, view, work  # noqa: E402
+from spectral_hyperresolution.archive import clock, fetch, job, lookup, place, run, settings, view, work  # noqa: E402
 from spectral_hyperresolution.archive.layout import pack, unpack  # noqa: E402
 from spectral_hyperresolution.archive.place import Place, StoreError  # noqa: E402
 
@@ -660,12 +660,13 @@ def test_a_piece_of_a_long_recording_takes_its_own_bytes(tmp_path, web, format):
         made.append({n: d for n, d in content(tmp_path / f"store{len(made)}").items() if "/c/" in n})
     assert made[0] == made[1] and len(made[0]) == 3
     assert 3e6 < sent[path.name] < 9e6 < path.stat().st_size / 3
-    with work.at_hand(recording.path, recording.size, recording.modified) as copy:
+    with fetch.at_hand(recording.path, recording.size, recording.modified) as copy:
         assert work._checksum(recording, copy) == hashlib.sha256(path.read_bytes()).hexdigest()
     assert sent[path.name] < path.stat().st_size + 100, "nothing is fetched twice"
 
 
-def test_a_broken_connection_costs_one_file(tapes, tmp_path, web):
+def test_a_broken_connection_costs_one_file(tapes, tmp_path, web, monkeypatch):
+    monkeypatch.setattr(place, "waits", (0.01, 0.01))
     soundfile.write(tapes / "D.flac", sound(5, 3), SR)
     names = [f"{NAMES[0]}.wav", f"{NAMES[1]}.wav", "D.flac"]
     web[1].update(names[1:2])
@@ -676,6 +677,58 @@ def test_a_broken_connection_costs_one_file(tapes, tmp_path, web):
     assert row.note in (store / "outcomes.csv").read_text()
     web[1].clear()
     assert set(outcomes(run.archive([f"{web[0]}/tapes/{n}" for n in names], store, workers=1)).values()) == {"done"}
+
+
+def test_a_lost_connection_is_tried_again(tapes, tmp_path, monkeypatch):
+    "Every fifth call to a bucket fails, of those that read and of those that write: nothing is missing."
+    from fsspec.implementations.memory import MemoryFileSystem
+    monkeypatch.setattr(place, "waits", (0.001, 0.001))
+    fs, count, lost, inside = MemoryFileSystem(), [0], [], []
+    for path in tapes.iterdir(): fs.pipe_file(f"/lossy/tapes/{path.name}", path.read_bytes())
+
+    class Reset(Exception): "As a library for one kind of address has it; no OSError."
+
+    def failing(name):
+        plain = getattr(MemoryFileSystem, name)
+        def call(self, *args, **how):
+            if inside: return plain(self, *args, **how)         # a part of another call
+            count[0] += 1
+            if count[0] % 5 == 0:
+                lost.append(name)
+                raise (Reset, ConnectionResetError, TimeoutError)[len(lost) % 3]("reset by peer")
+            inside.append(name)
+            try: return plain(self, *args, **how)
+            finally: inside.pop()
+        return call
+    with monkeypatch.context() as patch:
+        for name in ("cat_file", "pipe_file", "get_file", "info", "find", "rm"):
+            patch.setattr(MemoryFileSystem, name, failing(name))
+        result = run.archive("memory://lossy/tapes", "memory://lossy/store", workers=1, **HOW)
+    assert set(outcomes(result).values()) == {"done"} and {"cat_file", "pipe_file", "info"} <= set(lost)
+    make(tapes, tmp_path / "near")
+    far = {p.removeprefix("/lossy/store/"): hashlib.sha256(fs.cat_file(p)).hexdigest() for p in fs.find("/lossy/store")}
+    near = content(tmp_path / "near")
+    assert far.keys() == near.keys() and all(far[n] == near[n] for n in near if "energy/c" in n or "total/c" in n)
+
+
+def test_a_bucket_that_takes_nothing_is_told(tapes, monkeypatch):
+    from fsspec.implementations.memory import MemoryFileSystem
+    monkeypatch.setattr(place, "waits", (0.001, 0.001))
+    tries = []
+    def refuse(self, name, value, **how):
+        tries.append(name)
+        raise RuntimeError("503\nslow down")
+    monkeypatch.setattr(MemoryFileSystem, "pipe_file", refuse)
+    with pytest.raises(StoreError, match=re.escape("memory://full: nothing can be written there (503 slow down)")):
+        Place("memory://full").put("a", b"1")
+    assert tries == ["/full/a"] * 3
+    tries.clear()
+    def forbid(self, name, value, **how):
+        tries.append(name)
+        raise PermissionError(13, "Access Denied")
+    monkeypatch.setattr(MemoryFileSystem, "pipe_file", forbid)
+    with pytest.raises(StoreError, match="Access Denied"): Place("memory://full").put("a", b"1")
+    assert len(tries) == 1, "what is final is not tried again"
 
 
 # ---- real recordings

@@ -19,7 +19,8 @@ from .layout import Recording, Shape, shape_of
 from .place import Place, remote
 from .settings import Settings, few_hop
 from .table import Row, row_in, row_of, unread
-from .work import at_hand, is_there, state, tolerance
+from .fetch import at_hand, fetched, state
+from .work import is_there, tolerance
 from ..engine import checks, coarse, cost
 from ..files.sound import SoundError
 from ..targets import find_sounds, sound_endings
@@ -62,8 +63,8 @@ def _remote(source):
     "Address and name of the recordings at an address."
     import fsspec
     fs, top = fsspec.core.url_to_fs(source)
-    folder = not top.lower().endswith(sound_endings) and fs.isdir(top)   # which may read a file
-    inside = sorted(fs.find(top)) if folder else [top]
+    folder = not top.lower().endswith(sound_endings) and fetched(source, fs.isdir, top)
+    inside = sorted(fetched(source, fs.find, top)) if folder else [top]
     base = len(top.rstrip("/").rsplit("/", 1 if folder else 2)[0]) + 1
     paths = [p for p in inside if p.lower().endswith(sound_endings) or p == top]
     if not paths: raise ValueError(f"{source}: no sound file there or below it")

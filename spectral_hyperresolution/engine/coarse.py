@@ -8,13 +8,14 @@ __all__ = ['work']
 # %% ../../nbs/456_coarse.ipynb #c5d0e7f4
 from dataclasses import replace
 from math import ceil, frexp, log2, pi
+from threading import Lock
 from types import SimpleNamespace
 
 import numpy as np
 import scipy.fft
 
 from .blocks import (
-    _bank, _scans, _spacing, _transformed, closest, enough)
+    _bank, _room, _scans, _spacing, _transformed, closest, enough)
 from .departures import _bin_reach
 from .fast import _Fast, _scaled, _scratch
 from .plan import Plan
@@ -46,19 +47,23 @@ def _deposit(chi, eta, rows, first, points, base, column, sigma_t, frame, count,
                 tile[cell[i], 1] += count
 
 # %% ../../nbs/456_coarse.ipynb #e07734b6
+_one = Lock()          # a bank is made once, and its tables are large
+
 class _Coarse(_Fast):
-    "Blocks whose spectra all filters share; `wanted` cells alone where it is given."
-    def __init__(self, x, plan, boundary, points, window, wanted=None):
+    """Blocks whose spectra all filters share; `wanted` cells alone where it is given. Windows of
+    `usual` samples, and shorter ones, share a bank."""
+    def __init__(self, x, plan, boundary, points, window, wanted=None, usual=0):
         super().__init__(x, plan, boundary, 0.01, None, True, window)
         self.wanted, self.reach = wanted, int(plan.lint * plan.q / plan.minf) + 2
         first = max(0, window[0] * plan.tdeci - self.reach)
         last = min(plan.n_samples, window[1] * plan.tdeci + self.reach)
-        self.bank = self.filters(replace(plan, n_samples=2), points, last - first)
+        longest = max((window[1] - window[0]) * plan.tdeci, usual) + 2 * self.reach
+        self.bank = self.filters(replace(plan, n_samples=2), points, longest)
         self.step = self.bank.block - 2 * self.bank.margin
         self.tasks = [(begin, c) for begin in range(first, last, self.step) for c in range(len(x))]
 
     def filters(self, plan, points, longest):
-        return _bank(plan, points, _scans(plan), closest, longest)
+        with _one: return _bank(plan, points, _scans(plan), closest, longest)
 
     def groups(self, plan, tolerance, density): return []
 
@@ -86,13 +91,13 @@ class _Coarse(_Fast):
         if found is None: return None
         re, im, square, power_of_2 = found
         tile = np.zeros(((row1 - row0) * (right - left) + 1, 2))
-        scratch = _scratch(1, 2, np.float32)[1]
+        scratch, room = _scratch(1, 2, np.float32)[1], _room(bank)
         for b, rows in zip(bank.batches, scans, strict=True):
             if not len(rows): continue
             like = SimpleNamespace(stride=b.stride, transform=bank.block // b.stride, fine=0)
             frame = self.frame(like, begin - bank.margin, row0, row1, left, right, square,
                                4.0**power_of_2 * bank.scans)
-            chi, eta = _transformed(bank, b, re, im).view(np.float32)
+            chi, eta = _transformed(bank, b, re, im, room).view(np.float32)
             base = (begin - bank.margin + b.stride * b.phase + 1 - row0 * plan.tdeci)
             _deposit(chi, eta, rows, bank.margin // b.stride, self.step // b.stride,
                      base.astype(np.float32), b.column, b.sigma_t, frame,

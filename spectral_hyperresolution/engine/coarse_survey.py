@@ -12,8 +12,8 @@ from math import frexp, pi
 import numpy as np
 
 from .batches import Batch
-from .blocks import _bank, _transformed
-from .coarse import _Coarse
+from .blocks import _bank, _room, _transformed
+from .coarse import _Coarse, _one
 from .departures import silence_margin
 from .plan import Plan
 from .survey import (
@@ -26,10 +26,10 @@ survey_points = 100.0  # of a cell of the survey
 
 class _CoarseSurvey(_Coarse):
     "Points of one Q, sent to the cells of the survey."
-    def __init__(self, x, plan, boundary):
+    def __init__(self, x, plan, boundary, usual, peak):
         whole = 0, plan.n_times, 0, plan.n_bins
-        super().__init__(x, plan, boundary, survey_points, whole)
-        self.peak, self.size = frexp(float(np.abs(x).max()))[1], survey_size(plan)
+        super().__init__(x, plan, boundary, survey_points, whole, usual=usual)
+        self.peak, self.size = peak, survey_size(plan)
         skip = max(1, int(neighbourhood * plan.tdeci / (looks * self.step)))
         there, skip = len(self.tasks), min(skip, max(1, len(self.tasks) // len(x)))
         self.tasks = [t for t in self.tasks if t[0] // self.step % skip == skip // 2]
@@ -37,7 +37,7 @@ class _CoarseSurvey(_Coarse):
 
     def filters(self, plan, points, longest):
         bare = replace(plan, tdeci=survey_hops * plan.tdeci, noct=24, over=1, rows=0)
-        return _bank(bare, points, survey_per_sigma, survey_per_sigma, longest, 5)
+        with _one: return _bank(bare, points, survey_per_sigma, survey_per_sigma, longest, 5)
 
     def work(self, task):
         begin, channel = task
@@ -49,11 +49,12 @@ class _CoarseSurvey(_Coarse):
         last = min(self.size[1], (begin + self.step + self.reach) // hop + 1)
         tile = np.zeros((self.size[0], max(0, last - first), 3))
         nu = ((np.arange(len(re)) + bank.lowest) / bank.block).astype(np.float32)
-        long = 1 / plan.tdeci
+        bent = re * nu, im * nu
+        long, rooms = 1 / plan.tdeci, (_room(bank), _room(bank))
         for b in bank.batches:
             n, stride = len(b.f0), b.stride
-            chi, eta = _transformed(bank, b, re, im)
-            curved = _transformed(bank, b, re * nu, im * nu)[1]
+            chi, eta = _transformed(bank, b, re, im, rooms[0])
+            curved, = _transformed(bank, b, *bent, rooms[1], 1)
             # as many points as there are, each for as much of the sound
             gain = np.sqrt(b.sigma_t / stride)[:, None]
             rows = np.arange(n)
@@ -71,6 +72,7 @@ def survey(
     x: np.ndarray,         # the sound (C, N)
     plan: Plan,            # of the picture
     boundary: str,         # outside the sound: "zero", "reflect" or "wrap"
+    usual: int = 0,        # samples of the longest of several such sounds
 ) -> np.ndarray:           # as of `engine.survey.survey`, (Qs, 3, neighbourhoods)
     """The survey of a sound whose cells are large.
 
@@ -82,6 +84,8 @@ def survey(
         of the picture
     boundary : str
         outside the sound: "zero", "reflect" or "wrap"
+    usual : int, default: 0
+        samples of the longest of several such sounds
 
     Returns
     -------
@@ -89,8 +93,9 @@ def survey(
         as of `engine.survey.survey`, (Qs, 3, neighbourhoods)
     """
     found = np.zeros((len(ladder), 3, *survey_size(plan)), np.float32)
+    peak = frexp(float(max(x.max(), -x.min())))[1]
     for table, q in zip(found, ladder, strict=True):
-        engine = _CoarseSurvey(x, replace(plan, q=q), boundary)
+        engine = _CoarseSurvey(x, replace(plan, q=q), boundary, usual, peak)
         for task in engine.tasks:
             if (tile := engine.work(task)) is None: continue
             first, cells = tile

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..archive.table import Row
-from ..archive.work import at_hand
+from ..archive.fetch import at_hand
 from .passes import Stale, answer, frame
 from .takeaway import shell_word
 from .timeline import Timeline, _tracks, stored_frames

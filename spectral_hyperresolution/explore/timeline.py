@@ -22,7 +22,7 @@ from ..archive.lookup import Archive, open_archive
 from ..archive.table import Row, never
 from ..archive.view import View as Stored
 from ..archive.view import shares, view as stored_view
-from ..archive.work import state
+from ..archive.fetch import state
 from .passes import _scales, frame
 from .takeaway import shell_word
 from .window import View
