@@ -200,6 +200,31 @@ def test_recorders_are_told_by_device_then_folder_then_overlap(line):
     assert found(rows(("x/a.wav", ""), ("x/b.wav", "")), 0, LENGTH - 1) == {"x": [0, 1]}      # a clock's error
 
 
+def test_recorders_that_overlap_are_the_mean_of_their_power(tmp_path):
+    "At the level of sound as in the store's cells: also where only one of them records, and in stereo."
+    left, right, alone_ = (sound() * g for g in (1, 0.5, 0.3))
+    tape(tmp_path / "tapes" / "a", "20240501_000000.wav", left)
+    tape(tmp_path / "tapes" / "b", "20240501_000004.wav", [right, alone_])
+    line, = small(tmp_path)
+    assert len(line.recorders) == 2
+    view = seen(line, 1, LENGTH + 3)
+    stretch = Stretch(line, view)
+    x = stretch.cut(0, SR * (LENGTH + 4))
+    assert stretch.together and x.shape == (3, SR * (LENGTH + 4))
+    n = 4 * SR
+    np.testing.assert_allclose(x[0, :n], left[:n], atol=1e-4)                       # one records
+    np.testing.assert_allclose(x[0, n:SR * LENGTH], left[n:] / np.sqrt(2), atol=1e-4)
+    np.testing.assert_allclose(x[1:, n:SR * LENGTH], np.stack([right, alone_])[:, :-n] / np.sqrt(2), atol=1e-4)
+    np.testing.assert_allclose(x[1:, SR * LENGTH:], np.stack([right, alone_])[:, -n:], atol=1e-4)
+    assert not x[1:, :n].any() and not x[0, SR * LENGTH:].any()
+    np.testing.assert_allclose(stretch.cut(0, SR * LENGTH, 1)[0], left, atol=1e-4)   # one channel: the first recorder
+    said = [decoded(m)[0] for m in walk(line, seen(line, 5, 8, 400))]
+    assert next(a for a in said if a["kind"] == "near")["why"] == "where recorders overlap, the mean of their power"
+    said = [decoded(m)[0] for m in walk(line, seen(line, 5, 8, 400, channel=1))]
+    assert next(a for a in said if a["kind"] == "near")["why"] == "where recorders overlap, tapes/a"
+    assert not Stretch(line, seen(line, 1, 3)).together                              # nor are they in this window
+
+
 def test_channels(tmp_path):
     left, right = sound(), sound() / 10
     tape(tmp_path / "tapes", "20240501_000000.wav", [left, right])
@@ -334,8 +359,8 @@ def test_the_server_tells_shows_and_plays(server):
     assert [s["name"] for s in sounds] == ["may"] and sounds[0]["cell"] == 1 and len(sounds[0]["stretches"]) == 700
     window = dict(BAND, t0=3 * DAY + 4, t1=3 * DAY + 6, width=300, height=100)
     x, rate = soundfile.read(BytesIO(ask(server, "sound.wav", **window)))
-    assert len(x) / rate == pytest.approx(2, abs=1e-3)
-    spectrum = np.abs(np.fft.rfft(x))
+    assert len(x) / rate == pytest.approx(2, abs=1e-3) and x.shape[1] == 2           # of two recorders
+    spectrum = np.abs(np.fft.rfft(x[:, 0]))
     assert np.argmax(spectrum) / 2 == pytest.approx(TONE, abs=1)
     x, rate = soundfile.read(BytesIO(ask(server, "sound.wav", **window | dict(t0=3 * DAY - 4, recorder=0))))
     before = round(3.99 * rate)                                   # what it is resampled by reaches a little further

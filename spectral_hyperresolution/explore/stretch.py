@@ -54,25 +54,40 @@ class Stretch(Sound):
                            key=lambda k: (-order[k], line.begins[k]))
         self.shown = [k for k in here if rows[k].rate == self.sr]
         self.left = [k for k in met if k not in self.shown]
-        self.channels = 1 if line.taken else max(rows[k].channels for k in self.shown)
+        self.together = len(_tracks(rows, {k: line.begins[k] for k in self.shown})) > 1
+        self.own = {k: order[k] if self.together else 0 for k in self.rows}
+        widths: dict[int, int] = {}                    # channels of each recorder
+        for k in sorted(self.shown, key=order.__getitem__):
+            width = 1 if line.taken else rows[k].channels
+            widths[self.own[k]] = max(width, widths.get(self.own[k], 0))
+        ends = np.cumsum([*widths.values()]).tolist()
+        self.places = {own: (end - widths[own], end) for own, end in zip(widths, ends, strict=True)}
+        self.channels = ends[-1]
         self.frames = int(line.duration * self.sr)
 
     def first(self, k: int) -> int: return round(self.line.begin(k) * self.sr)   # sample
 
     def cut(self, first: int, length: int, channel: int | None = None) -> np.ndarray:
         """`length` samples from `first` on, (C, length) float32; silence where nothing was
-        recorded. Raises what a recording's `cut` does."""
+        recorded. Recorders that overlap are channels of their own, so scaled that the power of all
+        is the mean over those that recorded; of one `channel`, the first recorder's is taken.
+        Raises what a recording's `cut` does."""
         x = np.zeros((self.channels if channel is None else 1, length), np.float32)
+        heard = np.zeros(length, np.uint8)
         for k in self.rows:
             row, begin = self.line.book.rows[k], self.first(k)
             a, b = max(first, begin), min(first + length, begin + row.frames)
             which = self.line.taken or channel
-            if a >= b or which and which > row.channels: continue
+            place = self.places.get(self.own[k])
+            if a >= b or place is None or which and which > row.channels: continue
             with at_hand(row.path, row.size, row.modified) as path:
                 sound = opened(row, path, self.line.book.settings.time_expansion)
                 part = sound.cut(a - begin, b - a, which)
-            x[:len(part), a - first:b - first] = part
-            x[len(part):, a - first:b - first] = 0
+            top, bottom = place if channel is None else (0, 1)
+            x[top:top + len(part), a - first:b - first] = part
+            x[top + len(part):bottom, a - first:b - first] = 0
+            heard[a - first:b - first] += 1
+        if self.together and channel is None: x /= np.sqrt(np.maximum(heard, 1), dtype=np.float32)
         return x
 
     def recorded(self, times: np.ndarray) -> np.ndarray:
@@ -199,17 +214,19 @@ def walk(
     except ValueError as error:
         yield frame(dict(kind="gone", why=str(error), cell=line.cell))
         return
-    yield frame(dict(kind="near", **_source(line, stretch)))
+    yield frame(dict(kind="near", **_source(line, stretch, view.channel)))
     yield from answer(stretch, near, stale, anyway, recorded=stretch.recorded)
 
-def _source(line, stretch):
+def _source(line, stretch, channel):
     "The names of the recordings shown, what is left out, and the one recording's beginning."
     rows, shown, left = line.book.rows, stretch.shown, stretch.left
     about: dict[str, Any] = dict(files=[rows[k].file for k in shown[:3]], number=len(shown),
                                  left=len(left), why="")
-    if len(_tracks(rows, {k: line.begins[k] for k in shown})) > 1:
+    if stretch.together:
         own = [next(n for n, track in line.recorders.items() if k in track) for k in shown]
-        about["why"] = f"where recorders overlap, {min(own, key=list(line.recorders).index)}"
+        about["why"] = ("where recorders overlap, " + (
+            "the mean of their power" if channel is None
+            else min(own, key=list(line.recorders).index)))
     if left:
         k = left[0]
         why = line.trouble(k) or f"has another rate, {rows[k].rate:g} Hz"
