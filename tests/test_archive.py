@@ -567,6 +567,23 @@ def test_dry_run(tapes, tmp_path, capsys):
 # ---- elsewhere
 
 
+@pytest.mark.parametrize("system", ["has no such lock", "has a disk that can't lock"])
+def test_one_writer_where_the_system_locks_nothing(tmp_path, monkeypatch, system):
+    "An object is the lock there: a second run is refused, and nothing is left behind."
+    import fcntl
+    if system == "has no such lock": monkeypatch.setitem(sys.modules, "fcntl", None)
+    else:
+        def unable(*_): raise OSError(45, "Operation not supported")
+        monkeypatch.setattr(fcntl, "flock", unable)
+    here = Place(tmp_path / "store")
+    with place.locked(here, 0.05):
+        assert here.get("lock") is not None
+        with pytest.raises(StoreError, match="is being written by another run"), place.locked(here, 0.05): pass
+        assert here.get("lock") is not None, "the refused run leaves it to the other"
+    assert here.get("lock") is None
+    with place.locked(here, 0.05): pass
+
+
 def test_in_memory(tapes, tmp_path):
     "A store at an address holds what one in a folder holds, byte for byte."
     import fsspec

@@ -21,6 +21,18 @@ def test_a_steady_tone_is_as_loud_in_every_column(frequency):
         assert around.min() > 0.9 * around.max()
 
 
+@pytest.mark.parametrize("boundary", ["reflect", "wrap"])
+def test_a_neighbourhood_that_ends_with_the_sound_holds_a_part(boundary):
+    "What stands for the sound beyond its end is heard by the wavelets there, but sends no points."
+    wide = survey.survey_hops * PLAN.tdeci
+    for part in (0.25, 0.5):
+        n = int((40 + part) * wide)
+        x = np.random.default_rng(3).standard_normal(n)[None]
+        plan = default_plan(n, SR, fmin=2000, fmax=6000, hop_length=48)
+        found = survey.survey(x, plan, boundary, 1, (1.4,))[0, 0].sum(0)
+        assert found.shape == (41,) and abs(found[-1] / np.median(found) - part) < 0.15
+
+
 def test_a_choice_fades_into_its_neighbours():
     "A Q chosen for one neighbourhood has all of the cell at its centre, half of it midway, none at the next centre."
     chosen = np.zeros(survey.survey_size(PLAN), int)
