@@ -13,7 +13,8 @@ from copy import copy
 from dataclasses import replace
 from itertools import pairwise
 from math import log2
-from pathlib import Path, PurePosixPath
+from pathlib import Path
+from posixpath import dirname
 from typing import Any
 
 import numpy as np
@@ -63,7 +64,7 @@ def recorders(
     dict[str, list[int]]
         name → rows, by their beginning
     """
-    def folder(k): return str(PurePosixPath(rows[k].file).parent)
+    def folder(k): return dirname(rows[k].file) or "."
     found, groups = {}, defaultdict(list)
     for k in begins: groups[rows[k].device or folder(k)].append(k)
     for name, group in groups.items():
