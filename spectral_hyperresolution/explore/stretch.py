@@ -73,7 +73,7 @@ class Stretch(Sound):
         is the mean over those that recorded; of one `channel`, the first recorder's is taken.
         Raises what a recording's `cut` does."""
         x = np.zeros((self.channels if channel is None else 1, length), np.float32)
-        heard = np.zeros(length, np.uint8)
+        heard = np.zeros(length, np.uint16)
         for k in self.rows:
             row, begin = self.line.book.rows[k], self.first(k)
             a, b = max(first, begin), min(first + length, begin + row.frames)
