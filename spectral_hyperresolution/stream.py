@@ -209,15 +209,16 @@ class ReassignedStream:
         plan, first = self.plan, self.columns * self.plan.tdeci
         n = (until - self.columns) * plan.tdeci if not self.closed else self.n_samples - first
         shape = plan.n_bins, until - self.columns
-        tables = np.zeros((2, len(self.engines), *shape))
+        tables = np.zeros((2, max(1, len(self.engines)), *shape))
         for k, engine in enumerate(self.engines):
-            energy, counts = engine.advance(until, self.threads)
-            tables[0, k] = np.where(open_cells(counts, plan, self.gate), energy, 0).T[::-1]
-            tables[1, k] = counts.T[::-1]
+            both = engine.advance(until, self.threads)
+            for row in range(0, shape[1], 256):         # a few at a time stay in the cache
+                e, c = (np.ascontiguousarray(table[row:row + 256]) for table in both)
+                lit = np.where(open_cells(c, plan, self.gate), e, 0)
+                tables[:, k, :, row:row + 256] = np.stack([lit, c]).transpose(0, 2, 1)[:, ::-1]
         for engine in self.engines: engine.settle()
         tables[0] *= plan.energy_scale / self.sr
-        lead = () if self.pool or self.intake.lead is None else self.intake.lead
-        if not self.engines: tables = np.zeros((2, *shape))
+        lead = () if self.pool else self.intake.lead or ()
         energy, counts = (table.reshape(*lead, *shape) for table in tables)
         self.columns = until
         return ReassignedSlice(energy, counts, _cut(plan, n), self.sr, self.gate, self.calibration,

@@ -139,7 +139,7 @@ def test_what_a_loop_calls_is_compiled_into_it():
              for path in room.glob("*.py")]
     found = {node.name: (node, {d.id for d in node.decorator_list if isinstance(d, ast.Name)})
              for tree in trees for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
-    loops = {name: node for name, (node, by) in found.items() if by & {"_loose", "_inlined", "_strict"}}
+    loops = {name: node for name, (node, by) in found.items() if by & {"_loose", "_inlined", "_ordered", "_strict"}}
     called = {call.func.id for node in loops.values() for call in ast.walk(node)
               if isinstance(call, ast.Call) and isinstance(call.func, ast.Name)} & set(loops)
-    assert len(called) > 10 and called == {name for name in loops if "_inlined" in found[name][1]}
+    assert len(called) > 10 and called == {name for name in loops if {"_inlined", "_ordered"} & found[name][1]}

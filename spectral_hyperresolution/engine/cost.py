@@ -246,8 +246,9 @@ def estimate(
         some, factor = _sampled(plan)
         # the tables that the engine will ask for, and keeps
         groups = ([g for g, _ in _batches(some, np.float32 if itemsize == 4 else np.float64,
-                                          tolerance, density)] if some.n_scans <= shared_scans
-                  else scan_groups(some, tolerance, density))
+                                          tolerance, density, shared=not torch)]
+                  if some.n_scans <= shared_scans
+                  else scan_groups(some, tolerance, density, shared=not torch))
         blocks, tiles = _fast_blocks(some, groups, channels, threads, itemsize,
                                      (top, bottom, left, right))
         sent = factor * departures(some, groups=groups)

@@ -10,7 +10,7 @@ __all__ = ['band_tail', 'halo_sigmas', 'batch_rows', 'silence_margin', 'golden',
 # %% ../../nbs/405_departures.ipynb #8fbead25
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from math import ceil, floor, log2, pi
+from math import ceil, floor, lcm, log2, pi
 
 import numpy as np
 
@@ -158,6 +158,7 @@ def scan_groups(
     transform: int = 2048,         # length of the inverse FFTs; less where the signal is short
     filled: bool = True,           # False: every departure point is transformed
     shortest: int = 256,           # least length of the inverse FFTs
+    shared: bool = False,          # neighbouring groups have blocks of one length, see text
 ) -> tuple[ScanGroup, ...]:        # lowest scans first
     """Divide the scans among strides (design after constant Q: block and stride both grow as
     1/f). Raises ValueError for a tolerance or density that is not a number > 0.
@@ -175,6 +176,8 @@ def scan_groups(
         False: every departure point is transformed
     shortest : int, default: 256
         least length of the inverse FFTs
+    shared : bool, default: False
+        neighbouring groups have blocks of one length, see text
 
     Returns
     -------
@@ -189,9 +192,9 @@ def scan_groups(
     else: stride, fine, ratio = _sparse(plan, checks.number("density", density, 0), steps)
     change = (np.diff(stride) != 0) | (np.diff(fine) != 0) | (np.diff(ratio) != 0)
     cuts = [0, *np.flatnonzero(change) + 1, plan.n_scans]
-    return tuple(_group(plan, a, b, int(stride[a]), int(fine[a]), int(ratio[a]), transform,
-                        shortest)
-                 for a, b in pairwise(map(int, cuts)))
+    found = [_group(plan, a, b, int(stride[a]), int(fine[a]), int(ratio[a]), transform, shortest)
+             for a, b in pairwise(map(int, cuts))]
+    return tuple(_shared(found, transform) if shared else found)
 
 # %% ../../nbs/405_departures.ipynb #b296bb48
 most_sheared = 10      # from this ratio onwards the shear decreases: neighbours stay close in time
@@ -205,6 +208,21 @@ def _group(plan, first, last, stride, fine, ratio, transform, shortest):
     need = ceil(plan.n_samples / stride) - whole.payload
     least = max(shortest, 2 ** ceil(log2(4 * (2 * halo + whole.lead))))
     return replace(whole, transform=max(least, min(transform, 2 ** ceil(log2(need)))))
+
+def _shared(groups, transform):
+    "The same groups; of neighbours with long blocks, the strides of a run are within an octave."
+    runs: list[list[ScanGroup]] = []
+    for g in groups:
+        joins = runs and g.fine and g.transform == runs[-1][0].transform == transform
+        if joins and runs[-1][0].fine and 2 * g.stride >= runs[-1][0].stride: runs[-1].append(g)
+        else: runs.append([g])
+    for run in runs:
+        step = lcm(*(g.stride for g in run))
+        margin = -(-max(g.halo * g.stride for g in run) // step) * step
+        block = round(3 * transform / 4 * run[0].stride / step) * step
+        for g in run:
+            same = len(run) == 1 or block < 4 * margin
+            yield g if same else replace(g, transform=block // g.stride, halo=margin // g.stride)
 
 # %% ../../nbs/405_departures.ipynb #a3b60610
 def _bin_reach(plan, sigma_t):

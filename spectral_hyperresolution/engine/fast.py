@@ -8,15 +8,18 @@ __all__ = []
 # %% ../../nbs/412_fast.ipynb #f0b566b6
 import threading
 from collections import OrderedDict
+from itertools import groupby
 from math import ceil, exp, floor, frexp, pi
+from operator import itemgetter
+from typing import Any
 
 import numpy as np
 import scipy.fft
 
-from .batches import _batches, _time_reach, shared_scans
+from .batches import _batches, _time_reach, overlap, shared_scans
 from .departures import _columns, band_tail, silence_margin
 from .filling import _bench, _segment, _send_filled, near
-from .running import _extend
+from .running import _cores, _extend
 from .steps import Frame, Scratch, _fold_bands, _send
 
 # %% ../../nbs/412_fast.ipynb #5507e346
@@ -24,13 +27,13 @@ _kept = threading.local()
 
 def _scratch(rows, length, real):
     "This thread's arrays, kept from call to call: chi and eta of a batch, and two scratches."
-    key = rows, length, real
-    if getattr(_kept, "key", None) != key:
-        _kept.key = key
-        pair = np.empty((2, rows, length), np.result_type(real, np.complex64))
-        _kept.arrays = pair, Scratch(np.empty((13, 512), real), np.empty(513, np.int32),
-                                     np.empty(513, np.int32), np.empty(512, np.uint8)), _bench(real)
-    return _kept.arrays
+    n = 2 * rows * length
+    if getattr(_kept, "real", None) != real:
+        _kept.real, _kept.room = real, np.empty(0, np.result_type(real, np.complex64))
+        _kept.two = (Scratch(np.empty((13, 512), real), np.empty(513, np.int32),
+                             np.empty(513, np.int32), np.empty(512, np.uint8)), _bench(real))
+    if _kept.room.size < n: _kept.room = np.empty(n, _kept.room.dtype)
+    return _kept.room[:n].reshape(2, rows, length), *_kept.two
 
 # %% ../../nbs/412_fast.ipynb #0c54cf9c
 class _HalfSteps:
@@ -80,8 +83,7 @@ def _scaled(x, power):
 
 # %% ../../nbs/412_fast.ipynb #abdca369
 class _Fast:
-    """The fast mode: blocks and strides that grow as 1/f, one length of inverse FFT, float32 or
-    float64."""
+    "The fast mode: blocks and strides that grow as 1/f, float32 or float64."
     margin = 0             # cells beside a reassigned point that it reaches as well
 
     def __init__(self, x, plan, boundary, tolerance, density, silence, window):
@@ -101,14 +103,19 @@ class _Fast:
         self.eps, self.span = eps, plan.bins_from_top(plan.minf)
         self.rise = 1 / (2 * pi * plan.height) if plan.rows else 0.0
         self.half_steps = _HalfSteps(x, boundary)
+        self.spectra: OrderedDict[Any, list[Any]] = OrderedDict()  # those that are in work
+        self.lock, self.most = threading.Lock(), _cores() + 2
         self.extents = {}        # of each group: how far points are moved in time, and in columns
         self.layout = self.groups(plan, tolerance, density)
         self.tasks = self.queue()
 
     def queue(self):
-        "The blocks of all groups and channels, in the order in which their tiles are summed."
-        return [(g, batches, begin, c) for g, batches in self.layout for begin in self.begins(g)
-                for c in range(len(self.x))]
+        """The blocks of all groups and channels, in the order in which their tiles are summed:
+        those that share a spectrum follow one another."""
+        runs = groupby(self.layout, lambda each: (each[0].block, each[0].payload * each[0].stride))
+        return [task for _, run in runs for task in sorted(
+                    [(g, batches, begin, c) for g, batches in run for begin in self.begins(g)
+                     for c in range(len(self.x))], key=itemgetter(2, 3))]
 
     def begins(self, g):
         "Where the blocks of a group begin that can deposit something in the window."
@@ -117,27 +124,35 @@ class _Fast:
         return range(max(0, floor((top - reach) / step) * step),
                      min(plan.n_samples, ceil(bottom + reach)), step)
 
-    def groups(self, plan, tolerance, density):
+    def groups(self, plan, tolerance, density, shared=True):
         "The groups of scans, each with its batches."
-        shared = _batches if plan.n_scans <= shared_scans else _batches.__wrapped__
-        return shared(plan, self.real, tolerance, density)
+        kept = _batches if plan.n_scans <= shared_scans else _batches.__wrapped__
+        return kept(plan, self.real, tolerance, density, shared=shared)
 
     def at_half_steps(self, g):
         "Whether a group reads the sound at half-sample steps."
         return g.fine and _cut_off(self.plan, g)
 
     def block(self, g, begin, channel):
-        "A block of one channel, scaled: its spectrum, sum of squares and power of 2; None: silent."
-        zero = begin - (g.halo + g.lead) * g.stride                     # sample of index 0
-        block = _extend(self.x[channel:channel + 1], zero, g.block, self.boundary)[0]
+        "A block of one channel, as `forward` gives it; groups that share it ask for it in turn."
+        key = begin - (g.halo + g.lead) * g.stride, g.block, channel, self.at_half_steps(g)
+        with self.lock:
+            self.spectra[key] = held = self.spectra.pop(key, None) or [threading.Lock()]
+            if len(self.spectra) > self.most: self.spectra.popitem(last=False)
+        with held[0]:
+            if len(held) == 1: held.append(self.forward(*key))
+        return held[1]
+
+    def forward(self, zero, length, channel, half_steps):
+        "Of a block, scaled: its spectrum, sum of squares and power of 2; None: silent."
+        block = _extend(self.x[channel:channel + 1], zero, length, self.boundary)[0]
         peak = float(max(block.max(), -block.min()))
         if peak == 0: return None
         # exact scaling: no gain can overflow
         power_of_2 = frexp(peak)[1]
         block = _scaled(block, -power_of_2)
         square = float(np.square(block).sum(dtype=float))
-        if self.at_half_steps(g):
-            block = _scaled(self.half_steps.cut(channel, zero, g.block), -power_of_2)
+        if half_steps: block = _scaled(self.half_steps.cut(channel, zero, length), -power_of_2)
         return scipy.fft.rfft(block), square, power_of_2
 
     def extent(self, g):
@@ -157,11 +172,16 @@ class _Fast:
 
     def transformed(self, g, batches, zero, X, row0):
         "Each batch with its chi and eta, and the instant of index 0 [samples after row0]."
-        L, real = g.transform, self.real
+        L, real, tail, passed = g.transform, self.real, None, np.empty(0)
         for b in batches:
             pair, *_ = _scratch(len(b.row_f0), L, real)
-            _fold_bands(X, L, g.stride, b, pair[0], pair[1])
-            chi, eta = (a.view(real) for a in scipy.fft.ifft(pair, axis=-1, overwrite_x=True))
+            first = overlap if np.array_equal(passed, b.row_f0[:overlap]) else 0
+            if first: pair[:, :first] = tail
+            _fold_bands(X, L, g.stride, b, first, pair[0], pair[1])
+            done = scipy.fft.ifft(pair[:, first:], axis=-1, overwrite_x=True)
+            if not np.may_share_memory(done, pair): pair[:, first:] = done
+            if g.fine and g.ratio > 1: tail, passed = pair[:, -overlap:].copy(), b.row_f0[-overlap:]
+            chi, eta = (a.view(real) for a in pair)
             yield b, chi, eta, (zero + b.offset + 1 - row0 * self.plan.tdeci).astype(real)
 
     def departing(self, g, b, begin):

@@ -87,6 +87,15 @@ def _fill(six, w, at, power, re, im, number):
         number[k] = six[18, k] + at
 
 @_inlined
+def _along(values, w, out):
+    "One point of each segment, chosen or not, of a row of instants."
+    n, w0, w1, w2, w3, w4, w5 = out.shape[0], w[0], w[1], w[2], w[3], w[4], w[5]
+    a, b, c = values[:n], values[1:n + 1], values[2:n + 2]
+    d, e, f = values[3:n + 3], values[4:n + 4], values[5:n + 5]
+    for i in range(n):
+        out[i] = w0 * a[i] + w1 * b[i] + w2 * c[i] + w3 * d[i] + w4 * e[i] + w5 * f[i]
+
+@_inlined
 def _inside(cell, trash, kept):
     "Numbers of the points that have a cell, and how many there are."
     k = np.int32(0)
@@ -152,34 +161,45 @@ def _send_filled(chi, eta, batch, scans, first, points, base, frame, segment, co
     a whole, and the others point by point. Of each scan, `points` segments from the sample
     `first` onwards; each point counts `count`."""
     trash = np.int32(tile.shape[0] - 1)
-    real, cell, kept, same, other = bench.numbers, bench.cell, bench.kept, bench.same, bench.other
+    real, cell, same, other = bench.numbers, bench.cell, bench.same, bench.other
     power, size, re, im, number = real[0], real[1], real[2], real[3], real[4]
     bc, be, six = real[5:7].ravel(), real[7:9].ravel(), real[9:28]
     kp, kr, ki, kn, place = real[28], real[29], real[30], real[31], real[32]
-    chunk = power.shape[0] - 6
-    last, each = int(np.floor(frame.end)), segment.at.shape[1]
+    chunk, two = power.shape[0] - 6, np.uint64(2)
+    last, each, rows = int(np.floor(frame.end)), segment.at.shape[1], (0, 2, 3)
     for s in range(len(scans)):
         j, end = scans[s], first[s] + points[s]
         r, w, start = batch.base[j], batch.weights[j], batch.start[j]
         to, column, sigma_t = base[j], batch.column[j], batch.sigma_t[j]
         together, weights, at = segment.together[start], segment.weights[start], segment.at[start]
+        on = 1 if at[0] == 0 else 0                  # first points that are on the lattice
         for n in range(first[s], end, chunk):
             m = min(chunk, end - n)
-            _between(chi[r:r + 6], w, 2 * (n - 2), bc[:2 * (m + 5)])
-            _between(eta[r:r + 6], w, 2 * (n - 2), be[:2 * (m + 5)])
+            _between(chi, r, w, 2 * (n - 2), bc[:2 * (m + 5)])
+            _between(eta, r, w, 2 * (n - 2), be[:2 * (m + 5)])
             _products(bc, be, power[:m + 5], size[:m + 5], re[:m + 5], im[:m + 5])
             for i in range(m + 5): number[i] = n - 2 + i
             _cells(re[2:m + 3], im[2:m + 3], power[2:m + 3], number[2:m + 3], to, column, sigma_t,
                   frame, trash, place, cell[:m + 1])
             a, b = _divide(cell[:m + 1], trash, last - n, bench.code[:m], same, other)
             _whole(power, cell, same[:a], together, frame.weight, each * count, tile)
-            _gather(power, re, im, number, other[:b], six)
-            for q in range(each):
-                _fill(six, weights[q], at[q], kp[:b], kr[:b], ki[:b], kn[:b])
+            if on:                                   # their first points have their cells already
+                for i in range(b):
+                    n0 = other[i]
+                    tile[cell[n0], 0] += power[n0 + two] * frame.weight
+                    tile[cell[n0], 1] += count
+            few = each - on <= 2
+            if not few: _gather(power, re, im, number, other[:b], six)
+            for q in range(on, each):
+                if few:
+                    for k in range(3): _along(real[rows[k]], weights[q], real[5 + k, :m])
+                    for i in range(b):
+                        n0 = other[i]
+                        kp[i], kr[i], ki[i] = real[5, n0], real[6, n0], real[7, n0]
+                        kn[i] = number[n0 + two] + at[q]
+                else: _fill(six, weights[q], at[q], kp[:b], kr[:b], ki[:b], kn[:b])
                 _cells(kr[:b], ki[:b], kp[:b], kn[:b], to, column, sigma_t, frame, trash, place,
                       cell[:b])
-                k = _inside(cell[:b], trash, kept)
-                for i in range(k):
-                    p = kept[i]
-                    tile[cell[p], 0] += kp[p] * frame.weight
-                    tile[cell[p], 1] += count
+                for i in range(b):                   # -1 is the last cell, `trash`
+                    tile[cell[i], 0] += kp[i] * frame.weight
+                    tile[cell[i], 1] += count

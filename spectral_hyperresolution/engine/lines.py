@@ -103,10 +103,11 @@ few, many = 3, 6       # straight pieces of a lattice step that is shorter, or l
 
 class _Lines(_Fast):
     "The mode of straight pieces."
-    def groups(self, plan, tolerance, density):
+    def groups(self, plan, tolerance, density, shared=True):
         "The fast mode's groups, each filter transformed."
         self.filters = replace(plan, n_samples=2)       # which don't depend on the sound's length
-        return [(replace(g, ratio=1), ()) for g in scan_groups(plan, max(tolerance, best))]
+        found = scan_groups(plan, max(tolerance, best), shared=shared)
+        return [(replace(g, ratio=1), ()) for g in found]
 
     def at_half_steps(self, g): return False
 

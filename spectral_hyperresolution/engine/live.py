@@ -17,7 +17,7 @@ import numpy as np
 from . import checks
 from .batches import _time_reach
 from .fast import _Fast
-from .reassign import _summed
+from .reassign import _added
 
 # %% ../../nbs/460_live.ipynb #329339ce
 class _Tape:
@@ -113,9 +113,9 @@ class _Blocks(_Fast):
 
     def begins(self, g): return range(0)        # nothing has come yet
 
-    def groups(self, plan, tolerance, density):
+    def groups(self, plan, tolerance, density, shared=True):
         "The groups of the whole sound; where a delay is given, with blocks that are within it."
-        found = self.shared(plan, tolerance, density)
+        found = self.whole(plan, tolerance, density)
         if self.delay is None: return found
         self.half_steps.length = live_segment
         self.half_steps.margin = max([m for m in live_margins if 2 * m <= self.delay],
@@ -135,9 +135,9 @@ class _Blocks(_Fast):
             g = less
         return g
 
-    def shared(self, plan, tolerance, density):
-        "The groups of the whole sound."
-        return super().groups(plan, tolerance, density)
+    def whole(self, plan, tolerance, density):
+        "The groups of the whole sound; where a delay is given, each with blocks of its own."
+        return super().groups(plan, tolerance, density, self.delay is None)
 
     def last(self, g):
         "How far beyond its beginning a block reads [samples], and the segments that it reads."
@@ -212,7 +212,8 @@ class _Live(_Blocks):
         "Energy and counts of the rows up to `until` that have not been given."
         self.until = until
         self.tasks = self.queue()
-        return _summed(self, (self.row, until, 0, self.plan.n_bins), threads)
+        both = _added(self, (self.row, until, 0, self.plan.n_bins), threads)
+        return both[..., 0], both[..., 1]
 
     def settle(self):
         "The rows are given: keep only what later ones need."
@@ -225,6 +226,7 @@ class _Live(_Blocks):
             self.passed[g] = next((b for b in begins if self.reached(g, b)[1] > row), end)
             unread.append(self.needed(g, end))
         self.row, self.tasks = row, []
+        self.spectra.clear()
         self.x.drop(min(unread))
         half, first = self.half_steps, self.x.first
         for key in [k for k in half.segments if (k[1] + 1) * half.length <= first]:

@@ -52,11 +52,12 @@ def _pull_products(chi, eta, gp, gr, gi, to_chi, to_eta, soft):
         to_eta[2 * i], to_eta[2 * i + 1] = cr * gr[i] - ci * gi[i], ci * gr[i] + cr * gi[i]
 
 @_inlined
-def _pull_between(rows, w, begin, slope):
+def _pull_between(rows, r, w, begin, slope):
     "Back from an interpolated row to the six it came from."
     end = begin + slope.shape[0]
     for k in range(6):
-        row, v = rows[k, begin:end], w[k]
+        if w[k] == 0: continue
+        row, v = rows[r + k, begin:end], w[k]
         for i in range(slope.shape[0]): row[i] += v * slope[i]
 
 @_inlined
@@ -155,8 +156,8 @@ def _pull(chi, eta, to_chi, to_eta, batch, first, points, base, frame, segment, 
                 _pull_six(gsix[12:], bench.other[:b], gi)
             slope_chi, slope_eta = pulled.pair[0, :2 * (m + 5)], pulled.pair[1, :2 * (m + 5)]
             _pull_products(bc, be, gp[:m + 5], gr, gi, slope_chi, slope_eta, soft)
-            _pull_between(to_chi[r:r + 6], w, 2 * (n - 2), slope_chi)
-            if soft: _pull_between(to_eta[r:r + 6], w, 2 * (n - 2), slope_eta)
+            _pull_between(to_chi, r, w, 2 * (n - 2), slope_chi)
+            if soft: _pull_between(to_eta, r, w, 2 * (n - 2), slope_eta)
 
 # %% ../../nbs/423_pull.ipynb #40265b78
 @_loose

@@ -63,8 +63,8 @@ def _engine(x, plan, mode, boundary, tolerance=0.01, density=None, silence=True,
     if mode == "parity": return _Exact(x.astype(float), plan, boundary, silence)
     return _Fast(x, plan, boundary, tolerance, density, silence, window)
 
-def _summed(engine, window, threads, progress=None):
-    "The sum of an engine's tiles in a window: energy and counts."
+def _added(engine, window, threads, progress=None):
+    "The sum of an engine's tiles in a window: energy and counts, (rows, columns, 2)."
     top, bottom, left, right = window
     both = np.zeros((bottom - top, right - left, 2))
     for tile in _in_order(engine, threads, progress):
@@ -74,6 +74,11 @@ def _summed(engine, window, threads, progress=None):
                       max(0, left - col):max(0, right - col)]
         row, col = max(row, top) - top, max(col, left) - left
         both[row:row + cells.shape[0], col:col + cells.shape[1]] += cells
+    return both
+
+def _summed(engine, window, threads, progress=None):
+    "The same, as two arrays."
+    both = _added(engine, window, threads, progress)
     return np.ascontiguousarray(both[..., 0]), np.ascontiguousarray(both[..., 1])
 
 def _pooled(x, plan, mode, boundary, tolerance, density, silence, threads, progress, window=None):

@@ -99,6 +99,7 @@ def _compiled(**options):
 _rules = {"contract", "arcp", "nsz", "reassoc"}
 _loose = _compiled(fastmath=_rules)
 _inlined = _compiled(fastmath=_rules, forceinline=True)   # what another loop calls
+_ordered = _compiled(fastmath=_rules - {"reassoc"}, forceinline=True)   # sums in the order written
 _strict = _compiled()
 
 # %% ../../nbs/408_running.ipynb #abf92dc6

@@ -12,7 +12,7 @@ from .fast import _Fast, _scratch
 from .filling import _fill, _gather, _inside, _segment
 from .plan import Plan
 from .reassign import _summed
-from .running import _inlined, _loose
+from .running import _inlined, _loose, _ordered
 from .steps import _between, _cells, _products
 
 # %% ../../nbs/420_soft.ipynb #d62b1fdf
@@ -27,7 +27,7 @@ def _beside(whole, rest, soft, size):
     slope = 1 / soft if 0 < rise < 1 else 0.0
     return min(max(second - 1, 0), size - 1), min(max(second, 0), size - 1), share, slope
 
-@_inlined
+@_ordered
 def _four(p, power, im, number, place, to, sigma_t, frame, soft, rows):
     "The four cells of point p, its shares in the second row and column, and their slopes."
     s = number[p] * frame.stride + to
@@ -58,8 +58,8 @@ def _lattice(chi, eta, j, n, m, to, batch, frame, trash, bench):
     bc, be = real[5:7].ravel()[:2 * (m + 5)], real[7:9].ravel()[:2 * (m + 5)]
     power, size, re, im, number = (real[0, :m + 5], real[1, :m + 5], real[2, :m + 5],
                                    real[3, :m + 5], real[4, :m + 5])
-    _between(chi[r:r + 6], w, 2 * (n - 2), bc)
-    _between(eta[r:r + 6], w, 2 * (n - 2), be)
+    _between(chi, r, w, 2 * (n - 2), bc)
+    _between(eta, r, w, 2 * (n - 2), be)
     _products(bc, be, power, size, re, im)
     for i in range(m + 5): number[i] = n - 2 + i
     _cells(re[2:m + 3], im[2:m + 3], power[2:m + 3], number[2:m + 3], to, batch.column[j],

@@ -11,15 +11,15 @@ from typing import NamedTuple
 import numpy as np
 
 from .departures import band_tail
-from .running import _inlined, _loose
+from .running import _inlined, _loose, _ordered
 
 # %% ../../nbs/410_steps.ipynb #2663370f
 @_loose
-def _fold_bands(X, length, stride, batch, chi, eta):
-    """Multiply a block's spectrum by each row's Gaussian and fold it to `length` bins: samples
-    of chi and eta, `stride` apart."""
+def _fold_bands(X, length, stride, batch, first, chi, eta):
+    """Multiply a block's spectrum by the Gaussian of each row from `first` on and fold it to
+    `length` bins: samples of chi and eta, `stride` apart."""
     block, half = length * stride, len(X) - 1
-    for r in range(len(batch.row_f0)):
+    for r in range(first, len(batch.row_f0)):
         f0, sigma_f = batch.row_f0[r], batch.row_sigma_f[r]
         chi[r] = 0
         eta[r] = 0
@@ -45,12 +45,16 @@ def _fold_bands(X, length, stride, batch, chi, eta):
 
 # %% ../../nbs/410_steps.ipynb #cfa91d5a
 @_inlined
-def _between(rows, w, begin, out):
-    """A quintic through six neighbouring rows, (6, …) real and imaginary parts in turn, from
-    `begin` onwards."""
+def _between(rows, r, w, begin, out):
+    """A quintic through six neighbouring rows from row `r` on, real and imaginary parts in turn,
+    from `begin` onwards; where the third is the scan's own, that row alone."""
     end = begin + out.shape[0]
-    a, b, c = rows[0, begin:end], rows[1, begin:end], rows[2, begin:end]
-    d, e, f = rows[3, begin:end], rows[4, begin:end], rows[5, begin:end]
+    c = rows[r + 2, begin:end]
+    if w[2] == 1:
+        for i in range(out.shape[0]): out[i] = c[i]
+        return
+    a, b, d = rows[r, begin:end], rows[r + 1, begin:end], rows[r + 3, begin:end]
+    e, f = rows[r + 4, begin:end], rows[r + 5, begin:end]
     w0, w1, w2, w3, w4, w5 = w[0], w[1], w[2], w[3], w[4], w[5]
     for i in range(out.shape[0]):
         out[i] = w0 * a[i] + w1 * b[i] + w2 * c[i] + w3 * d[i] + w4 * e[i] + w5 * f[i]
@@ -170,7 +174,7 @@ def _select(power, size, frame, chosen, kept):
     return k
 
 # %% ../../nbs/410_steps.ipynb #9d9dcafa
-@_inlined
+@_ordered
 def _cells(re, im, power, number, base, column, sigma_t, frame, trash, place, cell):
     """The cell of each point: `trash` where it is discarded, -1 where a sample beside it may count.
     `base` is the instant of number 0 [samples after the tile's first row]."""
@@ -194,7 +198,8 @@ def _cells(re, im, power, number, base, column, sigma_t, frame, trash, place, ce
         scale = one / power[i]
         r, b, v = re[i] * scale, im[i] * scale, place[i]
         size, s = r * r + b * b, number[i] * stride + base
-        # whole rows first, so that nothing is lost where a point lies on an edge
+        # whole rows first, so that nothing is lost where a point lies on an edge: the compiler
+        # must keep this order
         row = np.floor((s + half) * rate)
         rest = (s - row * hop + b * sigma_t) * rate
         t = row + rest
@@ -221,8 +226,8 @@ def _send(chi, eta, batch, scans, first, points, base, frame, scratch, tile):
         r, w = batch.base[j], batch.weights[j]
         for n in range(first[k], end, chunk):
             m = min(chunk, end - n)
-            _between(chi[r:r + 6], w, 2 * n, bc[:2 * m])
-            _between(eta[r:r + 6], w, 2 * n, be[:2 * m])
+            _between(chi, r, w, 2 * n, bc[:2 * m])
+            _between(eta, r, w, 2 * n, be[:2 * m])
             _products(bc, be, power[:m], size[:m], re[:m], im[:m])
             near = _select(power[:m], size[:m], frame, scratch.chosen, kept)
             for i in range(near):

@@ -81,10 +81,10 @@ class _Survey(_Fast):
         self.cells, self.peak = plan, frexp(float(np.abs(x).max()))[1]
         self.size = survey_size(plan)
 
-    def groups(self, plan, tolerance, density):
+    def groups(self, plan, tolerance, density, shared=True):
         "Groups whose blocks are not far longer than the sound."
         short = replace(plan, n_samples=max(2, plan.n_samples // shortening))
-        return _batches(short, self.real, tolerance, density, shortest=shortest)
+        return _batches(short, self.real, tolerance, density, shortest=shortest, shared=shared)
 
     def work(self, task):
         "The cells of one block of one channel: (first row, first column, (rows, columns, 3))."
@@ -103,9 +103,9 @@ class _Survey(_Fast):
         long = 1 / p.tdeci
         for b in batches:
             pair, *_ = _scratch(len(b.row_f0), L, self.real)
-            _fold_bands(slope, L, g.stride, b, pair[0], pair[1])
+            _fold_bands(slope, L, g.stride, b, 0, pair[0], pair[1])
             curved = scipy.fft.ifft(pair[1], axis=-1)
-            _fold_bands(X, L, g.stride, b, pair[0], pair[1])
+            _fold_bands(X, L, g.stride, b, 0, pair[0], pair[1])
             chi, eta = scipy.fft.ifft(pair, axis=-1, overwrite_x=True)
             points = np.minimum(g.payload, np.ceil((p.n_samples - begin) / g.stride
                                                    - b.fraction)).astype(int)

@@ -45,7 +45,7 @@ class _TorchLive(_Live):
         self.sums: list[torch.Tensor] = []     # energy and counts of the rows from `row` on
         super().__init__(channels, dtype, *how)
 
-    def shared(self, plan, tolerance, density):
+    def whole(self, plan, tolerance, density):
         self.laid_out = plan, tolerance, density, not self.fused
         return _batches(plan, np.float64, tolerance, density, not self.fused)
 
