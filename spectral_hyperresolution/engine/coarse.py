@@ -65,7 +65,7 @@ class _Coarse(_Fast):
     def filters(self, plan, points, longest):
         with _one: return _bank(plan, points, _scans(plan), closest, longest)
 
-    def groups(self, plan, tolerance, density, shared=True): return []
+    def groups(self, plan, tolerance, density): return []
 
     def spectrum(self, begin, channel):
         "A block's spectrum from the bank's lowest bin on, sum of squares and power of 2."

@@ -85,6 +85,7 @@ def _scaled(x, power):
 class _Fast:
     "The fast mode: blocks and strides that grow as 1/f, float32 or float64."
     margin = 0             # cells beside a reassigned point that it reaches as well
+    shared = True          # whether neighbouring groups share blocks
 
     def __init__(self, x, plan, boundary, tolerance, density, silence, window):
         self.x, self.plan, self.boundary = x, plan, boundary
@@ -124,10 +125,10 @@ class _Fast:
         return range(max(0, floor((top - reach) / step) * step),
                      min(plan.n_samples, ceil(bottom + reach)), step)
 
-    def groups(self, plan, tolerance, density, shared=True):
+    def groups(self, plan, tolerance, density):
         "The groups of scans, each with its batches."
         kept = _batches if plan.n_scans <= shared_scans else _batches.__wrapped__
-        return kept(plan, self.real, tolerance, density, shared=shared)
+        return kept(plan, self.real, tolerance, density, shared=self.shared)
 
     def at_half_steps(self, g):
         "Whether a group reads the sound at half-sample steps."

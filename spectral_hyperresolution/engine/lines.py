@@ -36,12 +36,13 @@ _kept = threading.local()
 def _room(rows, length, real, chunk=512):
     """This thread's arrays, kept from call to call: chi of a batch, and for so many lattice steps
     at a time numbers, cells, codes and three lists."""
-    if getattr(_kept, "key", None) != (rows, length, real):
-        _kept.key = rows, length, real
-        _kept.arrays = (np.empty((rows, length), np.result_type(real, np.complex64)),
-                        (np.empty((46, chunk + 6), real), np.empty(chunk + 6, np.int32),
-                         np.empty(chunk + 6, np.uint8), np.empty((3, chunk + 6), np.uint64)))
-    return _kept.arrays
+    n = rows * length
+    if getattr(_kept, "real", None) != real:
+        _kept.real, _kept.chi = real, np.empty(0, np.result_type(real, np.complex64))
+        _kept.rest = (np.empty((46, chunk + 6), real), np.empty(chunk + 6, np.int32),
+                      np.empty(chunk + 6, np.uint8), np.empty((3, chunk + 6), np.uint64))
+    if _kept.chi.size < n: _kept.chi = np.empty(n, _kept.chi.dtype)
+    return _kept.chi[:n].reshape(rows, length), _kept.rest
 
 # %% ../../nbs/479_lines.ipynb #31db893b
 @_inlined
@@ -103,10 +104,10 @@ few, many = 3, 6       # straight pieces of a lattice step that is shorter, or l
 
 class _Lines(_Fast):
     "The mode of straight pieces."
-    def groups(self, plan, tolerance, density, shared=True):
+    def groups(self, plan, tolerance, density):
         "The fast mode's groups, each filter transformed."
         self.filters = replace(plan, n_samples=2)       # which don't depend on the sound's length
-        found = scan_groups(plan, max(tolerance, best), shared=shared)
+        found = scan_groups(plan, max(tolerance, best), shared=self.shared)
         return [(replace(g, ratio=1), ()) for g in found]
 
     def at_half_steps(self, g): return False

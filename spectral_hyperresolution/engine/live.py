@@ -107,13 +107,13 @@ class _Blocks(_Fast):
     x: Any
 
     def __init__(self, tape, plan, boundary, tolerance, density, delay):
-        self.delay = delay
+        self.delay, self.shared = delay, delay is None
         super().__init__(tape, replace(plan, n_samples=endless), boundary, tolerance, density, True,
                          (0, endless, 0, plan.n_bins))
 
     def begins(self, g): return range(0)        # nothing has come yet
 
-    def groups(self, plan, tolerance, density, shared=True):
+    def groups(self, plan, tolerance, density):
         "The groups of the whole sound; where a delay is given, with blocks that are within it."
         found = self.whole(plan, tolerance, density)
         if self.delay is None: return found
@@ -137,7 +137,7 @@ class _Blocks(_Fast):
 
     def whole(self, plan, tolerance, density):
         "The groups of the whole sound; where a delay is given, each with blocks of its own."
-        return super().groups(plan, tolerance, density, self.delay is None)
+        return super().groups(plan, tolerance, density)
 
     def last(self, g):
         "How far beyond its beginning a block reads [samples], and the segments that it reads."

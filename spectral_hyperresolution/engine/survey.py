@@ -81,10 +81,10 @@ class _Survey(_Fast):
         self.cells, self.peak = plan, frexp(float(np.abs(x).max()))[1]
         self.size = survey_size(plan)
 
-    def groups(self, plan, tolerance, density, shared=True):
+    def groups(self, plan, tolerance, density):
         "Groups whose blocks are not far longer than the sound."
         short = replace(plan, n_samples=max(2, plan.n_samples // shortening))
-        return _batches(short, self.real, tolerance, density, shortest=shortest, shared=shared)
+        return _batches(short, self.real, tolerance, density, shortest=shortest, shared=self.shared)
 
     def work(self, task):
         "The cells of one block of one channel: (first row, first column, (rows, columns, 3))."
