@@ -121,17 +121,18 @@ def network(X: np.ndarray, y: np.ndarray, others: list[np.ndarray], judge: np.nd
     torch.manual_seed(seed)
     torch.set_num_threads(1)
     mean, std = X.mean((0, 2, 3), keepdims=True), X.std((0, 2, 3), keepdims=True) + 1e-6
-    put = [torch.tensor((Z - mean) / std, dtype=torch.float32) for Z in (X, *others)]
+    order = torch.channels_last  # half the time
+    put = [torch.tensor((Z - mean) / std, dtype=torch.float32).contiguous(memory_format=order) for Z in (X, *others)]
     known, wanted = np.unique(y, return_inverse=True)
     nn = torch.nn
     model = nn.Sequential(
         nn.Conv2d(X.shape[1], 16, 3, stride=2, padding=1), nn.BatchNorm2d(16), nn.ReLU(),
         nn.Conv2d(16, 32, 3, padding=1), nn.BatchNorm2d(32), nn.ReLU(), nn.AdaptiveMaxPool2d((4, 2)),
         nn.Flatten(), nn.Dropout(0.3), nn.Linear(256, len(known)),
-    )
+    ).to(memory_format=order)
     size = 64 if len(y) > 640 else 16
     steps = epochs * -(-len(y) // size)
-    optimiser = torch.optim.Adam(model.parameters(), weight_decay=1e-4)
+    optimiser = torch.optim.Adam(model.parameters(), weight_decay=1e-4, fused=True)
     rate = torch.optim.lr_scheduler.OneCycleLR(optimiser, 1e-2, total_steps=steps)
     target, best, answer = torch.tensor(wanted), -1.0, []
     for _ in range(epochs):
@@ -212,13 +213,19 @@ def jobs(args: argparse.Namespace) -> list[Job]:
     kinds = [k for k in ("plain", "network") if k == "plain" or k in args.classifiers]
     for task, (rank, snr) in ((t, r) for t in args.tasks for r in enumerate(tasks[t].snrs[:1 if args.quick else None])):
         if task == "digits" and args.folder is None: continue
-        for background in ("none",) if snr is None else ("white",) if args.quick else ("white", "pink", "real"):
-            if background == "real" and args.folder is None: continue
+        for background in backgrounds(task, snr):
+            if background == "real" and args.folder is None or background != "white" and snr and args.quick: continue
             for seed, tier, kind in product(range(1 if task == "digits" else args.seeds), range(len(tiers)), kinds):
                 if not set(tiers[tier]) & set(args.methods): continue
                 found.append((urgency(task, background, rank, seed, tier, kind),
                               Job(task, background, snr, seed, tier, kind)))
     return [job for _, job in sorted(found)]
+
+
+def backgrounds(task: str, snr: float | None) -> tuple[str, ...]:
+    "White noise at every SNR; the others at the first one."
+    if snr is None: return ("none",)
+    return ("white", "pink", "real") if snr == next(r for r in tasks[task].snrs if r is not None) else ("white",)
 
 
 def urgency(task: str, background: str, rank: int, seed: int, tier: int, kind: str) -> tuple[Any, ...]:
@@ -324,7 +331,7 @@ def measured(args: argparse.Namespace, job: Job, s: Sounds, features: dict[str, 
 
 
 def settings_of(args: argparse.Namespace) -> dict[str, Any]:
-    return dict(takes=args.takes, counts=list(args.counts), seeds=args.seeds, floor=-80, version=3)
+    return dict(takes=args.takes, counts=list(args.counts), seeds=args.seeds, floor=-80, version=4)
 
 
 def outlook(args: argparse.Namespace) -> list[dict[str, Any]]:

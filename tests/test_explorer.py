@@ -25,7 +25,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spectral_hyperresolution import reassigned_spectrogram
-from spectral_hyperresolution.engine.departures import scan_groups
+from spectral_hyperresolution.engine.departures import halo_sigmas, scan_groups
 from spectral_hyperresolution.engine.plan import Plan
 from spectral_hyperresolution.engine.reassign import reassign
 from spectral_hyperresolution.explore import passes
@@ -696,3 +696,15 @@ def test_folders_and_a_bad_file_among_good_ones(files, tmp_path, capsys):
     (tmp_path / "bad").mkdir()
     for name in "ab": (tmp_path / "bad" / f"{name}.wav").write_bytes(b"RIFF")
     with pytest.raises(ValueError, match="none of 2 sounds can be opened"): serving._opened([tmp_path / "bad"])
+
+
+def test_a_window_is_cut_into_slices_that_are_worth_their_margins():
+    "None is narrower than 32 columns nor shorter than the margins that it must read."
+    sound = Sound(np.zeros((1, 60 * SR), np.float32), SR)
+    for t1, f0, width in (60, 4000, 900), (1.0, 4000, 900), (60, 50, 900), (60, 4000, 100):
+        view = View(0, t1, f0, 2 * f0, (2.8,), width, 100).check(sound)
+        found = passes._slices(sound, view, 1e4)
+        margin = 2 * (halo_sigmas + 0.5) * 2.8 / f0
+        assert found[0].t0 == 0 and found[-1].t1 == t1 and len(found) <= max(1, width // 32)
+        assert len(found) == 1 or t1 / len(found) >= margin
+        assert len(found) == max(1, min(width // 32, int(t1 / margin)))

@@ -1,6 +1,7 @@
 """A part of a recording is a cut of the picture of all of it: its sound on either side, its times, its name."""
 
 from datetime import UTC, datetime
+from inspect import signature
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from spectral_hyperresolution import pieces as pieces_module
 from spectral_hyperresolution.cli import main
 from spectral_hyperresolution.engine import coarse
 from spectral_hyperresolution.files.times import parse, spoken
+from spectral_hyperresolution.options import parser
 from spectral_hyperresolution.ordinary import beside
 from spectral_hyperresolution.parts import Part, part_plan
 from spectral_hyperresolution.pieces import picture
@@ -94,6 +96,19 @@ def test_a_part_shorter_than_its_lowest_wavelets_is_drawn():
     assert (S.energy.argmax(0) == row).all() and S.energy[row].std() < 0.05 * S.energy[row].mean()
     with pytest.raises(ValueError, match="part of 8 samples is shorter than the lowest wavelet"):
         part_plan(part_of(hum, SR, 8), 2.8, 25, 7000)
+
+
+def test_one_channel_of_two():
+    part = part_of(noise, 5, 9, 2)
+    assert part.channels == 1 and np.array_equal(part.cut(5, 9), noise[1:, 5:14])
+    assert part_of(noise, 5, 9).channels == 2
+
+
+def test_pieces_are_far_longer_than_their_margins():
+    plan = part_plan(part_of(noise, 0, 3 * SR), 2.8, **SETTINGS)
+    found = list(pieces_module._pieces(plan, 2000, 10))
+    assert [p.bottom for p in found[:-1]] == [p.top for p in found[1:]] and found[-1].bottom == plan.n_times
+    assert len(found) > 1 and min((p.bottom - p.top) * p.hop for p in found[:-1]) > 7 * 2000
 
 
 @pytest.mark.parametrize("first, length, channel, says", [
@@ -366,6 +381,25 @@ def test_a_long_sound_is_drawn_with_few_points_unless_all_are_asked_for(night, m
     monkeypatch.setattr(drawing, "few_from", 40_000)
     assert main(options) == 0 and main([*options, "--full"]) == 0
     assert made == [None, coarse.enough, None]
+
+
+def test_the_command_computes_as_the_front_door_does(night, monkeypatch):
+    from spectral_hyperresolution import drawing
+    made = []
+    monkeypatch.setattr(drawing, "picture", lambda *a, **how: made.append(how["tolerance"]) or picture(*a, **how))
+    assert main(["draw", night, "--q", "3", "--pixels", *SMALL]) == 0
+    assert made == [signature(reassigned_spectrogram).parameters["tolerance"].default] == [0.01]
+
+
+def test_an_interruption_is_not_taken_for_the_fault_of_one_sound(night, tmp_path):
+    from spectral_hyperresolution import drawing
+    (tmp_path / "b.wav").write_bytes(b"no sound")
+    options = ["draw", "b.wav", night, "--q", "3", "--pixels", *SMALL]
+    assert main(options) == 2 and (tmp_path / night).with_suffix(".png").exists()
+    (tmp_path / night).with_suffix(".png").unlink()
+    with pytest.raises(ValueError, match="not a sound file"):
+        drawing.draw(parser().parse_args(options), lambda: True)
+    assert not (tmp_path / night).with_suffix(".png").exists()
 
 
 def test_the_title_says_how_much_was_looked_at(night, drawn, monkeypatch):

@@ -240,3 +240,17 @@ def test_a_picture_follows_the_style_in_force(S):
 def test_what_cannot_be_drawn_leaves_no_axes(S, options, says):
     with pytest.raises((ValueError, TypeError), match=says): plot.draw(S, **options)
     assert not plt.get_fignums()
+
+
+def test_a_title_with_room_keeps_its_size_and_its_name():
+    from matplotlib import pyplot as plt
+
+    from spectral_hyperresolution.style import name_title
+    for dpi in (72, 100, 300):
+        fig, ax = plt.subplots(figsize=(8, 4), dpi=dpi)
+        name_title(ax, "20240503_211530.wav", "   Q = 2.8")
+        assert ax.title.get_fontsize() == plt.rcParams["font.size"] * 1.2 and ax.get_title().endswith("wav   Q = 2.8")
+        assert "…" not in ax.get_title()
+        name_title(ax, 60 * "wide", "")
+        assert "…" in ax.get_title() and ax.title.get_window_extent().width <= fig.bbox.width
+        plt.close(fig)

@@ -2,6 +2,7 @@
 
 import os
 import struct
+from itertools import product
 
 import numpy as np
 import pytest
@@ -10,6 +11,8 @@ from odd_files import LIST, ODD, RAW, SAMPLES, SR, put, wave
 
 from spectral_hyperresolution import audio, testing
 from spectral_hyperresolution.audio import SoundError
+from spectral_hyperresolution.files import frames
+from spectral_hyperresolution.files.chunks import find_samples
 
 # ending, encoding, and how far a sample may be from what was written
 FORMATS = {
@@ -315,6 +318,37 @@ def test_a_wave_past_four_gibibytes(tmp_path):
     assert (about.frames, about.announced, about.fault) == (length // 4, 2 * SR, "")
     last, _ = audio.read(path, start=length / 4 / SR - 4)
     testing.check_close(last, SAMPLES, rtol=0, atol=2**-15)
+
+
+def mpeg_headers():
+    "The header of every frame that MPEG audio knows: version, layer, bitrate and sampling rate."
+    for version, layer, bits, rate in product((3, 2, 0), (3, 2, 1), range(1, 15), range(3)):
+        if version == 0 and layer != 1: continue     # version 2.5 is of layer III alone
+        yield (0x7FF << 21 | version << 19 | layer << 17 | 1 << 16 | bits << 12 | rate << 10).to_bytes(4, "big")
+
+
+def test_every_kind_of_mpeg_frame(tmp_path):
+    "Silence, every other frame padded: libsndfile guesses how many there are from the first, and is often wrong."
+    path, wrong = tmp_path / "a.mp3", 0
+    for head in mpeg_headers():
+        padded = bytes([*head[:2], head[2] | 2, head[3]])
+        (length, samples, side), (longer, *_) = (frames._mp3_frame(h) for h in (head, padded))
+        both = head + bytes(length - 4), padded + bytes(longer - 4)
+        for pair in both, both[::-1]:
+            path.write_bytes(20 * b"".join(pair))
+            wrong += soundfile.info(path).frames != 40 * samples
+            about, (x, _) = audio.info(path), audio.read(path)
+            missing = 40 * samples - x.shape[1]      # a decoder's delay, of layer III alone
+            assert about.frames == x.shape[1] and (0 <= missing < samples if side else missing == 0), head.hex()
+            assert not about.fault and not x.any()
+    assert wrong > 50
+
+
+def test_what_a_wave_of_64_bits_announces(tmp_path):
+    path = tmp_path / "a.wav"
+    soundfile.write(path, SAMPLES.T, SR, format="RF64", subtype="PCM_16")
+    with open(path, "rb") as file: found = find_samples(file)
+    assert found.announced == found.length == 2 * SAMPLES.size
 
 
 @pytest.mark.parametrize("mode", ["CONSTANT", "VARIABLE"])

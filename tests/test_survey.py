@@ -1,9 +1,11 @@
 """The survey behind q = auto: a steady sound is steady in it, and the choice of a neighbourhood fades into the next."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from spectral_hyperresolution.engine import survey
+from spectral_hyperresolution.engine import coarse_survey, survey
 from spectral_hyperresolution.engine.plan import default_plan
 
 N, SR = 24000, 24000
@@ -52,3 +54,21 @@ def test_a_choice_at_a_corner_reaches_the_corner(row, column):
     _, one = survey.cell_weights(chosen, PLAN, 2)
     at = one[0 if column == 0 else -1, PLAN.bin_frequencies.argmin() if row == 0 else PLAN.bin_frequencies.argmax()]
     assert at > 0.5
+
+
+@pytest.mark.parametrize("q", [1.4, 5.6, 22.4])
+def test_its_filters_and_instants_are_a_standard_deviation_apart(q):
+    "And no nearer: what it costs is that of the fewest points that see each neighbourhood."
+    engine = survey._Survey(np.ones((1, N)), replace(PLAN, q=q), "zero", slice(None))
+    f = engine.plan.scan_frequencies
+    apart = np.diff(f) / (f[:-1] / (2 * np.pi * q))
+    assert 0.7 < apart.mean() < 1.4
+
+
+def test_silence_beside_a_sound_is_silent_in_the_coarse_survey():
+    "What a transform's error leaves there is no energy."
+    x = np.random.default_rng(5).standard_normal((1, 400_000)).astype(np.float32)
+    x[:, 150_000:] = 0
+    plan = default_plan(400_000, SR, fmin=300, fmax=6000, hop_length=2000)
+    energy = coarse_survey.survey(x, plan, "zero")[:, 0].sum(1)
+    assert all(some[:38].any() and not some[50:].any() for some in energy)

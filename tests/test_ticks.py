@@ -70,3 +70,7 @@ def test_any_range_of_frequency(low, high, size):
     assert name == f"frequency [{'kHz' if unit == 1000 else 'Hz'}]"
     np.testing.assert_allclose([float(text) * unit for text in labels], at, rtol=1e-5)
     assert all(len(f"{float(text):g}".replace(".", "").strip("0")) <= 5 for text in labels if "e" not in text)
+
+
+def test_a_narrow_range_has_ticks_between_the_powers_of_ten():
+    assert ticks.FrequencyTicks().tick_values(1000, 3000).tolist() == [1000, 1500, 2000, 3000]

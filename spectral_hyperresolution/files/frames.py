@@ -24,11 +24,14 @@ class Layout(NamedTuple):
         frames that the header announces; -1: it announces none
     fault : str
         why the sound is not whole; "" where it is
+    counted : int, default: -1
+        frames to take where a decoder guesses how many; -1: it knows
     """
     # what a decoder is to see, one sound after the other, as pieces for `View`
     parts: tuple[tuple[bytes | tuple[int, int], ...], ...]
     announced: int             # frames that the header announces; -1: it announces none
     fault: str                 # why the sound is not whole; "" where it is
+    counted: int = -1          # frames to take where a decoder guesses how many; -1: it knows
 
 # %% ../../nbs/431_frames.ipynb #67ad4daf
 def _table(polynomial, width):
@@ -191,7 +194,7 @@ def ogg(
 
 # %% ../../nbs/431_frames.ipynb #d65ed98b
 _rates = {3: (44100, 48000, 32000), 2: (22050, 24000, 16000), 0: (11025, 12000, 8000)}
-_kilobits = {(3, 3): (32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),
+_kilobits = {(3, 3): range(32, 449, 32),
              (3, 2): (32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384),
              (3, 1): (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
              (2, 3): (32, 48, 56, 64, 80, 96, 112, 128, 144, 160, 176, 192, 224, 256),
@@ -199,7 +202,7 @@ _kilobits = {(3, 3): (32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 4
 
 def _mp3_frame(head):
     """Of the frame with this header: its length [bytes], its samples, and where its side
-    information ends; None: no header."""
+    information ends, 0 where there is none; None: no header."""
     word = int.from_bytes(head, "big")
     version, layer, bits, rate = word >> 19 & 3, word >> 17 & 3, word >> 12 & 15, word >> 10 & 3
     if word >> 21 != 0x7FF or version == 1 or layer == 0 or rate == 3 or bits in (0, 15):
@@ -208,7 +211,7 @@ def _mp3_frame(head):
     bitrate, sr, pad = table[bits - 1] * 1000, _rates[version][rate], word >> 9 & 1
     if layer == 3: return (12 * bitrate // sr + pad) * 4, 384, 0
     samples, mono = 576 if layer == 1 and version != 3 else 1152, word >> 6 & 3 == 3
-    side = 4 + ((17 if mono else 32) if version == 3 else (9 if mono else 17))
+    side = 4 + ((17 if mono else 32) if version == 3 else (9 if mono else 17)) if layer == 1 else 0
     return samples // 8 * bitrate // sr + pad, samples, side
 
 # %% ../../nbs/431_frames.ipynb #efd93025
@@ -232,7 +235,7 @@ def mp3(
     data = file.read()
     while data[at:at + 3] == b"ID3": at += 10 + _syncsafe(data[at + 6:at + 10])
     if (first := _mp3_frame(data[at:at + 4])) is None: return None
-    begin, count, announced, fault, mark = at, 0, -1, "", at + first[2]
+    begin, count, longest, announced, fault, mark = at, 0, 0, -1, "", at + first[2]
     if data[mark:mark + 4] in (b"Xing", b"Info") and data[mark + 7] & 1:
         announced, at = int.from_bytes(data[mark + 8:mark + 12], "big"), at + first[0]
     while at < size:
@@ -242,10 +245,13 @@ def mp3(
             fault = ("the file is cut short" if found or size - at < 4
                      else f"the file is damaged at byte {at}")
             break
-        at, count = at + found[0], count + 1
+        at, count, longest = at + found[0], count + 1, max(longest, found[0])
     if announced > count: fault = fault or "the file is cut short"
     said = announced * first[1] if announced >= 0 else -1
     if announced == count and not fault: return Layout((((0, size),),), said, "")
+    if not first[2]:                           # room enough, whatever the guess rests upon
+        room = bytes((count + 1) * longest - (at - begin))
+        return Layout((((begin, at - begin), room),), -1, fault, count * first[1])
     if announced < 0: tag = _counted(data[begin:begin + 4], count)
     else: tag, begin = data[:mark + 8] + count.to_bytes(4, "big"), mark + 12
     return Layout(((tag, (begin, at - begin)),), said, fault)

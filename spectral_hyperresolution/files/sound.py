@@ -78,7 +78,10 @@ def _decoder(file, **how):
     "An open file of libsndfile that reads onwards: soundfile seeks after each read otherwise."
     import soundfile
     class Forward(soundfile.SoundFile):
+        counted = -1                    # frames, where libsndfile guesses
         def seekable(self): return False
+        @property
+        def frames(self): return super().frames if self.counted < 0 else self.counted
     # a name is bytes, which need not be text
     named = isinstance(file, PathLike) and os.name == "posix"
     return Forward(os.fsencode(file) if named else file, **how)
@@ -202,6 +205,7 @@ class Sound:
         self.files.clear()
         file.close()
         for part in layout.parts: self._view(part)
+        for opened in self.files: opened.counted = layout.counted
 
     def blocks(
         self,
