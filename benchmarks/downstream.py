@@ -2,7 +2,9 @@
 
     python benchmarks/downstream.py --hours 3 --workers 2   # the table, what matters most first; resumes
     python benchmarks/downstream.py --plan                  # what is done, and how long the rest will take
-    python benchmarks/downstream.py --report                # the table so far, stored in benchmarks/results
+    python benchmarks/downstream.py --report                # the table so far, stored in benchmarks/results with
+                                                            # every answer that it is computed from
+    python benchmarks/downstream.py --resume benchmarks/results/downstream.jsonl.xz    # go on from stored answers
     python benchmarks/downstream.py --quick                 # a small case; name --cells and --result too
 
 Spoken digits are read from the folder that HYPERRES_RECORDINGS names (the Free Spoken Digit Dataset in
@@ -15,6 +17,7 @@ test has its speaker, its take or its background's recording in the training.
 
 import argparse
 import json
+import lzma
 import os
 import warnings
 import zlib
@@ -369,8 +372,7 @@ def told(rows: list[dict[str, Any]]) -> str:
 def begun(path: Path, settings: dict[str, Any]) -> None:
     "Make a file of cells ready: a line that was cut short, and the job that it belongs to, are dropped."
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(dict(settings=settings)) + "\n", encoding="utf-8")
+        write(path, (json.dumps(dict(settings=settings)) + "\n").encode())
         return
     before, cells = read_cells(path)
     if before != settings:
@@ -378,9 +380,14 @@ def begun(path: Path, settings: dict[str, Any]) -> None:
         raise ValueError(f"{path} was begun with other {', '.join(other)}: name another file with --cells")
     ready = {key(c) for c in cells if c.get("finished")}
     rest = [c for c in cells if key(c) in ready or "features" in c]
-    text = "".join(json.dumps(line) + "\n" for line in (dict(settings=settings), *rest))
+    write(path, "".join(json.dumps(line) + "\n" for line in (dict(settings=settings), *rest)).encode())
+
+
+def write(path: Path, content: bytes) -> None:
+    "A file that is there as a whole or not at all."
+    path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_suffix(".part")
-    beside.write_text(text, encoding="utf-8")
+    beside.write_bytes(content)
     beside.replace(path)
 
 
@@ -515,6 +522,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--plan", action="store_true", help="print what is done and what the rest will take")
     parser.add_argument("--report", action="store_true", help="print the table and store it")
     parser.add_argument("--result", type=Path, default=stored, help="where --report stores it")
+    parser.add_argument("--resume", type=Path, help="cells that --report has stored: go on from them in --cells")
     parser.add_argument("--quick", action="store_true", help="a small case")
     args = parser.parse_args(argv)
     warnings.simplefilter("ignore")
@@ -529,14 +537,17 @@ def main(argv: list[str] | None = None) -> None:
     if args.plan:
         print(told(outlook(args)))
         return
+    if args.resume:
+        if args.cells.exists(): parser.error(f"--cells {args.cells} is there, and goes on without --resume")
+        write(args.cells, lzma.decompress(args.resume.read_bytes()))
     if not args.report: run(args)
     if args.report or args.quick:
         result = summary(args.cells) | dict(outlook=outlook(args))
-        args.result.parent.mkdir(parents=True, exist_ok=True)
+        write(args.result.with_suffix(".jsonl.xz"), lzma.compress(args.cells.read_bytes(), preset=9))
         lines = [json.dumps(k) + ": " + (
             "[\n" + ",\n".join(json.dumps(r, separators=(",", ":")) for r in v) + "]" if isinstance(v, list)
             else json.dumps(v)) for k, v in result.items()]
-        args.result.write_text("{" + ",\n".join(lines) + "}\n", encoding="utf-8")
+        write(args.result, ("{" + ",\n".join(lines) + "}\n").encode())
         for classifier in args.classifiers: print("\n" + table(result, classifier))
 
 

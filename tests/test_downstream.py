@@ -45,6 +45,11 @@ def test_the_quick_version(program, tmp_path, capsys):
             for some in (kept, again)]
     assert same[0] == same[1]                                                  # and bit for bit the same
     with pytest.raises(ValueError, match="begun with other"): program.main([*where[1:], "--counts", "9", "9", "9"])
+    elsewhere = ["--quick", "--cells", str(tmp_path / "elsewhere.jsonl"), "--result", str(tmp_path / "other.json")]
+    program.main([*elsewhere, "--resume", str(tmp_path / "result.jsonl.xz")])  # nothing is left to measure
+    assert (tmp_path / "elsewhere.jsonl").read_text() == (tmp_path / "cells.jsonl").read_text()
+    assert (tmp_path / "other.json").read_text() == (tmp_path / "result.json").read_text()
+    with pytest.raises(SystemExit): program.main([*elsewhere, "--resume", str(tmp_path / "result.jsonl.xz")])
 
 
 def test_no_source_is_in_two_parts(program):
@@ -119,13 +124,18 @@ def test_the_plan_is_all_of_the_table_with_the_widest_first(program):
     how = dict(tasks=list(program.tasks), methods=list(program.methods), classifiers=["logistic", "network"], seeds=5,
                folder=Path("."), quick=False, cells=Path("none"))
     plan = program.jobs(argparse.Namespace(**how))
-    assert len(plan) == len(set(plan)) == (4 * 5 + 1) * 10 * len(program.tiers) * 2
-    assert {job.background for job in plan} == {"none", "white", "pink", "real"}
+    assert len(plan) == len(set(plan)) == (4 * 5 + 1) * 6 * len(program.tiers) * 2
+    noisy = {task: {(job.background, job.snr) for job in plan if job.task == task} for task in program.tasks}
+    for task, found in noisy.items():
+        first = 0 if task == "digits" else program.tasks[task].snrs[0]
+        rates = {snr for background, snr in found if background == "white"}
+        assert found - {("white", snr) for snr in rates} == {("none", None), ("pink", first), ("real", first)}
+        assert rates == {snr for snr in program.tasks[task].snrs if snr is not None} and len(rates) == 3
     assert {job.task for job in plan[:10]} == set(program.tasks) and {job.seed for job in plan[:15]} == {0}
     assert [job.kind for job in plan].index("network") > 30
     assert {j.snr for j in plan if j.task == "digits"} == {None, 10, 0, -10}
     pieces = program.outlook(argparse.Namespace(**how))
-    assert sum(r["of"] for r in pieces) == 210 * (2 * len(program.methods) + len(program.tiers))
+    assert sum(r["of"] for r in pieces) == 126 * (2 * len(program.methods) + len(program.tiers))
     assert not any(r["done"] for r in pieces) and "without digits plain" in program.told(pieces)
 
 
