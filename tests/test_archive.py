@@ -207,6 +207,7 @@ def test_a_cluster_at_an_address(tapes, tmp_path):
     how = dict(n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None)
     with distributed.LocalCluster(**how) as cluster:
         make(tapes, there := tmp_path / "there", scheduler=cluster.scheduler_address)
+        assert cluster.scheduler.transition_counter > 0         # the work was done there
     assert content(here) == content(there)
 
 

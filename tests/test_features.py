@@ -109,7 +109,7 @@ def test_bad_sounds_are_refused(x, duration):
     (dict(measures=("q",)), 'needs q="auto"'), (dict(measures=("support",)), "needs a consensus"),
     (dict(bands=0), "bands=0 is not"), (dict(frames=1.5), "frames=1.5"), (dict(scale="bark"), "scale='bark'"),
     (dict(norm="mean"), "norm='mean'"), (dict(fmin=5000), "fmax=3800"), (dict(duration=0), "duration=0"),
-    (dict(floor=3), "floor=3"), (dict(soft=2), "soft=2"), (dict(q=(2, 2)), "has one value twice"),
+    (dict(floor=0.5), "floor=0.5"), (dict(soft=2), "soft=2"), (dict(q=(2, 2)), "has one value twice"),
     (dict(q=(4, 2), consensus=True), "several, increasing"), (dict(measures=("level", "level")), "have one twice"),
     (dict(consensus=2), "consensus=2 is not True, False or settings"), (dict(start=3.0), "start=3.0 is a setting"),
     (dict(agree=2), r"agree=2 is .* of a consensus: con"), (dict(pool=False), "pool=False is a setting"),
