@@ -170,8 +170,8 @@ class Sound:
         if a >= b:
             return np.zeros((self.channels if channel is None else 1, length), np.float32)
         part = self._read(a, b, channel)
-        if len(bad := np.argwhere(~np.isfinite(part))):
-            c, n = bad[0]
+        if not np.isfinite(part).all():
+            (c, n), *_ = bad = np.argwhere(~np.isfinite(part))
             raise ValueError(f"{self.name}: {len(bad)} samples are not finite numbers, the first "
                              f"at {(a + n) / self.sr:.6g} s in channel {channel or c + 1}")
         if part.shape[1] == length: return part.astype(np.float32, copy=False)

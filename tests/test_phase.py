@@ -172,3 +172,16 @@ def test_the_rows_of_constant_q_add_up_to_one(q):
     rows = Bank.constant_q(Plan(2400, q, 1, 4, 24, 0.01, 0.49))
     shares = [rows.share @ np.exp(-(((f - rows.frequencies) / rows.sigma_f) ** 2) / 2) for f in (0.1, 0.15, 0.2)]
     np.testing.assert_allclose(shares, 1, rtol=1e-7)
+
+
+def test_the_colours_of_a_phase_do_not_depend_on_the_unit():
+    z = np.exp(1j * np.arange(12.0)) * np.linspace(1e-3, 1, 12)
+    for factor in (1e-6, 0.5, 40): check_close(phase.phase_colours(factor * z), phase.phase_colours(z), atol=1e-9)
+    assert phase.phase_colours(1e-6 * z).max() > 0.99
+
+
+def test_boxes_side_by_side_share_no_point():
+    t, f = np.meshgrid(np.arange(6.0), np.arange(100.0, 700, 100))
+    both = [regions.in_box(times, (200, 400))(t, f) + 0 for times in ((1, 3), (3, 5))]
+    both += [regions.in_box(times, (400, 600))(t, f) + 0 for times in ((1, 3), (3, 5))]
+    assert (sum(both) == ((t >= 1) & (t < 5) & (f >= 200) & (f < 600))).all()

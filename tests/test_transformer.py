@@ -190,3 +190,13 @@ def test_a_list_after_a_table_may_have_any_length(transformer):
     model = transformer(SR, **SMALL).fit(noisy()[None])
     with pytest.raises(ValueError, match="X has 3000 features"): model.transform(noisy(3000)[None])
     assert model.fit([noisy()]).transform(noisy(3000)[None]).shape == (1, 12) and not hasattr(model, "n_features_in_")
+
+
+def test_sounds_of_any_length_after_an_array(transformer):
+    "What was fitted to rows of equal length takes a list of sounds of others."
+    rng = np.random.default_rng(2)
+    rows = rng.standard_normal((3, 800))
+    known = transformer().fit(rows)
+    some = known.transform([rng.standard_normal(n) for n in (700, 800, 900)])
+    assert some.shape == known.transform(rows).shape
+    with pytest.raises(ValueError, match="800 features as input"): known.transform(rows[:, :700])

@@ -20,7 +20,7 @@ from .running import _loose
 # %% ../../nbs/455_blocks.ipynb #21d2ec29
 per_sigma = 4, 10      # scans in one sigma_f: at least, and at most for low cells
 enough = 1200.0        # departure points of a cell
-closest, widest = 0.25, 4.0   # spacing of instants [sigma_t]
+closest, widest = 0.5, 4.0    # spacing of instants [sigma_t]
 
 def _spacing(plan, sigma_t, scans, points, nearest):
     "Of a scan's instants [sigma_t]; where scans are close, their points tell less."
