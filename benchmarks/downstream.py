@@ -534,12 +534,12 @@ def main(argv: list[str] | None = None) -> None:
     if args.quick:
         args.seeds, args.counts, args.takes, args.tasks, args.folder = 1, (2, 1, 1), 5, ["detection"], None
         args.methods = [name for name in ("log-mel", "level", "level + shape", "three Qs") if name in args.methods]
-    if args.plan:
-        print(told(outlook(args)))
-        return
     if args.resume:
         if args.cells.exists(): parser.error(f"--cells {args.cells} is there, and goes on without --resume")
         write(args.cells, lzma.decompress(args.resume.read_bytes()))
+    if args.plan:
+        print(told(outlook(args)))
+        return
     if not args.report: run(args)
     if args.report or args.quick:
         result = summary(args.cells) | dict(outlook=outlook(args))
