@@ -217,7 +217,7 @@ def jobs(args: argparse.Namespace) -> list[Job]:
     for task, (rank, snr) in ((t, r) for t in args.tasks for r in enumerate(tasks[t].snrs[:1 if args.quick else None])):
         if task == "digits" and args.folder is None: continue
         for background in backgrounds(task, snr):
-            if background == "real" and args.folder is None or background != "white" and snr and args.quick: continue
+            if background == "real" and args.folder is None or background == "pink" and args.quick: continue
             for seed, tier, kind in product(range(1 if task == "digits" else args.seeds), range(len(tiers)), kinds):
                 if not set(tiers[tier]) & set(args.methods): continue
                 found.append((urgency(task, background, rank, seed, tier, kind),

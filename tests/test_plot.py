@@ -243,8 +243,6 @@ def test_what_cannot_be_drawn_leaves_no_axes(S, options, says):
 
 
 def test_a_title_with_room_keeps_its_size_and_its_name():
-    from matplotlib import pyplot as plt
-
     from spectral_hyperresolution.style import name_title
     for dpi in (72, 100, 300):
         fig, ax = plt.subplots(figsize=(8, 4), dpi=dpi)
