@@ -102,6 +102,11 @@ def page(new_page):
     return new_page()
 
 
+def wait_text(page, selector, text):
+    "Wait until an element has a text. `wait_for_function` would evaluate a string, which the explorer's pages forbid."
+    page.locator(selector, has_text=text).wait_for(state="attached")
+
+
 def digest():
     "A fingerprint of everything that the documentation is built from."
     found = hashlib.sha256()

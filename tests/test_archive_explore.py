@@ -17,6 +17,7 @@ import soundfile
 pytest.importorskip("xarray")
 pytest.importorskip("zarr")
 
+from browser import wait_text
 from month import LENGTH, PAUSE, SR, TONE, make_month, names, sound
 
 from spectral_hyperresolution import cli
@@ -541,13 +542,13 @@ def test_it_plays_and_copies_commands(visit, month):
     assert float(page.get_attribute("body", "data-heard")) == pytest.approx(1, abs=1e-2)
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.click("#command")
-    page.wait_for_function("document.getElementById('state').textContent.startsWith('Command copied')")
+    wait_text(page, "#state", "Command copied")
     copied = page.inner_text("#state")
     assert "pond/20240504_000000.wav" in copied and "--start 4.000000 --duration 1.000000" in copied
     page = visit(at(3 * DAY, 4 * DAY))
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.click("#command")
-    page.wait_for_function("document.getElementById('state').textContent.startsWith('Command copied')")
+    wait_text(page, "#state", "Command copied")
     copied = page.inner_text("#state").removeprefix("Command copied: ")
     assert copied.startswith(f"hyperres draw {month} --from 2024-05-04T00:00:00.000 --to 2024-05-05T00:00:00.000")
     assert cli.main([*copied.split()[1:], "-o", str(month.parent / "copied.png")]) == 0

@@ -10,7 +10,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import soundfile
-from browser import serve
+from browser import serve, wait_text
 
 from spectral_hyperresolution.explore.server import Server
 from spectral_hyperresolution.recording import Sound
@@ -384,7 +384,7 @@ def test_it_plays_and_saves(visit):
     page.click("#play")
     page.wait_for_selector("body[data-heard]")
     assert float(page.get_attribute("body", "data-heard")) == pytest.approx(0.4, abs=1e-3)
-    page.wait_for_function("() => document.getElementById('play').textContent.includes('Play')")
+    wait_text(page, "#play", "Play")
     with page.expect_download() as saved:
         page.click("#png")
     assert saved.value.path().read_bytes()[:4] == b"\x89PNG" and saved.value.suggested_filename.endswith("1.000s.png")
@@ -438,7 +438,7 @@ def test_the_copied_command_names_the_file_and_nothing_runs(new_page, tmp_path):
             page.goto(f"{running.url}#sound={index}&t0=0.25&t1=0.75&f0=1000&f1=20000&q=4")
             done(page)
             page.click("#command")
-            page.wait_for_function("() => document.getElementById('state').textContent.includes('hyperres draw')")
+            wait_text(page, "#state", "hyperres draw")
             said = page.evaluate("() => document.getElementById('state').textContent")
             arguments = pasted(said.removeprefix("Command copied: "), tmp_path / "bin")
             assert arguments[:2] == ["draw", str(tmp_path / name)] and arguments[2:4] == ["--start", "0.250000"]
