@@ -1991,6 +1991,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                                              'spectral_hyperresolution/recording.py'),
                                                     'spectral_hyperresolution.recording._Stream.begin': ( 'recording.html#_stream.begin',
                                                                                                           'spectral_hyperresolution/recording.py'),
+                                                    'spectral_hyperresolution.recording._Stream.first': ( 'recording.html#_stream.first',
+                                                                                                          'spectral_hyperresolution/recording.py'),
                                                     'spectral_hyperresolution.recording._Stream.read': ( 'recording.html#_stream.read',
                                                                                                          'spectral_hyperresolution/recording.py'),
                                                     'spectral_hyperresolution.recording._readable': ( 'recording.html#_readable',

@@ -7,6 +7,7 @@ __all__ = ['shortest', 'Sound']
 
 # %% ../nbs/453_recording.ipynb #87d31cc5
 import os
+from collections import deque
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -36,24 +37,30 @@ class _Stream:
             self.file.close()
             self.file = File(self.path, self.raw)
         self.blocks = self.file.blocks(frame, self.file.frames - frame)
-        self.last, self.at = np.zeros((0, self.file.channels), np.float32), frame
+        self.last, self.at = deque([np.zeros((0, self.file.channels), np.float32)]), frame
+
+    @property
+    def first(self): return self.at - sum(map(len, self.last))       # frame that is kept
 
     def read(self, a, b):
         "Frames a … b, (b - a, channels); fewer where the file is damaged and need not be whole."
         import soundfile
-        if not self.at - len(self.last) <= a <= self.at + 2**16: self.begin(a)
-        parts, first, why = [self.last], self.at - len(self.last), "the file is cut short"
+        if not self.first <= a <= self.at + 2**16: self.begin(a)
+        why = "the file is cut short"
         try:
             while self.at < b:
-                parts.append(next(self.blocks))
-                self.at += len(parts[-1])
+                self.last.append(next(self.blocks))
+                self.at += len(self.last[-1])
         except StopIteration: pass
         except soundfile.SoundFileError: why = "the file is damaged"
         if self.at < b and self.whole:
             raise SoundError(f"{self.path}: {why}; {self.at} of {b} frames could be read")
-        every = np.concatenate(parts)
-        self.last = every[-max(1, self.kept // self.file.channels):].copy()
-        return every[a - first:b - first]
+        begins = self.at - np.cumsum([len(block) for block in reversed(self.last)])[::-1]
+        wanted = [block[max(0, a - begin):max(0, b - begin)]
+                  for block, begin in zip(self.last, begins, strict=True)]
+        while self.at - self.first - len(self.last[0]) > self.kept // self.file.channels:
+            self.last.popleft()
+        return np.concatenate(wanted)
 
 # %% ../nbs/453_recording.ipynb #2ca660c7
 shortest = 8     # the fewest samples that are a sound
