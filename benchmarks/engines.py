@@ -25,6 +25,7 @@ from functools import cache, partial
 from importlib.metadata import version
 from importlib.util import find_spec
 from inspect import signature
+from itertools import product
 from pathlib import Path
 from statistics import median
 from time import perf_counter, process_time
@@ -286,11 +287,11 @@ def engine_record(case: Case, key: str, repeat: int, threads: int) -> dict:
 tolerances = (0.1, 0.05, 0.02, 0.01, 0.005, 0.001)
 
 
-def tolerance_record(case: Case, key: str, repeat: int, tolerance: float) -> dict:
-    "One thread's time at a tolerance, and the relative L1 difference that the tolerance bounds."
-    seconds, busy, (energy, _) = measure(case, key, repeat, 1, tolerance=tolerance)
+def tolerance_record(case: Case, key: str, repeat: int, tolerance: float, threads: int) -> dict:
+    "The time at a tolerance, and the relative L1 difference that the tolerance bounds."
+    seconds, busy, (energy, _) = measure(case, key, repeat, threads, tolerance=tolerance)
     points = fast_points(case.plan, tolerance=tolerance)
-    return {"engine": key, "tolerance": tolerance, "seconds": seconds, "busy": busy,
+    return {"engine": key, "tolerance": tolerance, "threads": threads, "seconds": seconds, "busy": busy,
             "l1": difference(energy, _every_sample(case.name)[0]),
             "departures": points.departures * case.x.shape[1], "placed": points.placed * case.x.shape[1]}
 
@@ -365,9 +366,10 @@ def steps(case: Case, keys, repeat: int, literal_scans: int):
             yield f"engine, {key}, {threads}", partial(engine_record, case, key, repeat, threads)
         for name in peers:
             yield f"peer, {name}, {threads}", partial(peer_record, case, name, repeat, threads)
-    for key in ("fast64", "fast32"):
-        for tolerance in tolerances if key in keys else ():
-            yield f"tolerance, {key}, {tolerance}", partial(tolerance_record, case, key, repeat, tolerance)
+    for key, tolerance, threads in product(("fast64", "fast32"), tolerances, sorted({1, _cores()})):
+        if key in keys:
+            yield (f"tolerance, {key}, {tolerance}, {threads}",
+                   partial(tolerance_record, case, key, repeat, tolerance, threads))
 
 
 def benchmark(
@@ -456,11 +458,12 @@ def tolerance_table(result: dict) -> str:  # Markdown
     rows = []
     for r in chosen(result, "tolerance"):
         seconds = median(r["seconds"])
-        rows.append([engines[r["engine"]].label, f"{r['tolerance']:g}", f"{r['l1']:.2g}", f"{seconds:.3g}",
-                     f"{literal['seconds'] / seconds:.3g}", f"{literal['kind_seconds'] / seconds:.3g}",
-                     f"{r['departures'] / 1e6:.0f}", f"{r['placed'] / 1e6:.0f}"])
+        rows.append([engines[r["engine"]].label, f"{r['tolerance']:g}", f"{r['l1']:.2g}", r["threads"],
+                     f"{seconds:.3g}", f"{literal['seconds'] / seconds:.3g}",
+                     f"{literal['kind_seconds'] / seconds:.3g}", f"{r['departures'] / 1e6:.0f}",
+                     f"{r['placed'] / 1e6:.0f}"])
     return markdown_table([
-        "one thread", "tolerance", "measured relative L₁", "seconds", "× literal loop",
+        "engine", "tolerance", "measured relative L₁", "threads", "seconds", "× literal loop",
         "× literal loop at a kind length", "departure points [M]", "placed one by one, at least [M]"], rows)
 
 
