@@ -226,7 +226,7 @@ def answer(
     if only: return
     last: Any = densities[0]
     takes: dict[Any, float] = {last: estimate(sound, view, last)}
-    soon = min(quick, max(quick / 3, takes[last] / 5))
+    soon = min(quick, max(quick / 3, takes[last] / 10))
     for first in densities:
         if first not in takes: takes[first] = estimate(sound, view, first)
         if takes[first] <= soon: break
