@@ -15,7 +15,6 @@ from math import ceil, frexp, log, log2, pi
 import numpy as np
 import scipy.fft
 from scipy.ndimage import gaussian_filter1d
-from scipy.signal import fftconvolve
 
 from .batches import _batches
 from .departures import (
@@ -224,6 +223,7 @@ def row_means(
         the same shape
     """
     if sigma < long_mean: return gaussian_filter1d(a, sigma, axis=-1, truncate=2.0)
+    from scipy.signal import fftconvolve         # which takes long to import
     radius = int(2 * sigma + 0.5)
     weights = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma) ** 2)
     wide = np.pad(a, [(0, 0)] * (a.ndim - 1) + [(radius, radius)], "symmetric").astype(float)
