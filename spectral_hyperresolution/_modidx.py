@@ -723,6 +723,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                                               'spectral_hyperresolution/engine/fast.py'),
                                                       'spectral_hyperresolution.engine.fast._Fast.send': ( 'fast.html#_fast.send',
                                                                                                            'spectral_hyperresolution/engine/fast.py'),
+                                                      'spectral_hyperresolution.engine.fast._Fast.silent': ( 'fast.html#_fast.silent',
+                                                                                                             'spectral_hyperresolution/engine/fast.py'),
                                                       'spectral_hyperresolution.engine.fast._Fast.transformed': ( 'fast.html#_fast.transformed',
                                                                                                                   'spectral_hyperresolution/engine/fast.py'),
                                                       'spectral_hyperresolution.engine.fast._Fast.within': ( 'fast.html#_fast.within',

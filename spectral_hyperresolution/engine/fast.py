@@ -156,6 +156,11 @@ class _Fast:
         if half_steps: block = _scaled(self.half_steps.cut(channel, zero, length), -power_of_2)
         return scipy.fft.rfft(block), square, power_of_2
 
+    def silent(self, g, begin, channel):
+        "Whether a block of one channel holds nothing."
+        zero = begin - (g.halo + g.lead) * g.stride
+        return not _extend(self.x[channel:channel + 1], zero, g.block, self.boundary).any()
+
     def extent(self, g):
         "How far a group's points may be moved in time [samples], and its columns: first, end."
         if g not in self.extents:

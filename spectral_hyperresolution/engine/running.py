@@ -131,10 +131,16 @@ def _in_order(engine, threads, progress):
     tasks, work = engine.tasks, lambda some: [engine.work(task) for task in some]
     each = min(at_a_time, max(1, len(tasks) // (16 * threads)))
     pending: deque[Future[Any]] = deque()
-    with ThreadPoolExecutor(threads) as pool:
-        for done in range(0, len(tasks), each):
-            pending.append(pool.submit(work, tasks[done:done + each]))
-            if len(pending) > 2 * threads: yield from pending.popleft().result()
-            if progress: progress(done / len(tasks))
-        while pending: yield from pending.popleft().result()
-    if progress: progress(1.0)
+    tell = progress or (lambda done: None)
+    if threads == 1:
+        for done, task in enumerate(tasks):
+            yield engine.work(task)
+            tell(done / len(tasks))
+    else:
+        with ThreadPoolExecutor(threads) as pool:
+            for done in range(0, len(tasks), each):
+                pending.append(pool.submit(work, tasks[done:done + each]))
+                if len(pending) > 2 * threads: yield from pending.popleft().result()
+                tell(done / len(tasks))
+            while pending: yield from pending.popleft().result()
+    tell(1.0)

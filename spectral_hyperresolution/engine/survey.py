@@ -223,12 +223,11 @@ def row_means(
         the same shape
     """
     if sigma < long_mean: return gaussian_filter1d(a, sigma, axis=-1, truncate=2.0)
-    from scipy.signal import fftconvolve         # which takes long to import
     radius = int(2 * sigma + 0.5)
     weights = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma) ** 2)
     wide = np.pad(a, [(0, 0)] * (a.ndim - 1) + [(radius, radius)], "symmetric").astype(float)
-    found = fftconvolve(wide, np.reshape(weights / weights.sum(), (1,) * (a.ndim - 1) + (-1,)),
-                        "valid", axes=-1)
+    weights = np.reshape(weights / weights.sum(), (1,) * (a.ndim - 1) + (-1,))
+    found = scipy.signal.fftconvolve(wide, weights, "valid", axes=-1)    # imported here: it is slow
     # a transform's error is no level where there is none
     return np.where(np.abs(found) > 1e-14 * np.abs(wide).max(initial=0), found, 0).astype(a.dtype)
 
@@ -299,6 +298,7 @@ class _Wanted(_Fast):
 
     def work(self, task):
         g, batches, begin, channel = task
+        if self.silent(g, begin, channel): return None
         needed = [b for b in batches if len(self.spans(g, b, begin)[0])]
         return super().work((g, needed, begin, channel)) if needed else None
 
