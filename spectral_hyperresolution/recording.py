@@ -55,7 +55,7 @@ class _Stream:
         except soundfile.SoundFileError: why = "the file is damaged"
         if self.at < b and self.whole:
             raise SoundError(f"{self.path}: {why}; {self.at} of {b} frames could be read")
-        begins = self.at - np.cumsum([len(block) for block in reversed(self.last)])[::-1]
+        begins = self.first + np.cumsum([0, *map(len, self.last)])[:-1]
         wanted = [block[max(0, a - begin):max(0, b - begin)]
                   for block, begin in zip(self.last, begins, strict=True)]
         while self.at - self.first - len(self.last[0]) > self.kept // self.file.channels:
