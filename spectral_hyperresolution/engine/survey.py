@@ -260,11 +260,14 @@ def _runs(before, left, right, reach, begin, many, stride, hop):
     number; `before`: how many cells are wanted before each column and row."""
     top = max(0, int((begin - reach.max()) // hop) - 1)
     bottom = min(before.shape[1] - 1, int((begin + many * stride + reach.max()) // hop) + 2)
-    found, n = np.empty((3, len(left) * (max(0, bottom - top) // 2 + 1)), np.int64), 0
+    found, n = np.empty((3, len(left) * (many // beside + 2)), np.int64), 0
     for j in range(len(left)):
         a, b, row, end = before[left[j]], before[right[j]], top, -beside
         while row < bottom:
-            first = row
+            first, step = row, min(beside, bottom - row)
+            if b[row + step] - b[row] == a[row + step] - a[row]:
+                row += step
+                continue
             while row < bottom and b[row + 1] - b[row] > a[row + 1] - a[row]: row += 1
             low = max(0, int(((first - 1) * hop - reach[j] - begin) / stride) - 2)
             high = min(many, int((row * hop + reach[j] - begin) / stride) + 3)
