@@ -77,8 +77,8 @@ def merits(
     f, q = f[:, None], np.array(qs)[:, None, None]
     # a longer window shows more as long as the filter is wider than a row of the picture …
     finer = 1 / (1 + (q / plan.q * plan.bin_height(f)) ** 2)
-    # … a shorter one as long as it is longer than a fortieth of a column
-    shorter = click_share / (1 + (plan.tdeci * f / (40 * q)) ** 2)
+    # … a shorter one as long as it is longer than a twentieth of a column
+    shorter = click_share / (1 + (plan.tdeci * f / (20 * q)) ** 4)
     gain, loud = direction * np.where(direction > 0, finer, shorter), total.mean(0)
     gain = _smooth(gain * loud, click_octaves) / np.maximum(_smooth(loud, click_octaves), 1e-30)
     climb = np.cumsum((gain[1:] + gain[:-1]) / 2 * np.diff(np.log2(qs))[:, None, None], 0)
