@@ -671,6 +671,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                                                             'spectral_hyperresolution/engine/departures.py'),
                                                             'spectral_hyperresolution.engine.departures.ScanGroup.lead': ( 'departures.html#scangroup.lead',
                                                                                                                            'spectral_hyperresolution/engine/departures.py'),
+                                                            'spectral_hyperresolution.engine.departures.ScanGroup.margin': ( 'departures.html#scangroup.margin',
+                                                                                                                             'spectral_hyperresolution/engine/departures.py'),
                                                             'spectral_hyperresolution.engine.departures.ScanGroup.payload': ( 'departures.html#scangroup.payload',
                                                                                                                               'spectral_hyperresolution/engine/departures.py'),
                                                             'spectral_hyperresolution.engine.departures._at_most': ( 'departures.html#_at_most',

@@ -64,6 +64,11 @@ class ScanGroup:
     def block(self) -> int: return self.transform * self.stride
 
     @property
+    def margin(self) -> int:
+        "Samples of a block before those that belong to its payload."
+        return (self.halo + self.lead) * self.stride
+
+    @property
     def lead(self) -> int:
         "Strides by which the last scan of a batch may run ahead of the first, plus one."
         return floor((batch_rows + 1) * self.ratio * self.shear) + 2 if self.shear else 0

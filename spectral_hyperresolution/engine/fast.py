@@ -136,7 +136,7 @@ class _Fast:
 
     def block(self, g, begin, channel):
         "A block of one channel, as `forward` gives it; groups that share it ask for it in turn."
-        key = begin - (g.halo + g.lead) * g.stride, g.block, channel, self.at_half_steps(g)
+        key = begin - g.margin, g.block, channel, self.at_half_steps(g)
         with self.lock:
             self.spectra[key] = held = self.spectra.pop(key, None) or [threading.Lock()]
             if len(self.spectra) > self.most: self.spectra.popitem(last=False)
@@ -158,7 +158,7 @@ class _Fast:
 
     def silent(self, g, begin, channel):
         "Whether a block of one channel holds nothing."
-        zero = begin - (g.halo + g.lead) * g.stride
+        zero = begin - g.margin
         return not _extend(self.x[channel:channel + 1], zero, g.block, self.boundary).any()
 
     def extent(self, g):
@@ -205,7 +205,7 @@ class _Fast:
         if found is None or low >= high or row0 >= row1: return None
         X, square, power_of_2 = found
         tile = np.zeros(((row1 - row0) * (high - low) + 1, 2))
-        zero = begin - (g.halo + g.lead) * g.stride
+        zero = begin - g.margin
         frame = self.frame(g, zero, row0, row1, low, high, square, 4.0**power_of_2)
         for b, chi, eta, base in self.transformed(g, batches, zero, X, row0):
             self.send(g, b, chi, eta, self.departing(g, b, begin), base, frame, tile)

@@ -53,7 +53,7 @@ class _Gradient(_Soft):
         found, (row0, row1, low, high) = self.block(g, begin, channel), self.reached(g, begin)
         if found is None or low >= high or row0 >= row1: return None
         X, square, power_of_2 = found
-        zero = begin - (g.halo + g.lead) * g.stride
+        zero = begin - g.margin
         frame = self.frame(g, zero, row0, row1, low, high, square, 1.0)
         G = np.zeros(((row1 - row0) * (high - low) + 1, 2), self.real)
         # energy is of the second degree in the block, scaled by a power of two

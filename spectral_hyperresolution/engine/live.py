@@ -166,7 +166,7 @@ class _Blocks(_Fast):
     def needed(self, g, begin):
         "The first sample that a block reads, or will read if the sound ends within it."
         _, segments = self.last(g)
-        first = begin - (g.halo + g.lead) * g.stride
+        first = begin - g.margin
         margin = segments.length + segments.margin if segments else 0
         # at a mirror, as far before it as the block may extend beyond it
         return (first if self.boundary == "zero" else begin - g.block - margin) - margin

@@ -92,26 +92,23 @@ class _Survey(_Fast):
         if found is None: return None
         X, square, power_of_2 = found
         p, L, hop = self.plan, g.transform, survey_hops * self.plan.tdeci
-        zero = begin - (g.halo + g.lead) * g.stride
+        zero = begin - g.margin
         end = min(begin + g.payload * g.stride, p.n_samples)
         reach = p.lint * p.q / p.scan_frequencies[g.first] + 2
         first, last = max(0, int((begin - reach) / hop)), int((end + reach) / hop) + 1
         tile = np.zeros((self.size[0], min(last, self.size[1]) - first, 3))
         least = (silence_margin * self.precision) ** 2 * square * g.stride / L
         slope = X * (np.arange(len(X)) / g.block).astype(self.real)
-        long = 1 / p.tdeci
         for b in batches:
             pair, *_ = _scratch(len(b.row_f0), L, self.real)
             _fold_bands(slope, L, g.stride, b, 0, pair[0], pair[1])
             curved = scipy.fft.ifft(pair[1], axis=-1)
             _fold_bands(X, L, g.stride, b, 0, pair[0], pair[1])
             chi, eta = scipy.fft.ifft(pair, axis=-1, overwrite_x=True)
-            points = np.minimum(g.payload, np.ceil((p.n_samples - begin) / g.stride
-                                                   - b.fraction)).astype(int)
             wide = _cells_per_sigma(self.cells, b.row_f0[b.base + 2])
-            _tally(chi, eta, curved, b, g.halo + g.lead - b.ahead, points,
-                   zero + b.offset + 1 - first * hop, g.stride, least, p.lint**2, wide, long, hop,
-                   p.minf, tile)
+            _tally(chi, eta, curved, b, *self.departing(g, b, begin),
+                   zero + b.offset + 1 - first * hop, g.stride, least, p.lint**2, wide,
+                   1 / p.tdeci, hop, p.minf, tile)
         low, high = self.rows(g)
         return low, first, tile[low:high] * 4.0 ** (power_of_2 - self.peak)
 

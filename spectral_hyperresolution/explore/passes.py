@@ -66,7 +66,7 @@ def ordinary(
 
 # %% ../../nbs/437_explorer_passes.ipynb #12833f2c
 # the first reassigned picture takes no longer than this, all colours together, and a third of
-quick = 0.35           # it where the full one is soon there [s]
+quick = 0.25           # it where the full one comes soon after; what is as quick comes alone [s]
 patient = 12.0         # the full grid is computed if that takes no longer [s]
 longest = 150.0        # a window that takes longer than this is not reassigned unless asked for [s]
 slice_work = 2.0       # a slice of a long window [s]; of few points, which nothing interrupts,
@@ -226,7 +226,7 @@ def answer(
     if only: return
     last: Any = densities[0]
     takes: dict[Any, float] = {last: estimate(sound, view, last)}
-    soon = min(quick, max(quick / 3, takes[last] / 10))
+    soon = quick if takes[last] <= quick else min(quick, max(quick / 3, takes[last] / 10))
     for first in densities:
         if first not in takes: takes[first] = estimate(sound, view, first)
         if takes[first] <= soon: break

@@ -83,7 +83,7 @@ def _placed(plan, g, batches, begin, real, device):
     row0 = np.maximum(0, np.floor((begin - reach) / plan.tdeci))
     row1 = np.minimum(plan.n_times, np.ceil((np.minimum(begin + g.payload * g.stride, N)
                                              + reach) / plan.tdeci) + 1)
-    time0 = (begin - (g.halo + g.lead) * g.stride + offset + 1) / plan.tdeci - row0
+    time0 = (begin - g.margin + offset + 1) / plan.tdeci - row0
     points = np.minimum(g.payload, np.ceil((N - begin) / g.stride - fraction))
     accepts = np.concatenate([np.maximum(1 / plan.tdeci - row0, 0),
                               np.minimum(N / plan.tdeci - row0, row1 - row0)], axis=1)
@@ -218,7 +218,7 @@ def _fast_work(x, item, plan, boundary, tolerance, density, silence, soft, fused
     "The fast mode as small jobs, for `_with_half_steps` of signals."
     for t in _tables(plan, tolerance, density, not fused, x.dtype, x.device):
         g, N = t.group, plan.n_samples
-        zero, step = -(g.halo + g.lead) * g.stride, g.payload * g.stride
+        zero, step = -g.margin, g.payload * g.stride
         if t.twice:
             first = N + 2 * (zero + _HalfSteps.length)
             at = torch.arange(first + 1, x.shape[1] + 1, device=x.device)

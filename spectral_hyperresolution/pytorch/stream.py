@@ -61,7 +61,7 @@ class _TorchLive(_Live):
 
     def blocks(self, g, begins):
         "Blocks of all channels, (channels, blocks, samples), on the device."
-        zero, C = (g.halo + g.lead) * g.stride, range(len(self.x))
+        zero, C = g.margin, range(len(self.x))
         if self.at_half_steps(g):
             found = [[self.half_steps.cut(c, b - zero, g.block) for b in begins] for c in C]
         else:
