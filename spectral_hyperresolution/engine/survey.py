@@ -11,6 +11,7 @@ __all__ = ['ladder', 'survey_rows', 'survey_hops', 'survey_per_sigma', 'shorteni
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from math import ceil, frexp, log, log2, pi
+from types import SimpleNamespace
 
 import numpy as np
 import scipy.fft
@@ -162,13 +163,13 @@ def survey(
         (qs, 3, rows, columns): energy, what stays within a cell, direction
     """
     found = np.zeros((len(qs), 3, *survey_size(plan)), np.float32)
-    for table, q in zip(found, qs, strict=True):
-        engine = _Survey(x, replace(plan, q=q), boundary, wanted)
-        for tile in _in_order(engine, threads, None):
-            if tile is None: continue
-            low, first, cells = tile
-            rows, columns = slice(low, low + len(cells)), slice(first, first + cells.shape[1])
-            table[:, rows, columns] += cells.transpose(2, 0, 1)
+    engines = [_Survey(x, replace(plan, q=q), boundary, wanted) for q in qs]
+    every = SimpleNamespace(tasks=[(k, task) for k, e in enumerate(engines) for task in e.tasks],
+                            work=lambda job: (job[0], engines[job[0]].work(job[1])))
+    for k, tile in _in_order(every, threads, None):   # threads go on from one Q to the next
+        if tile is None: continue
+        low, first, cells = tile
+        found[k, :, low:low + len(cells), first:first + cells.shape[1]] += cells.transpose(2, 0, 1)
     return found
 
 # %% ../../nbs/446_survey.ipynb #c4d2f6a9
