@@ -46,12 +46,12 @@ def _sung(t, begin, end, course, amplitudes=(1.0,), loud=None):
     return x, [(t[on], k * f[on]) for k, a in enumerate(amplitudes, 1) if a], []
 
 
-def _pulsed(t, instants, low, high):
-    "A band of equal cosines, aligned at each instant."
+def _pulsed(t, instants, low, high, fade=0.1):
+    "A band of equal cosines, aligned at each instant, that ends `fade` octaves beside `low` and `high`."
     nu = np.fft.rfftfreq(len(t), 1 / sr)
-    edge = np.clip(np.minimum(np.log2(np.maximum(nu, 1) / low), np.log2(high / np.maximum(nu, 1))) / 0.1 + 1, 0, 1)
+    edge = np.clip(np.minimum(np.log2(np.maximum(nu, 1) / low), np.log2(high / np.maximum(nu, 1))) / fade + 1, 0, 1)
     X = edge * np.exp(-2j * np.pi * nu * np.asarray(instants)[:, None]).sum(0)
-    return np.fft.irfft(X, len(t)), [], [(i, low, high) for i in instants]
+    return np.fft.irfft(X, len(t)), [], [(i, low / 2**fade, high * 2**fade) for i in instants]
 
 
 def stack(t, a, b, rng):

@@ -28,7 +28,7 @@ from .engine.survey import (
 pool_octaves = 0.25
 click_octaves = 0.75   # the height over which directions are compared
 click_share = 4.0      # how much more a click counts than a tone
-patience = 0.35        # weight of the directions against the share within a cell
+patience = 0.3         # weight of the directions against the share within a cell
 
 def _smooth(a, octaves, columns=None):
     "Means over neighbourhoods: octaves high, and in each row so many columns wide."
@@ -77,8 +77,8 @@ def merits(
     f, q = f[:, None], np.array(qs)[:, None, None]
     # a longer window shows more as long as the filter is wider than a row of the picture …
     finer = 1 / (1 + (q / plan.q * plan.bin_height(f)) ** 2)
-    # … a shorter one as long as it is longer than a twentieth of a column
-    shorter = click_share / (1 + (plan.tdeci * f / (20 * q)) ** 4)
+    # … a shorter one as long as it is longer than a quarter of a column
+    shorter = click_share / (1 + (plan.tdeci * f / (4 * q)) ** 2)
     gain, loud = direction * np.where(direction > 0, finer, shorter), total.mean(0)
     gain = _smooth(gain * loud, click_octaves) / np.maximum(_smooth(loud, click_octaves), 1e-30)
     climb = np.cumsum((gain[1:] + gain[:-1]) / 2 * np.diff(np.log2(qs))[:, None, None], 0)

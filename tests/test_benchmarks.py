@@ -9,6 +9,7 @@ from itertools import product
 import numpy as np
 import pytest
 
+from spectral_hyperresolution import reassigned_spectrogram
 from spectral_hyperresolution.engine.batches import _batches
 from spectral_hyperresolution.engine.filling import _segment
 from spectral_hyperresolution.engine.plan import Plan
@@ -119,3 +120,12 @@ def test_help():
     for name in ("engines", "peers"):
         done = subprocess.run([sys.executable, root() / "benchmarks" / f"{name}.py", "--help"], capture_output=True)
         assert done.returncode == 0
+
+
+def test_the_judge_of_auto_knows_where_a_click_ends(in_repository):
+    "The edges of its band are part of it: a high Q shows them apart, and none of it is beside the course."
+    auto = loaded("auto")
+    x, components = auto.scene((auto.clicks,), 0, 60)
+    for q in (2.8, 11.2):
+        S = reassigned_spectrogram(x.astype("f4"), auto.sr, q=q, **(auto.settings | dict(fmin=9000)))
+        assert auto.scores(S.energy, auto.masks(S, components))[0] > 0.99
