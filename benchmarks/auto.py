@@ -3,7 +3,7 @@
     python benchmarks/auto.py                          # scenes of the kinds that the rule was tuned on
     python benchmarks/auto.py --set unseen --seeds 4   # kinds and seeds that it was not
     python benchmarks/auto.py --noise                  # white noise alone
-    python benchmarks/auto.py --cost                   # time, relative to one Q
+    python benchmarks/auto.py --cost [RECORDING …]     # time, relative to one Q
     python benchmarks/auto.py --set unseen --first 1000 --out nbs/data/auto.json    # what chapter 209 shows
 
 The score of a component is the share of the energy in its neighbourhood that lies within one cell of its true
@@ -22,6 +22,7 @@ import numpy as np
 from scipy.ndimage import maximum_filter
 
 from spectral_hyperresolution import reassigned_spectrogram
+from spectral_hyperresolution.audio import read
 
 sr, seconds, hop, bins = 48000, 1.5, 96, 96
 qs = (1.4, 2.0, 2.8, 4.0, 5.6, 8.0, 11.0, 16.0, 24.0)
@@ -291,22 +292,23 @@ def noise(seeds):
                   f"{entropy:.2f}", flush=True)
 
 
-def cost(seeds):
+def cost(seeds, recordings=()):
     """Time of q='auto' relative to one Q, at this program's settings and at the front door's defaults, with one thread
-    and with two: the least of three of each, taken in turn."""
-    for seed in seeds:
-        for kinds in tuned:
-            x = scene(kinds, seed, 20)[0].astype("f4")
-            for name, more in (("96 bins, 2 ms", settings), ("defaults", {})):
-                said = []
-                for threads in (1, 2):
-                    spent = {"auto": [], 2.0: []}
-                    for q in ("auto", 2.0) * 3:
-                        start = time.perf_counter()
-                        reassigned_spectrogram(x, sr, q=q, threads=threads, **more)
-                        spent[q].append(time.perf_counter() - start)
-                    said.append(f"{min(spent['auto']) / min(spent[2.0]):.2f} with {threads}")
-                print(f"{' + '.join(k.__name__ for k in kinds)}, {name}: {', '.join(said)}", flush=True)
+    and with two: the least of three of each, taken in turn. Of scenes, or of the first five seconds of recordings."""
+    taken = ([(path.stem, *read(path, duration=5.0)) for path in recordings] or
+             [(" + ".join(k.__name__ for k in kinds), scene(kinds, seed, 20)[0].astype("f4"), sr)
+              for seed in seeds for kinds in tuned])
+    for sound, x, rate in taken:
+        for name, more in (("96 bins, 2 ms", settings | dict(hop_length=rate * hop // sr)), ("defaults", {})):
+            said = []
+            for threads in (1, 2):
+                spent = {"auto": [], 2.0: []}
+                for q in ("auto", 2.0) * 3:
+                    start = time.perf_counter()
+                    reassigned_spectrogram(x, rate, q=q, threads=threads, **more)
+                    spent[q].append(time.perf_counter() - start)
+                said.append(f"{min(spent['auto']) / min(spent[2.0]):.2f} with {threads}")
+            print(f"{sound}, {name}: {', '.join(said)}", flush=True)
 
 
 def main(argv=None):
@@ -319,10 +321,11 @@ def main(argv=None):
     parser.add_argument("--noise", action="store_true", help="white noise alone, instead")
     parser.add_argument("--out", type=Path, help="keep the scores in a JSON file")
     parser.add_argument("--cost", action="store_true", help="time relative to one Q, instead")
+    parser.add_argument("recordings", nargs="*", type=Path, help="with --cost: sounds to take instead of scenes")
     args = parser.parse_args(argv)
     seeds = range(args.first, args.first + args.seeds)
     if args.noise or args.cost:
-        noise(seeds) if args.noise else cost(seeds)
+        noise(seeds) if args.noise else cost(seeds, args.recordings)
         return 0
     start = time.time()
     found = table(tuned if args.set == "tuned" else unseen, seeds, args.snr, args.colour)
