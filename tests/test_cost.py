@@ -55,6 +55,16 @@ plan = Plan({n}, 2, 400, 1, 3, 0.05, 0.45)
 reassign(torch.randn({n}, dtype=torch.{dtype}), plan, "parity", limit=None)
 print(memory("VmHWM") - before, estimate(plan, 1, 1, "parity", torch.{dtype}.itemsize, torch=True).bytes)
 """
+parity = """
+from spectral_hyperresolution.engine.cost import estimate
+from spectral_hyperresolution.engine.plan import Plan
+from spectral_hyperresolution.engine.reassign import reassign
+reassign(rng.standard_normal(4000), Plan(4000, 2, 40, 1, 12, 0.05, 0.4), "parity")
+before = memory("VmRSS")
+plan = Plan({n}, 2, 400, 4, 24, 0.25, 0.45)
+reassign(rng.standard_normal({n}), plan, "parity", threads=2, limit=None)
+print(memory("VmHWM") - before, estimate(plan, 1, 0, "parity", threads=2).bytes)
+"""
 heard = """
 from spectral_hyperresolution.explore.takeaway import listen
 from spectral_hyperresolution.explore.window import Sound, View
@@ -104,8 +114,10 @@ def run(program, settings=None, **numbers):
     (door, dict(channels=2, n=6_000_000, hop=8000, bins="bins_per_octave=4", pool=True, dtype="float64")),
     (door, dict(channels=2, n=120_000, hop=4, bins="scale='linear', n_bins=500", pool=False, dtype="float64")),
     (torch_parity, dict(n=800_000, dtype="float64")),
+    (torch_parity, dict(n=800_011, dtype="float64")),
+    (parity, dict(n=500_009)),
     (heard, dict(seconds=60, speed=0.05)),
-], ids=["pictures", "samples", "linear", "torch", "heard"])
+], ids=["pictures", "samples", "linear", "torch", "torch, prime", "parity, prime", "heard"])
 def test_memory_as_told(program, numbers):
     used, told = run(program, given_back, **numbers)
     taken, _ = run(program, **numbers)      # with what the allocator keeps, which differs from run to run

@@ -19,8 +19,7 @@ import numpy as np
 from . import checks
 from .batches import _batches, _time_reach, shared_scans
 from .departures import ScanGroup, _columns, scan_groups
-from .parity import (
-    exact_block, exact_scans, exact_tail, exact_whole)
+from .parity import _exact_blocks, _rough
 from .plan import Plan
 from .running import _cores
 
@@ -156,26 +155,13 @@ def _fast_blocks(plan, groups, channels, threads, itemsize, window):
                     * min(4 * threads, steps))
     return min(threads, tasks) * (blocks + 1e6) + 16e6, tiles
 
-def _exact_blocks(plan, channels, threads):
-    "The same in the parity mode."
-    N, spread = plan.n_samples, plan.lint / (2 * np.pi * plan.q)
-    rings = plan.maxf * (1 + exact_tail / (2 * np.pi * plan.q)) >= 0.5      # beyond Nyquist
-    whole = rings or exact_whole >= N
-    length = N if whole else max(exact_block, min(N, 2 ** ceil(log2(8 * exact_tail / (2 * np.pi)
-                                                                    * plan.q / plan.minf))))
-    tile = 16 * plan.n_times * min(plan.n_bins, 2 + exact_scans / plan.over
-                                   + 2 * spread * (plan.maxf / plan.height if plan.rows
-                                                   else plan.noct))
-    units = ceil(plan.n_scans / exact_scans)
-    return (45 * N * channels + min(threads, units) * (80 if whole else 170) * length,
-            tile * min(4 * threads, units))
-
 # %% ../../nbs/442_cost.ipynb #e12eaf50
 job_words, job_bytes = 34, 32e6    # of torch's plain steps: numbers a sample and scan, and a job
 
 def _torch_blocks(plan, channels, pictures, itemsize, step):
     "Bytes of torch's parity mode: the signals, their copies and instants, and one job."
     each = job_words * itemsize * plan.n_samples * (step or 1)
+    each *= 1.35 if _rough(plan.n_samples) else 1
     return (3 * itemsize + 24) * plan.n_samples * channels * pictures + max(job_bytes, each)
 
 # %% ../../nbs/442_cost.ipynb #a41be89a

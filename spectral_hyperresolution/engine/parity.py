@@ -67,14 +67,17 @@ exact_whole = 2**16        # shorter signals are transformed whole
 exact_scans = 16           # scans of one unit of work
 
 # %% ../../nbs/409_parity.ipynb #e4b7a53b
-def _exact_units(plan):
-    """Units of the parity mode: (first scan, last scan, block length, halo); a block of 0 is the
-    whole signal."""
-    f, s = plan.scan_frequencies, plan.scan_sigma_f
-    halo = np.ceil(exact_tail / (2 * pi * s)).astype(int) + 1
+def _exact_lengths(plan, f):
+    "Block and halo of scans at f [cycles per sample]; a block of 0 is the whole signal."
+    s = f / (2 * pi * plan.q)
+    halo = np.minimum(np.ceil(exact_tail / (2 * pi * s)), plan.n_samples).astype(int) + 1
     block = np.maximum(exact_block, 2 ** np.ceil(np.log2(8 * halo)).astype(int))
     compact = (f + exact_tail * s < 0.5) & (f - exact_tail * s > -0.5) & (block < plan.n_samples)
-    block = np.where(compact & (plan.n_samples > exact_whole), block, 0)
+    return np.where(compact & (plan.n_samples > exact_whole), block, 0), halo
+
+def _exact_units(plan):
+    "Units of the parity mode: (first scan, last scan, block length, halo)."
+    block, halo = _exact_lengths(plan, plan.scan_frequencies)
     cuts = [0, *np.flatnonzero(np.diff(block)) + 1, plan.n_scans]
     for a, b in pairwise(cuts):
         yield from ((j, min(j + exact_scans, b), int(block[a]), int(halo[a]))
@@ -139,4 +142,31 @@ class _Exact:
                         n = min(step if length else N, N - a)
                         _send_exact(chi[i, z:z + n], eta[i, z:z + n], 1.0 + a, f0, s, least,
                                     self.limits, low, tile)
+                    del both, chi, eta         # before the next are made
         return 0, low, tile
+
+# %% ../../nbs/409_parity.ipynb #41bf4ed1
+def _rough(n):
+    "Whether a length has a large prime factor: its transform takes more memory."
+    return scipy.fft.next_fast_len(n) > n
+
+def _exact_blocks(plan, channels, threads):
+    "Bytes of the blocks at work in the parity mode, and of the tiles that wait."
+    N, spread = plan.n_samples, plan.lint / (2 * pi * plan.q)
+    units = ceil(plan.n_scans / exact_scans)
+    f = np.geomspace(plan.minf, plan.maxf, min(plan.n_scans, 1000))
+    length, halo = _exact_lengths(plan, f)
+    at_once = lambda kind: min(threads, ceil(units * kind.mean()))
+    cut, whole = length > 0, length == 0
+    # each thread holds the spectra of its blocks, and the next ones are made beside them
+    overlap = (length[cut] / (length - 2 * halo)[cut]).max(initial=0)
+    blocks = (8 + 16 * (at_once(cut) + 1)) * overlap * N * channels
+    blocks += 175 * length.max() * at_once(cut)
+    # the whole sound has one spectrum
+    rough = _rough(N)
+    sound = (24 + 16 * overlap) * channels + (120 if rough else 16)
+    sound += (310 if rough else 160) * at_once(whole)
+    tile = 16 * plan.n_times * min(plan.n_bins, 2 + exact_scans / plan.over
+                                   + 2 * spread * (plan.maxf / plan.height if plan.rows
+                                                   else plan.noct))
+    return 12 * N * channels + max(blocks, sound * N * whole.any()), tile * min(4 * threads, units)
