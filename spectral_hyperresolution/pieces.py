@@ -10,19 +10,22 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
+from itertools import groupby
 from math import ceil, frexp
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from .auto import _combined, choose, survey_share
+from .auto import choose
 from .engine import coarse, coarse_survey
 from .engine.departures import golden
 from .engine.gate import open_cells
 from .engine.plan import Plan, default_oversampling
-from .engine.reassign import _pooled, _summed
+from .engine.reassign import _added, _sums
 from .engine.survey import (
-    ladder, pooled_columns, reassign_part, survey, survey_hops, survey_size)
+    ladder, pooled_columns, survey, survey_hops, survey_size)
+from .engine.wanted import _combined, _part, survey_share
 from .parts import Part, reach, surrounded
 from .spectrogram import ReassignedSpectrogram
 
@@ -216,41 +219,53 @@ def windowed(
                   _pieces(plan, margin, min(most, coarse_piece) if few else most))
     usual = max((p.bottom - p.top) * p.hop for p in pieces)
 
-    def sent(x, local, box, wanted):
-        "Energy and counts of few points."
-        engine = coarse._Coarse(x, local, boundary, points, box, wanted, usual)
-        return _summed(engine, box, 1)
-
-    def cells(part, weight, p, x, tell):
-        "Energy and counts of a piece, or None where no cell is wanted."
+    def engine(part, wanted, p, x):
+        "That of a piece, and its cells; all are wanted, or some."
         local, number = replace(part, n_samples=p.length, tdeci=p.hop), p.bottom - p.top
         box = (p.lead + max(0, top - p.top), p.lead + min(number, bottom - p.top), left, right)
-        rest = tolerance, density, gate != "global", 1 if few else threads, tell, box
-        if weight is None:
-            return (sent(x, local, box, None) if few
-                    else _pooled(x, local, "fast", boundary, *rest))
-        wanted = weight[max(0, p.top - p.lead):][:local.n_times] > 0
-        if p.hop < plan.tdeci: wanted = np.broadcast_to(weight[p.top] > 0, local.shape)
-        if few: return sent(x, local, box, wanted)
-        return reassign_part(x, local, wanted, boundary, *rest)
+        rest = boundary, tolerance, density, gate != "global", box
+        if wanted is not None:
+            wanted = (np.broadcast_to(wanted[p.top], local.shape) if p.hop < plan.tdeci else
+                      wanted[max(0, p.top - p.lead):][:local.n_times])
+        if few: return coarse._Coarse(x, local, boundary, points, box, wanted, usual), box
+        return _part(x, local, wanted, "fast", *rest), box
 
-    def run(part, weight, tell):
-        "Energy and counts at one Q, where the weight is not 0."
-        energy, counts = np.zeros((2, bottom - top, right - left))
-        tell = tell or (lambda done: None)
-        def asked(p):
-            rows = slice(max(p.top, top), min(p.bottom, bottom))
-            return rows.start < rows.stop and (weight is None or weight[rows, left:right].any())
-        some = [p for p in pieces if asked(p)]
-        order = {p: k for k, p in enumerate(some)}
-        def work(p, x):
-            inner = None if few else lambda done: tell((order[p] + done) / len(some))
-            return cells(part, weight, p, x, inner)
-        for p, (e, c) in _ahead(some, read, work, threads if few else 0, tell):
+    def asked(wanted):
+        "The pieces in which cells of the window are wanted."
+        rows = {p: slice(max(p.top, top), min(p.bottom, bottom)) for p in pieces}
+        return [p for p, r in rows.items() if r.start < r.stop
+                and (wanted is None or wanted[r, left:right].any())]
+
+    def joined(found):
+        "The window from its pieces."
+        both = np.zeros((bottom - top, right - left, 2))
+        for p, cells in found:
             rows = slice(max(p.top, top) - top, min(p.bottom, bottom) - top)
-            energy[rows], counts[rows] = (t * (plan.tdeci / p.hop) for t in (e, c))
-        tell(1.0)
-        return energy, counts
+            both[rows] = cells * (plan.tdeci / p.hop)
+        return both
+
+    def sums(parts, tell):
+        "The window's energy and counts of each part: a plan, and the cells where it is wanted."
+        tell, order = tell or (lambda number, done: None), []
+        if few:
+            for k, (part, wanted, _) in enumerate(parts):
+                def work(p, x, part=part, wanted=wanted):
+                    made, box = engine(part, wanted, p, x)
+                    return _added(made, box, 1)
+                yield joined(_ahead(asked(wanted), read, work, threads, partial(tell, k)))
+            return
+        def engines():
+            for k, (part, wanted, _) in enumerate(parts):
+                some = asked(wanted)
+                for i, p in enumerate(some):
+                    order.append((k, p, i, len(some)))
+                    yield engine(part, wanted, p, read(p.first, p.length))
+        def tell_of(number, done):
+            k, _, i, many = order[number]
+            tell(k, (i + done) / many)
+        found = enumerate(_sums(engines(), threads, tell_of))
+        for _, some in groupby(found, lambda each: order[each[0]][0]):
+            yield joined((order[number][1], both) for number, both in some)
 
     if q == "auto":
         whole = window == (0, plan.n_times, 0, plan.n_bins)
@@ -258,8 +273,10 @@ def windowed(
                 slice(max(0, top // survey_hops - 1), bottom // survey_hops + 2))
         found = _surveyed(read, plan, pieces, boundary, few, threads,
                           lambda done: tell_all(survey_share * done), pooled_columns(plan, near)[2])
-        return _combined(choose(found, plan, wanted=near), plan, run, gate, over, window, progress)
-    energy, counts = run(plan, None, progress)
+        chosen = choose(found, plan, wanted=near, threads=threads)
+        return _combined(chosen, plan, sums, gate, over, window, progress)
+    both, = sums([(plan, None, None)], lambda number, done: tell_all(done))
+    energy, counts = (np.ascontiguousarray(both[..., k]) for k in (0, 1))
     return np.where(open_cells(counts, plan, gate, slice(left, right)), energy, 0), counts
 
 # %% ../nbs/458_pieces.ipynb #4853d04e

@@ -7,8 +7,9 @@ import pytest
 
 from spectral_hyperresolution import ReassignedSpectrogram, auto, cli, reassigned_spectrogram
 from spectral_hyperresolution.engine.plan import default_plan
-from spectral_hyperresolution.engine.reassign import reassign
-from spectral_hyperresolution.engine.survey import ladder, reassign_part, survey
+from spectral_hyperresolution.engine.reassign import _summed, reassign
+from spectral_hyperresolution.engine.survey import ladder, survey
+from spectral_hyperresolution.engine.wanted import _part, cell_weights
 from spectral_hyperresolution.explore.passes import answer, estimate
 from spectral_hyperresolution.explore.server import State
 from spectral_hyperresolution.explore.takeaway import data
@@ -32,7 +33,8 @@ def test_what_is_wanted_is_computed_in_full_and_the_rest_is_not(q, density, n):
         wanted[a:a + rng.integers(1, 30), b:b + rng.integers(1, 40)] = True
     sound = noise(n).astype("f4")
     whole = reassign(sound, plan, boundary="zero", density=density)
-    part = reassign_part(sound[None], plan, wanted, "zero", 0.01, density, True, 2)
+    every = 0, plan.n_times, 0, plan.n_bins
+    part = _summed(_part(sound[None], plan, wanted, "fast", "zero", 0.01, density, True, every), every, 2)
     # equal but for rounding, where a loop starts elsewhere
     for all_cells, some in zip(whole, part, strict=True): check_close(some[wanted], all_cells[wanted], 1e-6)
     assert (part[1] > 0).sum() < 0.5 * (whole[1] > 0).sum()
@@ -42,7 +44,7 @@ def test_the_picture_is_the_mixture_of_whole_pictures():
     sound, settings = noise(8000), dict(fmin=200, hop_length=40, tolerance=0.05)
     S = reassigned_spectrogram(sound, SR, q="auto", **settings)
     chosen = auto.choose(survey(sound[None], S.plan, "zero", 1), S.plan)
-    weights = list(auto.cell_weights(chosen, S.plan, len(ladder)))
+    weights = list(cell_weights(chosen, S.plan, len(ladder)))
     check_close(sum(weights), np.ones(S.plan.shape), 1e-6)
     mixture, density = 0, 0
     for q, w in zip(ladder, weights, strict=True):

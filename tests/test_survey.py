@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from spectral_hyperresolution.engine import coarse_survey, survey
+from spectral_hyperresolution.engine import coarse_survey, survey, wanted
 from spectral_hyperresolution.engine.plan import default_plan
 
 N, SR = 24000, 24000
@@ -39,7 +39,7 @@ def test_a_choice_fades_into_its_neighbours():
     "A Q chosen for one neighbourhood has all of the cell at its centre, half of it midway, none at the next centre."
     chosen = np.zeros(survey.survey_size(PLAN), int)
     chosen[40, 100] = 1
-    rest, one = survey.cell_weights(chosen, PLAN, 2)
+    rest, one = wanted.cell_weights(chosen, PLAN, 2)
     row = survey.survey_rows * np.log2(PLAN.bin_frequencies / PLAN.minf)
     column = (np.arange(PLAN.n_times) + 0.5) / survey.survey_hops - 0.5
     tent = np.outer(np.maximum(0, 1 - np.abs(column - 100)), np.maximum(0, 1 - np.abs(row - 40)))
@@ -51,7 +51,7 @@ def test_a_choice_fades_into_its_neighbours():
 def test_a_choice_at_a_corner_reaches_the_corner(row, column):
     chosen = np.zeros(survey.survey_size(PLAN), int)
     chosen[row, column] = 1
-    _, one = survey.cell_weights(chosen, PLAN, 2)
+    _, one = wanted.cell_weights(chosen, PLAN, 2)
     at = one[0 if column == 0 else -1, PLAN.bin_frequencies.argmin() if row == 0 else PLAN.bin_frequencies.argmax()]
     assert at > 0.5
 

@@ -6,7 +6,10 @@
 __all__ = ['modes', 'boundaries', 'check_ways', 'reassign']
 
 # %% ../../nbs/413_reassign.ipynb #143847c5
+from collections import deque
 from collections.abc import Callable
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -17,7 +20,7 @@ from .cost import admit, longest
 from .fast import _Fast
 from .parity import _Exact
 from .plan import Plan
-from .running import _cores, _in_order
+from .running import _cores, _in_turn
 
 # %% ../../nbs/413_reassign.ipynb #791cb855
 def _signal(x, plan):
@@ -63,17 +66,30 @@ def _engine(x, plan, mode, boundary, tolerance=0.01, density=None, silence=True,
     if mode == "parity": return _Exact(x.astype(float), plan, boundary, silence)
     return _Fast(x, plan, boundary, tolerance, density, silence, window)
 
+def _sums(engines, threads, tell=None):
+    """The sum of each engine's tiles in its window: energy and counts, (rows, columns, 2). Engines
+    and windows are made in pairs, each when its turn has come."""
+    windows: deque[tuple[int, int, int, int]] = deque()
+    def made():
+        for engine, window in engines:
+            windows.append(window)
+            yield engine
+    for _, tiles in groupby(_in_turn(made(), threads, tell), itemgetter(0)):
+        top, bottom, left, right = windows.popleft()
+        both = np.zeros((bottom - top, right - left, 2))
+        for _, tile in tiles:
+            if tile is None: continue
+            row, col, cells = tile
+            cells = cells[max(0, top - row):max(0, bottom - row),
+                          max(0, left - col):max(0, right - col)]
+            row, col = max(row, top) - top, max(col, left) - left
+            both[row:row + cells.shape[0], col:col + cells.shape[1]] += cells
+        yield both
+
 def _added(engine, window, threads, progress=None):
-    "The sum of an engine's tiles in a window: energy and counts, (rows, columns, 2)."
-    top, bottom, left, right = window
-    both = np.zeros((bottom - top, right - left, 2))
-    for tile in _in_order(engine, threads, progress):
-        if tile is None: continue
-        row, col, cells = tile
-        cells = cells[max(0, top - row):max(0, bottom - row),
-                      max(0, left - col):max(0, right - col)]
-        row, col = max(row, top) - top, max(col, left) - left
-        both[row:row + cells.shape[0], col:col + cells.shape[1]] += cells
+    "The sum of one engine's tiles."
+    tell = progress and (lambda number, done: progress(done))
+    both, = _sums([(engine, window)], threads, tell)
     return both
 
 def _summed(engine, window, threads, progress=None):

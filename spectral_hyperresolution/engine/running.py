@@ -12,7 +12,7 @@ import pickle
 import warnings
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import lru_cache
+from functools import lru_cache, partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -108,15 +108,15 @@ def _extend(x, start, length, boundary):
     is mirrored, or is silent there."""
     N = x.shape[-1]
     if start >= 0 and start + length <= N: return x[:, start:start + length]
+    if boundary == "zero":
+        inside = np.zeros((x.shape[0], length), x.dtype)
+        a, b = max(start, 0), min(start + length, N)
+        if a < b: inside[:, a - start:b - start] = x[:, a:b]
+        return inside
     n = np.arange(start, start + length)
     if boundary == "wrap": return x[:, n % N]
-    if boundary == "reflect":
-        n = n % (2 * N)
-        return x[:, np.minimum(n, 2 * N - 1 - n)]
-    inside = np.zeros((x.shape[0], length), x.dtype)
-    a, b = max(start, 0), min(start + length, N)
-    if a < b: inside[:, a - start:b - start] = x[:, a:b]
-    return inside
+    n = n % (2 * N)
+    return x[:, np.minimum(n, 2 * N - 1 - n)]
 
 # %% ../../nbs/408_running.ipynb #712deb79
 def _cores():
@@ -126,21 +126,35 @@ def _cores():
 
 at_a_time = 4          # tasks that a thread takes together, where there are many
 
-def _in_order(engine, threads, progress):
-    "The tiles of all tasks in the tasks' order, computed by several threads a few tasks ahead."
-    tasks, work = engine.tasks, lambda some: [engine.work(task) for task in some]
-    each = min(at_a_time, max(1, len(tasks) // (16 * threads)))
+def _work(number, engine, tasks):
+    "The engine's number with the tile of each task, or with None where there is no task."
+    return [(number, engine.work(task)) for task in tasks] or [(number, None)]
+
+def _in_turn(engines, threads, tell=None):
+    """The tiles of all tasks in their order, each with its engine's number, computed by several
+    threads a few tasks ahead. They go on from one engine to the next, which is made when its turn
+    has come. `tell` is given the number and the fraction of its tasks that are done."""
+    tell, number = tell or (lambda number, done: None), 0
     pending: deque[Future[Any]] = deque()
-    tell = progress or (lambda done: None)
-    if threads == 1:
-        for done, task in enumerate(tasks):
-            yield engine.work(task)
-            tell(done / len(tasks))
-    else:
-        with ThreadPoolExecutor(threads) as pool:
-            for done in range(0, len(tasks), each):
-                pending.append(pool.submit(work, tasks[done:done + each]))
+    with ThreadPoolExecutor(threads) as pool:      # it has no thread before its first task
+        for number, engine in enumerate(engines):
+            tasks, n = engine.tasks, len(engine.tasks)
+            each = min(at_a_time, max(1, n // (16 * threads))) if threads > 1 else 1
+            for first in range(0, max(1, n), each):
+                job = partial(_work, number, engine, tasks[first:first + each])
+                if threads == 1: yield from job()
+                else: pending.append(pool.submit(job))
                 if len(pending) > 2 * threads: yield from pending.popleft().result()
-                tell(done / len(tasks))
-            while pending: yield from pending.popleft().result()
-    tell(1.0)
+                tell(number, first / max(1, n))
+        while pending: yield from pending.popleft().result()
+    tell(number, 1.0)
+
+def _shared_out(work, items, threads):
+    "What work makes of each item, by several threads."
+    if threads == 1: return [work(item) for item in items]
+    with ThreadPoolExecutor(threads) as pool: return list(pool.map(work, items))
+
+def _in_order(engine, threads, progress):
+    "The tiles of one engine's tasks."
+    tell = progress and (lambda number, done: progress(done))
+    return (tile for _, tile in _in_turn([engine], threads, tell))

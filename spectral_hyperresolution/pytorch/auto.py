@@ -12,9 +12,10 @@ from functools import partial
 import numpy as np
 import torch
 
-from ..auto import cell_weights, choose, unit_q
+from ..auto import choose, unit_q
 from ..engine.plan import Plan, default_oversampling
 from ..engine.survey import ladder, survey
+from ..engine.wanted import cell_weights
 from .engine import _numbers, _pictures, open_cells
 from .output import _by_length, _operator, _schema
 
@@ -23,7 +24,8 @@ def _choices(x, plan, boundary):
     "The Q's number in each neighbourhood of signals (pictures, C, N), one array each."
     real = torch.promote_types(x.dtype, torch.float32)
     heard = x.detach().to("cpu", real).numpy()
-    return [choose(survey(s, plan, boundary, torch.get_num_threads()), plan) for s in heard]
+    threads = torch.get_num_threads()
+    return [choose(survey(s, plan, boundary, threads), plan, threads=threads) for s in heard]
 
 def _shares(chosen, plan):
     "Each Q with its weights in the cells of all pictures, (pictures, n_times, n_bins)."
