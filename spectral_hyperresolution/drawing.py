@@ -112,7 +112,7 @@ def _admit(part, qs, plans, how, few, yes):
     from spectral_hyperresolution.auto import more_cost
     from spectral_hyperresolution.engine import cost
     how = dict(channels=part.channels, pictures=len(qs), itemsize=4, at_once=at_once, **how)
-    how |= more_cost(qs[0], 1)
+    how |= more_cost(qs[0], plans[0], 1)
     work = sum(cost.admit(plan, None, **how).work / len(qs) for plan in plans)
     if few: work = sum(few_work(plan, q, part.channels)
                        for plan, q in zip(plans, qs, strict=True))

@@ -322,7 +322,7 @@ def reassigned_spectrogram(
     tolerance, density = check_ways(mode, boundary, tolerance, density)
     admit(plan, limit, channels=len(groups[0]), pictures=len(groups), mode=mode, density=density,
           itemsize=flat.itemsize, tolerance=tolerance, threads=threads,
-          **more_cost(q, len(groups)))
+          **more_cost(q, plan, len(groups)))
     check_gate(gate)
     if calibration is not None:
         calibration = checks.number("calibration", calibration, -1000, 1000)
@@ -334,6 +334,7 @@ def reassigned_spectrogram(
         found = cells(np.ascontiguousarray(channels), plan, q, mode, boundary, tolerance, density,
                       gate, threads, part, oversampling)
         for whole, table in zip(tables, found, strict=True): whole[i] = table.T[::-1]
+        del found, table       # before the next are made
     tables[0] *= plan.energy_scale / float(sr)
     energy, counts, *q_map = (table.reshape(shape) for table in tables)
     return ReassignedSpectrogram(energy, counts, plan, float(sr), gate, calibration,

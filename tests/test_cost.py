@@ -55,6 +55,18 @@ plan = Plan({n}, 2, 400, 1, 3, 0.05, 0.45)
 reassign(torch.randn({n}, dtype=torch.{dtype}), plan, "parity", limit=None)
 print(memory("VmHWM") - before, estimate(plan, 1, 1, "parity", torch.{dtype}.itemsize, torch=True).bytes)
 """
+chosen = """
+from spectral_hyperresolution import reassigned_spectrogram
+from spectral_hyperresolution.auto import more_cost
+from spectral_hyperresolution.engine.cost import estimate
+how = dict(q="auto", pool=False, limit=None, threads=2)
+reassigned_spectrogram(rng.standard_normal((2, 8000), np.float32), 8000, hop_length=80, **how)
+before = memory("VmRSS")
+x = rng.standard_normal(({channels}, {n}), np.float32)
+S = reassigned_spectrogram(x, 8000, hop_length={hop}, bins_per_octave={bins}, **how)
+told = estimate(S.plan, 1, {channels}, itemsize=4, threads=2, **more_cost("auto", S.plan, {channels})).bytes
+print(memory("VmHWM") - before, told)
+"""
 parity = """
 from spectral_hyperresolution.engine.cost import estimate
 from spectral_hyperresolution.engine.plan import Plan
@@ -117,7 +129,11 @@ def run(program, settings=None, **numbers):
     (torch_parity, dict(n=800_011, dtype="float64")),
     (parity, dict(n=500_009)),
     (heard, dict(seconds=60, speed=0.05)),
-], ids=["pictures", "samples", "linear", "torch", "torch, prime", "parity, prime", "heard"])
+    (chosen, dict(channels=3, n=40_000, hop=2, bins=60)),
+    (chosen, dict(channels=1, n=400_000, hop=20, bins=12)),
+    (chosen, dict(channels=2, n=6_000_000, hop=8000, bins=4)),
+], ids=["pictures", "samples", "linear", "torch", "torch, prime", "parity, prime", "heard",
+        "auto, pictures", "auto, survey", "auto, samples"])
 def test_memory_as_told(program, numbers):
     used, told = run(program, given_back, **numbers)
     taken, _ = run(program, **numbers)      # with what the allocator keeps, which differs from run to run

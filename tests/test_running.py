@@ -132,6 +132,44 @@ def test_a_process_that_compiles_and_one_that_does_not_have_the_same_bits(tmp_pa
     assert answers[0] == answers[1] and len(answers[0].split()) == 2
 
 
+class Engine:
+    "Tasks that are numbers, each of which is its own tile."
+    def __init__(self, *tasks): self.tasks = tasks
+
+    def work(self, task):
+        if task < 0: raise ValueError(f"task {task}")
+        return task
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_engines_are_made_when_their_turn_has_come(threads):
+    "The tiles come in order, and of many engines only a few exist at a time."
+    made, told, ahead = [], [], []
+
+    def engines():
+        for number in range(20):
+            made.append(number)
+            yield Engine(*range(number % 4))       # some have no task
+    for number, tile in running._in_turn(engines(), threads, lambda *done: told.append(done)):
+        ahead.append(len(made) - number)
+        assert tile is None if number % 4 == 0 else tile in range(number % 4)
+    assert made == list(range(20)) and max(ahead) <= 2 * threads + 2
+    assert told == sorted(told) and told[-1] == (19, 1.0)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_task_that_fails_ends_the_queue(threads):
+    done = running._in_turn([Engine(1, 2), Engine(-3), Engine(4)], threads)
+    with pytest.raises(ValueError, match="task -3"): list(done)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_who_is_told_may_stop_the_queue(threads):
+    def tell(number, done):
+        if number == 3: raise KeyboardInterrupt
+    with pytest.raises(KeyboardInterrupt): list(running._in_turn((Engine(1) for _ in range(9)), threads, tell))
+
+
 def test_what_a_loop_calls_is_compiled_into_it():
     "A compiled function that others call has the decorator for that; one that nobody calls has not."
     engine = Path(running.__file__).parent

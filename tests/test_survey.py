@@ -7,6 +7,7 @@ import pytest
 
 from spectral_hyperresolution.engine import coarse_survey, survey, wanted
 from spectral_hyperresolution.engine.plan import default_plan
+from spectral_hyperresolution.engine.reassign import _summed
 
 N, SR = 24000, 24000
 PLAN = default_plan(N, SR, fmin=300, fmax=6000, hop_length=48)
@@ -72,3 +73,39 @@ def test_silence_beside_a_sound_is_silent_in_the_coarse_survey():
     plan = default_plan(400_000, SR, fmin=300, fmax=6000, hop_length=2000)
     energy = coarse_survey.survey(x, plan, "zero")[:, 0].sum(1)
     assert all(some[:38].any() and not some[39:].any() for some in energy)      # it ends within column 37
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_together_the_qs_are_surveyed_as_each_alone(threads):
+    "They share their spectra, and give the same sums, bit for bit."
+    x = np.random.default_rng(6).standard_normal((2, 60_000)).astype(np.float32)
+    x[:, 20_000:30_000] = 0
+    plan = default_plan(60_000, SR, fmin=60, fmax=6000, hop_length=48)
+    together = survey.survey(x, plan, "zero", threads)
+    for q, found in zip(survey.ladder, together, strict=True):
+        assert (found == survey.survey(x, plan, "zero", 1, (q,))[0]).all() and found.any()
+
+
+def test_the_survey_transforms_most_blocks_once_for_all_qs(monkeypatch):
+    made, forward = [], survey._Survey.forward
+
+    def counted(self, *key):
+        made.append(key)
+        return forward(self, *key)
+    monkeypatch.setattr(survey._Survey, "forward", counted)
+    x = np.random.default_rng(7).standard_normal((1, 60_000)).astype(np.float32)
+    plan = default_plan(60_000, SR, fmin=60, fmax=6000, hop_length=48)
+    survey.survey(x, plan, "zero", 2)
+    together = len(made)
+    for q in survey.ladder: survey.survey(x, plan, "zero", 1, (q,))
+    assert 20 < together < 0.5 * (len(made) - together)
+
+
+def test_of_blocks_that_are_done_nothing_is_kept():
+    "The runs of instants of all blocks took more memory than the picture."
+    x = np.random.default_rng(8).standard_normal((2, 60_000)).astype(np.float32)
+    plan = default_plan(60_000, SR, 8.0, fmin=60, fmax=6000, hop_length=48)
+    window = 0, plan.n_times, 0, plan.n_bins
+    engine = wanted._part(x, plan, np.ones(plan.shape, bool), "fast", "zero", 0.01, None, True, window)
+    _summed(engine, window, 2)
+    assert len({task[::2] for task in engine.tasks}) > 2 * engine.most >= 2 * len(engine.found) > 0

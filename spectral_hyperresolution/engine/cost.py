@@ -180,6 +180,7 @@ def estimate(
     step: int | None = None,           # and how many scans they take together
     arrays: int = 0,                   # further arrays of a picture's size
     times: float = 1.0,                # how many times as much work as one Q
+    longest_q: float | None = None,    # the Q with the longest blocks; None: the plan's
     at_once: int | None = None,        # samples that are read at a time; None: all
 ) -> Cost:
     """What a call takes, from its plan alone.
@@ -213,6 +214,8 @@ def estimate(
         further arrays of a picture's size
     times : float, default: 1.0
         how many times as much work as one Q
+    longest_q : float | None, default: None
+        the Q with the longest blocks; None: the plan's
     at_once : int | None, default: None
         samples that are read at a time; None: all
 
@@ -225,7 +228,8 @@ def estimate(
     top, bottom, left, right = window or (0, *plan.shape[:1], 0, *plan.shape[1:])
     if mode == "parity":
         blocks, tiles = ((_torch_blocks(plan, channels, pictures, itemsize, step), 0.0) if torch
-                         else _exact_blocks(plan, channels, threads))
+                         else _exact_blocks(replace(plan, q=longest_q or plan.q), channels,
+                                            threads))
         sent = departures(plan, mode)
         spent = parity_work * sent
     else:
@@ -235,7 +239,10 @@ def estimate(
                                           tolerance, density, shared=not torch)]
                   if some.n_scans <= shared_scans
                   else scan_groups(some, tolerance, density, shared=not torch))
-        blocks, tiles = _fast_blocks(some, groups, channels, threads, itemsize,
+        wide = replace(some, q=longest_q or some.q)
+        long = (groups if wide == some else
+                scan_groups(wide, tolerance, density, shared=not torch))
+        blocks, tiles = _fast_blocks(wide, long, channels, threads, itemsize,
                                      (top, bottom, left, right))
         sent = factor * departures(some, groups=groups)
         spent = factor * work(some, window, groups=groups)

@@ -85,6 +85,7 @@ def _sums(engines, threads, tell=None):
             row, col = max(row, top) - top, max(col, left) - left
             both[row:row + cells.shape[0], col:col + cells.shape[1]] += cells
         yield both
+        del both           # before the next one is made
 
 def _added(engine, window, threads, progress=None):
     "The sum of one engine's tiles."

@@ -6,6 +6,7 @@
 __all__ = ['beside', 'survey_share', 'cell_weights']
 
 # %% ../../nbs/482_wanted.ipynb #18c92366
+from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import tee
@@ -46,7 +47,7 @@ def cell_weights(chosen: np.ndarray, plan: Plan, n: int, top: int = 0,
     u, v = (row - i).astype(np.float32), (column - k).astype(np.float32)
     i1, k1 = np.minimum(i + 1, len(chosen) - 1), np.minimum(k + 1, chosen.shape[1] - 1)
     for j in range(n):
-        weight, hit = np.zeros(plan.shape, np.float32), j == chosen.T
+        weight, hit = np.zeros(plan.shape, np.float32), np.equal(chosen.T, j)
         if hit.any(): _faded(hit.astype(np.float32), i, i1, u, k, k1, v, weight[wanted])
         yield weight
 
@@ -76,7 +77,7 @@ def _runs(before, left, right, reach, begin, many, stride, hop):
                 end = high
                 found[2, n - 1] = end - found[1, n - 1]
             row += 1
-    return found[0, :n], found[1, :n], found[2, :n]
+    return found[:, :n].copy()
 
 @_strict
 def _counted(wanted):
@@ -94,20 +95,23 @@ class _Wanted(_Fast):
     "The fast mode where a picture is wanted; elsewhere it may lack energy."
     def __init__(self, wanted, *args):
         self.before = _counted(wanted)
-        self.found = {}
+        self.found = OrderedDict()   # of the blocks that are in work
         super().__init__(*args)
 
     def spans(self, g, batch, begin):
         "What `_runs` finds; channels share it."
-        plan, key = self.plan, (g, begin, float(batch.column[0]))
-        if key in self.found: return self.found[key]
+        with self.lock:
+            held = self.found[g, begin] = self.found.pop((g, begin), {})
+            if len(self.found) > self.most: self.found.popitem(last=False)
+        plan, key = self.plan, float(batch.column[0])
+        if key in held: return held[key]
         far = _bin_reach(plan, batch.sigma_t)
         edges = np.floor(batch.column - far[0]), np.ceil(batch.column + far[1]) + 1
         left, right = (np.clip(edge, 0, plan.n_bins).astype(int) for edge in edges)
         reach = plan.lint * batch.sigma_t + 2 + (0 if g.fine else g.stride)
         many = min(g.payload, -(-(plan.n_samples - begin) // g.stride))
-        self.found[key] = _runs(self.before, left, right, reach, begin, many, g.stride, plan.tdeci)
-        return self.found[key]
+        held[key] = _runs(self.before, left, right, reach, begin, many, g.stride, plan.tdeci)
+        return held[key]
 
     def work(self, task):
         g, batches, begin, channel = task
@@ -161,8 +165,10 @@ def _combined(chosen, plan, sums, gate, over, window, progress):
     def tell(number, done):
         progress(float(survey_share + sum(shares[:number]) + done * shares[number]))
     some, again = tee(parts())
-    for both, (part, _, inside) in zip(sums(some, progress and tell), again, strict=True):
+    for both in sums(some, progress and tell):
+        part, _, inside = next(again)
         lit = open_cells(both[..., 1], part, gate, slice(left, right))
         _add(inside, both, lit, part.energy_scale / plan.energy_scale, plan.over / part.over,
              log2(part.q), energy, counts, octaves)
+        del both, inside, lit      # before the next are made
     return energy, counts, np.exp2(octaves, out=octaves)
