@@ -298,6 +298,7 @@ def cost(seeds, recordings=()):
     taken = ([(path.stem, *read(path, duration=5.0)) for path in recordings] or
              [(" + ".join(k.__name__ for k in kinds), scene(kinds, seed, 20)[0].astype("f4"), sr)
               for seed in seeds for kinds in tuned])
+    ratios = {}
     for sound, x, rate in taken:
         for name, more in (("96 bins, 2 ms", settings | dict(hop_length=rate * hop // sr)), ("defaults", {})):
             said = []
@@ -307,8 +308,13 @@ def cost(seeds, recordings=()):
                     start = time.perf_counter()
                     reassigned_spectrogram(x, rate, q=q, threads=threads, **more)
                     spent[q].append(time.perf_counter() - start)
-                said.append(f"{min(spent['auto']) / min(spent[2.0]):.2f} with {threads}")
+                ratio = min(spent["auto"]) / min(spent[2.0])
+                ratios.setdefault((name, threads), []).append(ratio)
+                said.append(f"{ratio:.2f} with {threads}")
             print(f"{sound}, {name}: {', '.join(said)}", flush=True)
+    for (name, threads), found in ratios.items():
+        print(f"{name}, {threads} at a time: median {np.median(found):.2f}, largest {max(found):.2f}, "
+              f"at most 4 in {sum(r <= 4 for r in found)} of {len(found)}")
 
 
 def main(argv=None):

@@ -13,7 +13,7 @@ from math import ceil, floor, lcm, log, log2, pi
 
 import numpy as np
 
-from ..auto import unit_q
+from ..auto import more_cost, unit_q
 from ..engine import checks, coarse
 from ..engine.cost import admit, work
 from spectral_hyperresolution.engine.departures import (
@@ -232,7 +232,7 @@ def compute(
     plan, first, box = window_plan(view, sound.sr, view.q[0], density)
     channels = sound.channels if view.channel is None else 1
     if not few: admit(plan, None, window=box, density=density, threads=threads, itemsize=4,
-                      channels=channels)
+                      channels=channels, **more_cost(view.q[0], plan, 1))
     # millihertz: float32 would round
     real = float if plan.noct > 20_000 else np.float32
     def read(a, n): return sound.cut(first + a, n, view.channel).astype(real, copy=False)
