@@ -224,12 +224,12 @@ def estimate(
     Cost
     """
     threads = threads or _cores()
+    widest = lambda plan: replace(plan, q=longest_q) if longest_q else plan
     here = min(plan.n_samples, at_once or plan.n_samples)
     top, bottom, left, right = window or (0, *plan.shape[:1], 0, *plan.shape[1:])
     if mode == "parity":
         blocks, tiles = ((_torch_blocks(plan, channels, pictures, itemsize, step), 0.0) if torch
-                         else _exact_blocks(replace(plan, q=longest_q or plan.q), channels,
-                                            threads))
+                         else _exact_blocks(widest(plan), channels, threads))
         sent = departures(plan, mode)
         spent = parity_work * sent
     else:
@@ -239,9 +239,8 @@ def estimate(
                                           tolerance, density, shared=not torch)]
                   if some.n_scans <= shared_scans
                   else scan_groups(some, tolerance, density, shared=not torch))
-        wide = replace(some, q=longest_q or some.q)
-        long = (groups if wide == some else
-                scan_groups(wide, tolerance, density, shared=not torch))
+        wide = widest(some)
+        long = groups if wide is some else scan_groups(wide, tolerance, density, shared=not torch)
         blocks, tiles = _fast_blocks(wide, long, channels, threads, itemsize,
                                      (top, bottom, left, right))
         sent = factor * departures(some, groups=groups)
