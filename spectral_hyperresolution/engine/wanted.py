@@ -34,10 +34,34 @@ def _faded(hit, i, i1, u, k, k1, v, weight):
             b = there[i[c]] * (1 - u[c]) + there[i1[c]] * u[c]
             weight[t, c] = a * (1 - v[t]) + b * v[t]
 
-def cell_weights(chosen: np.ndarray, plan: Plan, n: int, top: int = 0,
-                 bottom: int | None = None) -> Iterator[np.ndarray]:
-    """Weights of the n Qs in each cell, (n_times, n_bins) one by one, from a survey's choice,
-    (rows, columns); they sum to 1 from time `top` to `bottom`, and are 0 elsewhere."""
+def cell_weights(
+    chosen: np.ndarray,          # number of the Q for each cell of the survey, (rows, columns)
+    plan: Plan,                  # of the picture
+    n: int,                      # how many Qs there are
+    top: int = 0,                # first time that is wanted
+    bottom: int | None = None,   # and the end; None: all
+) -> Iterator[np.ndarray]:       # of each Q, (n_times, n_bins), float32
+    """Weights of the Qs in each cell; they sum to 1 at times that are wanted, and are 0
+    elsewhere.
+
+    Parameters
+    ----------
+    chosen : np.ndarray
+        number of the Q for each cell of the survey, (rows, columns)
+    plan : Plan
+        of the picture
+    n : int
+        how many Qs there are
+    top : int, default: 0
+        first time that is wanted
+    bottom : int | None, default: None
+        and the end; None: all
+
+    Returns
+    -------
+    Iterator[np.ndarray]
+        of each Q, (n_times, n_bins), float32
+    """
     wanted = slice(top, plan.n_times if bottom is None else bottom)
     row = (survey_rows * np.log2(plan.bin_frequencies / plan.minf)).clip(0, len(chosen) - 1)
     column = (np.arange(plan.n_times)[wanted] + 0.5) / survey_hops - 0.5
