@@ -579,10 +579,11 @@ def test_work_ends_when_nobody_waits(long, monkeypatch, kind, path):
 def test_a_server_that_stops_ends_its_work(long, monkeypatch):
     from spectral_hyperresolution.explore import takeaway
     monkeypatch.setattr(takeaway, "longest", 1e9)
-    begin(long, f"/data.zip?{urlencode(WHOLE)}")
+    connection = begin(long, f"/data.zip?{urlencode(WHOLE)}")      # held: work ends when nobody waits
     until(lambda: long.state.busy["exports"])
     long.stop()
     until(lambda: not any(thread.is_alive() for thread in long.state.pool._threads), 5)
+    connection.close()
 
 
 def test_an_interruption_ends_an_export(tmp_path):
